@@ -1,0 +1,25 @@
+# add_module(name SOURCES … [DEPS …] [LIBS …] [TESTS …] [PROTOS …]): the static library tcfdl_<name> of src/<name> and the
+# test program <name>_test. DEPS are modules and equal the module's entry in scripts/layers.json.
+function(add_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;TESTS;TEST_DEPS" ${ARGN})
+  add_library(tcfdl_${name} STATIC ${ARG_SOURCES})
+  add_library(tcfdl::${name} ALIAS tcfdl_${name})
+  target_include_directories(tcfdl_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  list(TRANSFORM ARG_DEPS PREPEND tcfdl::)
+  target_link_libraries(tcfdl_${name} PUBLIC ${ARG_DEPS} ${ARG_LIBS} PRIVATE tcfdl_warnings)
+  if(ARG_TESTS AND TCFDL_TESTS)
+    list(TRANSFORM ARG_TEST_DEPS PREPEND tcfdl::)
+    add_executable(${name}_test ${ARG_TESTS})
+    target_link_libraries(${name}_test PRIVATE tcfdl::${name} ${ARG_TEST_DEPS} tcfdl_warnings GTest::gmock_main)
+    gtest_discover_tests(${name}_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
+  endif()
+endfunction()
+
+# add_app(name SOURCES … DEPS …): a program in build's bin directory.
+function(add_app name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPS PREPEND tcfdl::)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} ${ARG_LIBS} tcfdl_warnings)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${TCFDL_BIN})
+endfunction()

@@ -1,0 +1,32 @@
+#include "base/file.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+namespace tcfdl {
+namespace {
+
+TEST(File, ReplacesContentAndKeepsTheModeAskedFor) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "secret";
+  ASSERT_TRUE(write_file(path, as_bytes("one"), kPrivateFile));
+  ASSERT_TRUE(write_file(path, as_bytes("two"), kPrivateFile));
+  EXPECT_EQ(read_text_file(path).value(), "two");
+  struct stat info {};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
+TEST(File, NamesTheMissingAndTheTooLarge) {
+  const TemporaryDirectory directory;
+  const auto missing = read_file(directory.path() / "none");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code(), Code::kNotFound);
+  ASSERT_TRUE(write_file(directory.path() / "big", Bytes(100, 7)));
+  const auto large = read_file(directory.path() / "big", 99);
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().code(), Code::kResourceExhausted);
+}
+
+} // namespace
+} // namespace tcfdl
