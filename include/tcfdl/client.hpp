@@ -1,0 +1,97 @@
+// Calls functions by name. The body is sealed here and opened only inside the instance that runs the task.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <tcfdl/bytes.hpp>
+#include <tcfdl/result.hpp>
+
+namespace tcfdl {
+
+/// How a task's data is protected on its way. `kEae`: end to end by proxy re-encryption (paper, section 3.2).
+enum class Protection : std::uint8_t { kNone, kEae };
+
+std::string_view protection_name(Protection protection) noexcept;
+
+/// INVALID_ARGUMENT for any word but `eae` and `none`.
+Result<Protection> protection_from_name(std::string_view name);
+
+struct CallOptions {
+  Protection protection = Protection::kEae;
+  /// The whole call, all attempts and all hops.
+  std::chrono::milliseconds timeout{30'000};
+  /// Only this cluster may run the task; empty: the best of all.
+  std::string cluster;
+  /// A UUID that makes the call idempotent; empty: a new one is drawn.
+  std::string task_id;
+  std::string content_type = "application/octet-stream";
+  /// Cancels the call; the running handler is told.
+  std::stop_token cancel;
+};
+
+/// Where a task ran and where its time went, all times in microseconds.
+struct CallReport {
+  std::string task_id;
+  std::string function;
+  std::string cluster;
+  std::string node;
+  std::string instance;
+  std::string tee_kind;
+  Protection protection = Protection::kEae;
+  unsigned attempts = 1;
+  std::uint64_t seal_us = 0;     ///< making the capsule and sealing the body
+  std::uint64_t wait_us = 0;     ///< in the function's queue, until the lease
+  std::uint64_t transfer_us = 0; ///< on the way, both directions
+  std::uint64_t run_us = 0;      ///< in the handler, and opening and sealing around it
+  std::uint64_t open_us = 0;     ///< opening the result
+};
+
+struct CallResult {
+  Bytes body;
+  CallReport report;
+};
+
+/// Reads a body piece by piece.
+class BodyReader {
+public:
+  virtual ~BodyReader() = default;
+  /// Fills the front of `out` and returns how much; 0 is the end. Every byte returned is authentic and in order.
+  virtual Result<std::size_t> read(std::span<std::uint8_t> out) = 0;
+};
+
+/// Takes a body piece by piece.
+class BodyWriter {
+public:
+  virtual ~BodyWriter() = default;
+  virtual Status write(BytesView piece) = 0;
+};
+
+/// A caller of functions. Thread-safe; calls in flight end before the destructor returns.
+class Client {
+public:
+  /// Connects as the context file says (`tcfdl up` writes one). Empty `name`: TCFDL_CONTEXT, else the current one.
+  static Result<std::unique_ptr<Client>> connect(const std::string& name = {});
+  virtual ~Client() = default;
+
+  /// Calls `function` with a whole body. Errors are the platform's or the handler's, with gRPC's code names:
+  /// NOT_FOUND no such function, UNAVAILABLE no instance within the deadline or the instance was lost,
+  /// RESOURCE_EXHAUSTED the queue is full, DEADLINE_EXCEEDED, CANCELLED.
+  Result<CallResult> call(const std::string& function, BytesView body, const CallOptions& options = {});
+
+  /// The same, in the background. `body` is copied.
+  std::future<Result<CallResult>> call_async(std::string function, Bytes body, CallOptions options = {});
+
+  /// The same, with a body that is read and a result that is written while it comes. A call whose reader has begun
+  /// is not attempted twice.
+  virtual Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
+                                  const CallOptions& options) = 0;
+
+protected:
+  virtual Result<CallResult> call_whole(const std::string& function, BytesView body, const CallOptions& options) = 0;
+};
+
+} // namespace tcfdl

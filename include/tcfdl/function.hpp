@@ -1,0 +1,35 @@
+// Provides a function: the program that an instance runs.
+#pragma once
+
+#include <tcfdl/client.hpp>
+
+namespace tcfdl {
+
+/// One task inside its handler. Valid during the handler only.
+class TaskContext {
+public:
+  virtual ~TaskContext() = default;
+  [[nodiscard]] virtual const std::string& task_id() const = 0;
+  [[nodiscard]] virtual const std::string& function() const = 0;
+  [[nodiscard]] virtual const std::string& caller() const = 0;
+  [[nodiscard]] virtual const std::string& content_type() const = 0;
+  /// What is left of the task's deadline.
+  [[nodiscard]] virtual std::chrono::milliseconds time_left() const = 0;
+  /// Asked to stop when the caller cancelled, went away, or the deadline passed.
+  [[nodiscard]] virtual std::stop_token cancelled() const = 0;
+  /// Calls other functions through the framework, within this task's deadline.
+  virtual Result<CallResult> call(const std::string& function, BytesView body, CallOptions options = {}) = 0;
+};
+
+/// Takes the whole body, which was verified to its last byte. Called on as many threads as the function's concurrency.
+using Handler = std::function<Result<Bytes>(TaskContext&, BytesView body)>;
+
+/// Takes the body while it comes and gives the result while it is made.
+using StreamHandler = std::function<Status(TaskContext&, BodyReader&, BodyWriter&)>;
+
+/// Provides the function for which this process was started, until it is told to drain: then running tasks end, and it
+/// returns the exit code for main. Started by hand, outside the platform, it says so and returns 2.
+int serve(Handler handler);
+int serve(StreamHandler handler);
+
+} // namespace tcfdl
