@@ -1,0 +1,30 @@
+// Addresses of local connections: `unix:PATH` and `tcp:HOST:PORT`.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <string>
+#include <variant>
+
+namespace tcfdl::wire {
+
+struct UnixAddress {
+  std::string path;
+};
+
+struct TcpAddress {
+  std::string host; ///< an IPv4 address
+  std::uint16_t port = 0;
+};
+
+using Address = std::variant<UnixAddress, TcpAddress>;
+
+/// INVALID_ARGUMENT for any other form, a path longer than the system allows, or a port outside 0 to 65535.
+Result<Address> parse_address(std::string_view text);
+
+std::string to_string(const Address& address);
+
+/// Whether the host is on the loopback range 127.0.0.0/8.
+bool is_loopback(const TcpAddress& address);
+
+} // namespace tcfdl::wire

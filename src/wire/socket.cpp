@@ -1,0 +1,202 @@
+#include "wire/socket.hpp"
+
+#include "base/file.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+namespace tcfdl::wire {
+namespace {
+
+constexpr std::size_t kHeaderSize = 5;
+constexpr std::size_t kBufferSize = std::size_t{72} * 1024;
+
+Error gone(std::string_view why) { return make_error(Code::kUnavailable, "the connection ended: {}", why); }
+
+/// Waits until `fd` is ready for `events`.
+Status wait_for(int fd, short events, Deadline deadline, std::string_view during) {
+  for (;;) {
+    pollfd entry{fd, events, 0};
+    const auto left = std::min<std::int64_t>(deadline.left_millis(), 1 << 30);
+    const int ready = ::poll(&entry, 1, static_cast<int>(left));
+    if (ready > 0) return {};
+    if (ready == 0 && deadline.expired()) return Deadline::exceeded(during);
+    if (ready < 0 && errno != EINTR) return gone(std::strerror(errno));
+  }
+}
+
+std::array<std::uint8_t, kHeaderSize> make_header(FrameKind kind, std::size_t size) {
+  return {static_cast<std::uint8_t>(size >> 24U), static_cast<std::uint8_t>(size >> 16U),
+          static_cast<std::uint8_t>(size >> 8U), static_cast<std::uint8_t>(size), static_cast<std::uint8_t>(kind)};
+}
+
+struct SystemAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+SystemAddress system_address(const Address& address) {
+  SystemAddress result;
+  if (const auto* local = std::get_if<UnixAddress>(&address)) {
+    auto* unix_address = reinterpret_cast<sockaddr_un*>(&result.storage);
+    unix_address->sun_family = AF_UNIX;
+    std::memcpy(unix_address->sun_path, local->path.c_str(), local->path.size() + 1);
+    result.size = sizeof(sockaddr_un);
+    return result;
+  }
+  const auto& tcp = std::get<TcpAddress>(address);
+  auto* internet = reinterpret_cast<sockaddr_in*>(&result.storage);
+  internet->sin_family = AF_INET;
+  internet->sin_port = htons(tcp.port);
+  ::inet_pton(AF_INET, tcp.host.c_str(), &internet->sin_addr);
+  result.size = sizeof(sockaddr_in);
+  return result;
+}
+
+UniqueFd make_socket(const Address& address, int flags) {
+  const int family = std::holds_alternative<UnixAddress>(address) ? AF_UNIX : AF_INET;
+  return UniqueFd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+}
+
+} // namespace
+
+SocketConnection::SocketConnection(UniqueFd fd) : fd_(std::move(fd)), buffer_(kBufferSize) {
+  const int on = 1;
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+Status SocketConnection::send(FrameKind kind, BytesView payload, Deadline deadline) {
+  if (payload.size() > kMaxFrame) return make_error(Code::kInternal, "a frame of {} bytes is too large", payload.size());
+  auto header = make_header(kind, payload.size());
+  std::array<iovec, 2> parts{{{header.data(), header.size()},
+                              {const_cast<std::uint8_t*>(payload.data()), payload.size()}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  for (std::size_t left = header.size() + payload.size(); left > 0;) {
+    auto sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+      TCFDL_TRY(wait_for(fd_.get(), POLLOUT, deadline, "sending"));
+      continue;
+    }
+    if (sent < 0) return gone(std::strerror(errno));
+    left -= static_cast<std::size_t>(sent);
+    for (auto& part : parts) {
+      const auto taken = std::min(part.iov_len, static_cast<std::size_t>(sent));
+      part.iov_base = static_cast<std::uint8_t*>(part.iov_base) + taken;
+      part.iov_len -= taken;
+      sent -= static_cast<ssize_t>(taken);
+    }
+  }
+  return {};
+}
+
+Result<FrameKind> SocketConnection::receive(Bytes& payload, Deadline deadline) {
+  TCFDL_TRY(fill(kHeaderSize, deadline));
+  const auto* header = buffer_.data() + begin_;
+  const auto size = (std::size_t{header[0]} << 24U) | (std::size_t{header[1]} << 16U) | (std::size_t{header[2]} << 8U) |
+                    std::size_t{header[3]};
+  const auto kind = header[4];
+  begin_ += kHeaderSize;
+  if (kind < 1 || kind > 3) return make_error(Code::kInvalidArgument, "a frame of the unknown kind {}", kind);
+  if (size > kMaxFrame) return make_error(Code::kInvalidArgument, "a frame of {} bytes; at most {}", size, kMaxFrame);
+  payload.resize(size);
+  TCFDL_TRY(read_exactly(payload, deadline));
+  return static_cast<FrameKind>(kind);
+}
+
+void SocketConnection::shutdown() noexcept { ::shutdown(fd_.get(), SHUT_RDWR); }
+
+Status SocketConnection::fill(std::size_t wanted, Deadline deadline) {
+  if (end_ - begin_ >= wanted) return {};
+  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  while (end_ < wanted) {
+    const auto got = ::recv(fd_.get(), buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
+    if (got > 0) {
+      end_ += static_cast<std::size_t>(got);
+      continue;
+    }
+    if (got == 0) return gone("the peer closed it");
+    if (errno != EAGAIN && errno != EINTR) return gone(std::strerror(errno));
+    TCFDL_TRY(wait_for(fd_.get(), POLLIN, deadline, "receiving"));
+  }
+  return {};
+}
+
+Status SocketConnection::read_exactly(std::span<std::uint8_t> out, Deadline deadline) {
+  const auto ready = std::min(out.size(), end_ - begin_);
+  std::memcpy(out.data(), buffer_.data() + begin_, ready);
+  begin_ += ready;
+  out = out.subspan(ready);
+  while (!out.empty()) {
+    const auto got = ::recv(fd_.get(), out.data(), out.size(), MSG_DONTWAIT);
+    if (got > 0) {
+      out = out.subspan(static_cast<std::size_t>(got));
+      continue;
+    }
+    if (got == 0) return gone("the peer closed it within a frame");
+    if (errno != EAGAIN && errno != EINTR) return gone(std::strerror(errno));
+    TCFDL_TRY(wait_for(fd_.get(), POLLIN, deadline, "receiving"));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadline deadline) {
+  auto fd = make_socket(address, SOCK_NONBLOCK);
+  if (!fd.valid()) return errno_error("cannot make a socket for", to_string(address));
+  const auto target = system_address(address);
+  const auto refused = [&](int number) {
+    return make_error(Code::kUnavailable, "cannot connect to {}: {}", to_string(address), std::strerror(number));
+  };
+  if (::connect(fd.get(), target.get(), target.size) != 0) {
+    if (errno != EINPROGRESS) return refused(errno);
+    TCFDL_TRY(wait_for(fd.get(), POLLOUT, deadline, "connecting"));
+    int failure = 0;
+    socklen_t size = sizeof(failure);
+    ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &failure, &size);
+    if (failure != 0) return refused(failure);
+  }
+  return std::make_unique<SocketConnection>(std::move(fd));
+}
+
+Result<UniqueFd> listen_on(const Address& address) {
+  if (const auto* tcp = std::get_if<TcpAddress>(&address); tcp != nullptr && !is_loopback(*tcp)) {
+    return make_error(Code::kFailedPrecondition,
+                      "refusing to listen on {}: channels are not protected yet, use an address of 127.0.0.0/8",
+                      to_string(address));
+  }
+  if (const auto* local = std::get_if<UnixAddress>(&address)) ::unlink(local->path.c_str());
+  auto fd = make_socket(address, 0);
+  if (!fd.valid()) return errno_error("cannot make a socket for", to_string(address));
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  const auto target = system_address(address);
+  if (::bind(fd.get(), target.get(), target.size) != 0 || ::listen(fd.get(), SOMAXCONN) != 0) {
+    return errno_error("cannot listen on", to_string(address));
+  }
+  if (const auto* local = std::get_if<UnixAddress>(&address)) ::chmod(local->path.c_str(), 0600);
+  return fd;
+}
+
+Result<Address> bound_address(int fd, const Address& asked) {
+  if (std::holds_alternative<UnixAddress>(asked)) return asked;
+  sockaddr_in actual{};
+  socklen_t size = sizeof(actual);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&actual), &size) != 0) {
+    return errno_error("cannot find the port of", to_string(asked));
+  }
+  return Address(TcpAddress{std::get<TcpAddress>(asked).host, ntohs(actual.sin_port)});
+}
+
+} // namespace tcfdl::wire
