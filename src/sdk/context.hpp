@@ -1,0 +1,49 @@
+// A context: where a cluster is and who the caller is there. One file each, mode 0600.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tcfdl::sdk {
+
+/// Everything a caller or administrator needs; keys and certificates are base64url text, addresses as wire::Address.
+struct Context {
+  std::string name;
+  std::string cluster;
+  std::string api_url;          ///< http://127.0.0.1:PORT, the master's administration
+  std::string api_token;        ///< bearer token of api_url
+  std::string gateway_url;      ///< http://127.0.0.1:PORT, task calls over HTTP
+  std::string gateway_token;    ///< bearer token of gateway_url
+  std::string tasks_address;    ///< tcp:127.0.0.1:PORT, the task manager
+  std::string tasks_token;      ///< admits connections to tasks_address
+  std::string client;           ///< the caller's name in its certificate
+  std::string signing_key;      ///< private, signs as the caller; also owns the functions that it deploys
+  std::string seal_key;         ///< private, HPKE
+  std::string certificate;      ///< a serialised wire::Signed certificate of role client
+  std::string authority_key;    ///< 65 bytes, pinned at enrolment
+};
+
+/// `$XDG_CONFIG_HOME/tcfdl/contexts` or `~/.config/tcfdl/contexts`; TCFDL_CONTEXT_DIR overrides it.
+std::filesystem::path context_directory();
+
+/// Reads a context by name, or by path where `name` holds a '/'. Empty: TCFDL_CONTEXT, else the current one.
+/// NOT_FOUND says how to get one; PERMISSION_DENIED when others could read the file.
+Result<Context> load_context(const std::string& name);
+
+/// Writes DIR/NAME.json with mode 0600 and makes it the current one where there is none or `make_current` asks for it.
+Status save_context(const Context& context, bool make_current);
+
+/// Deletes a context; a current one is current no more.
+Status remove_context(const std::string& name);
+
+/// The names of all contexts, sorted.
+std::vector<std::string> list_contexts();
+
+/// The name of the current context; empty without one.
+std::string current_context();
+Status set_current_context(const std::string& name);
+
+} // namespace tcfdl::sdk
