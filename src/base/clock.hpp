@@ -19,7 +19,8 @@ public:
 class SystemClock final : public Clock {
 public:
   [[nodiscard]] UnixSeconds now() const override {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
 };
 

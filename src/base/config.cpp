@@ -6,9 +6,9 @@ namespace tcfdl {
 
 Result<ConfigMapping> ConfigMapping::parse(const std::string& text, std::string where) {
   try {
-    auto node = YAML::Load(text);
+    const auto node = YAML::Load(text);
     if (!node.IsMap()) return make_error(Code::kInvalidArgument, "{}: the document is no mapping of keys", where);
-    return ConfigMapping(std::move(node), std::move(where));
+    return ConfigMapping(node, std::move(where));
   } catch (const YAML::Exception& failure) {
     return make_error(Code::kInvalidArgument, "{}:{}: no valid YAML: {}", where, failure.mark.line + 1, failure.msg);
   }
@@ -124,7 +124,7 @@ Status ConfigMapping::finish() {
 
 std::optional<YAML::Node> ConfigMapping::find(const std::string& key) {
   asked_.insert(key);
-  const YAML::Node value = std::as_const(node_)[key];
+  YAML::Node value = std::as_const(node_)[key];
   if (!value.IsDefined() || value.IsNull()) return std::nullopt;
   return value;
 }

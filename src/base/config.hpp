@@ -38,7 +38,7 @@ public:
   Status finish();
 
 private:
-  ConfigMapping(YAML::Node node, std::string where) : node_(std::move(node)), where_(std::move(where)) {}
+  ConfigMapping(const YAML::Node& node, std::string where) : node_(node), where_(std::move(where)) {}
   std::optional<YAML::Node> find(const std::string& key);
   std::optional<std::string> scalar(const std::string& key);
   void remember(Error error);

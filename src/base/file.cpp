@@ -3,10 +3,10 @@
 #include "base/ids.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <stdexcept>
 #include <sys/stat.h>
+#include <system_error>
 
 namespace tcfdl {
 namespace {
@@ -29,7 +29,7 @@ Code code_of_errno(int number) {
 
 Error errno_error(std::string_view what, const std::filesystem::path& path) {
   const int number = errno;
-  return make_error(code_of_errno(number), "{} {}: {}", what, path.string(), std::strerror(number));
+  return make_error(code_of_errno(number), "{} {}: {}", what, path.string(), std::generic_category().message(number));
 }
 
 Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit) {
@@ -88,7 +88,8 @@ Status write_file(const std::filesystem::path& path, BytesView content, mode_t m
 Status make_private_directory(const std::filesystem::path& path) {
   std::error_code failure;
   if (std::filesystem::create_directories(path, failure)) ::chmod(path.c_str(), 0700);
-  if (failure) return make_error(Code::kInternal, "cannot create the directory {}: {}", path.string(), failure.message());
+  if (failure)
+    return make_error(Code::kInternal, "cannot create the directory {}: {}", path.string(), failure.message());
   return {};
 }
 

@@ -6,8 +6,13 @@ namespace tcfdl {
 namespace {
 
 TEST(Base64url, MatchesTheVectorsOfRfc4648) {
-  for (const auto& [plain, coded] : std::vector<std::pair<std::string, std::string>>{
-           {"", ""}, {"f", "Zg"}, {"fo", "Zm8"}, {"foo", "Zm9v"}, {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}}) {
+  for (const auto& [plain, coded] : std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                                                     {"f", "Zg"},
+                                                                                     {"fo", "Zm8"},
+                                                                                     {"foo", "Zm9v"},
+                                                                                     {"foob", "Zm9vYg"},
+                                                                                     {"fooba", "Zm9vYmE"},
+                                                                                     {"foobar", "Zm9vYmFy"}}) {
     EXPECT_EQ(to_base64url(as_bytes(plain)), coded);
     const auto back = from_base64url(coded);
     ASSERT_TRUE(back);

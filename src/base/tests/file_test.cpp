@@ -12,7 +12,7 @@ TEST(File, ReplacesContentAndKeepsTheModeAskedFor) {
   ASSERT_TRUE(write_file(path, as_bytes("one"), kPrivateFile));
   ASSERT_TRUE(write_file(path, as_bytes("two"), kPrivateFile));
   EXPECT_EQ(read_text_file(path).value(), "two");
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
 }

@@ -7,7 +7,8 @@ namespace {
 
 TEST(FunctionName, AcceptsPartsAndRefusesTheRest) {
   for (const auto* good : {"echo", "plates/read", "a/b.c/d_e-f", "0"}) EXPECT_TRUE(parse_function_name(good)) << good;
-  for (const auto* bad : {"", "/", "a/", "/a", "a//b", "A", "a b", "../a", "a/.b", "a\n"}) EXPECT_FALSE(parse_function_name(bad)) << bad;
+  for (const auto* bad : {"", "/", "a/", "/a", "a//b", "A", "a b", "../a", "a/.b", "a\n"})
+    EXPECT_FALSE(parse_function_name(bad)) << bad;
   EXPECT_FALSE(parse_function_name(std::string(129, 'a')));
 }
 
