@@ -135,6 +135,7 @@ Status SocketConnection::fill(std::size_t wanted, Deadline deadline) {
 }
 
 Status SocketConnection::read_exactly(std::span<std::uint8_t> out, Deadline deadline) {
+  if (out.empty()) return {};
   const auto ready = std::min(out.size(), end_ - begin_);
   std::memcpy(out.data(), buffer_.data() + begin_, ready);
   begin_ += ready;
