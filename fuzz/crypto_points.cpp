@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto scalar = Scalar::from_bytes(input.first(std::min(size, kScalarSize)))) {
     if (!Point::from_bytes(Point::generator_times(*scalar).bytes())) std::abort();
   }
-  static const auto recipient = HpkePrivateKey::generate();
-  if (hpke_open(recipient, tcfdl::as_bytes("info"), {}, input)) std::abort();
+  static const auto kRecipient = HpkePrivateKey::generate();
+  if (hpke_open(kRecipient, tcfdl::as_bytes("info"), {}, input)) std::abort();
   return 0;
 }

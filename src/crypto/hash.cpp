@@ -25,8 +25,7 @@ public:
   }
 
   void update(Parts parts) {
-    for (const auto part : parts)
-      inner_.update(part);
+    for (const auto part : parts) inner_.update(part);
   }
 
   void finish(std::span<std::uint8_t, kSha256Size> out) {
@@ -42,8 +41,7 @@ public:
 
 private:
   void flip(std::uint8_t pad) {
-    for (auto& byte : block_.span())
-      byte ^= pad;
+    for (auto& byte : block_.span()) byte ^= pad;
   }
 
   SecretArray<kBlockSize> block_;
@@ -62,8 +60,7 @@ Sha256Digest sha256(BytesView message) { return sha256(Parts{message}); }
 
 Sha256Digest sha256(Parts message) {
   Sha256 hash;
-  for (const auto part : message)
-    hash.update(part);
+  for (const auto part : message) hash.update(part);
   return hash.finish();
 }
 

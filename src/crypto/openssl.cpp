@@ -28,19 +28,19 @@ void require(bool good, std::string_view what) noexcept {
 }
 
 const EVP_MD* sha256_algorithm() {
-  static const EVP_MD* const algorithm = require_object(EVP_MD_fetch(nullptr, "SHA256", nullptr), "fetching SHA-256");
-  return algorithm;
+  static const EVP_MD* const kAlgorithm = require_object(EVP_MD_fetch(nullptr, "SHA256", nullptr), "fetching SHA-256");
+  return kAlgorithm;
 }
 
 const EVP_MD* sha512_algorithm() {
-  static const EVP_MD* const algorithm = require_object(EVP_MD_fetch(nullptr, "SHA512", nullptr), "fetching SHA-512");
-  return algorithm;
+  static const EVP_MD* const kAlgorithm = require_object(EVP_MD_fetch(nullptr, "SHA512", nullptr), "fetching SHA-512");
+  return kAlgorithm;
 }
 
 const EVP_CIPHER* aes_128_gcm_algorithm() {
-  static const EVP_CIPHER* const algorithm =
+  static const EVP_CIPHER* const kAlgorithm =
       require_object(EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr), "fetching AES-128-GCM");
-  return algorithm;
+  return kAlgorithm;
 }
 
 } // namespace tcfdl::crypto

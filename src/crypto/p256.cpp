@@ -9,36 +9,36 @@ namespace tcfdl::crypto {
 namespace {
 
 const EC_GROUP* group() {
-  static const EC_GROUP* const p256 =
+  static const EC_GROUP* const kP256 =
       require_object(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1), "making the group P-256");
-  return p256;
+  return kP256;
 }
 
 const BIGNUM* order() { return EC_GROUP_get0_order(group()); }
 
 /// Scratch numbers of this thread, wiped when it ends.
 BN_CTX* scratch() {
-  thread_local const NativePtr<BN_CTX> context(require_object(BN_CTX_new(), "a context of numbers"));
-  return context.get();
+  thread_local const NativePtr<BN_CTX> kContext(require_object(BN_CTX_new(), "a context of numbers"));
+  return kContext.get();
 }
 
 BN_MONT_CTX* order_montgomery() {
-  static BN_MONT_CTX* const montgomery = [] {
+  static BN_MONT_CTX* const kMontgomery = [] {
     auto* const made = require_object(BN_MONT_CTX_new(), "a Montgomery context");
     require(BN_MONT_CTX_set(made, order(), scratch()), "Montgomery form modulo the order");
     return made;
   }();
-  return montgomery;
+  return kMontgomery;
 }
 
 /// q - 2, the exponent that inverts modulo the prime q (Fermat).
 const BIGNUM* inverting_exponent() {
-  static const BIGNUM* const exponent = [] {
+  static const BIGNUM* const kExponent = [] {
     auto* const made = require_object(BN_dup(order()), "a number");
     require(BN_sub_word(made, 2), "q - 2");
     return made;
   }();
-  return exponent;
+  return kExponent;
 }
 
 BignumPtr new_secret_number() {

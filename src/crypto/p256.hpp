@@ -51,9 +51,7 @@ public:
   /// scalar·this: one multiplication on the curve.
   [[nodiscard]] Point times(const Scalar& scalar) const;
 
-  [[nodiscard]] std::span<const std::uint8_t, kPointSize> bytes() const noexcept {
-    return std::span<const std::uint8_t, kPointSize>(bytes_);
-  }
+  [[nodiscard]] std::span<const std::uint8_t, kPointSize> bytes() const noexcept { return bytes_; }
 
   friend bool operator==(const Point&, const Point&) = default;
 

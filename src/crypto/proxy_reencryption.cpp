@@ -13,8 +13,7 @@ KeyAndPadding derive_mask(const SecretPoint& point, BytesView header) {
 }
 
 void combine(BytesView left, BytesView right, std::span<std::uint8_t> out) {
-  for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = left[i] ^ right[i];
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = left[i] ^ right[i];
 }
 
 } // namespace

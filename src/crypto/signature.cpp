@@ -10,16 +10,15 @@
 namespace tcfdl::crypto {
 namespace {
 
-char kCurve[] = "P-256";
-
 /// libcrypto's form of a key; `scalar` is null for a public one.
 NativePtr<EVP_PKEY> native_key(const Point& point, const Scalar* scalar) {
+  std::string curve = "P-256";
   std::array<std::uint8_t, kPointSize> encoded{};
   std::ranges::copy(point.bytes(), encoded.begin());
   SecretArray<kScalarSize> number;
   std::array<OSSL_PARAM, 4> params{};
   auto next = params.begin();
-  *next++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, kCurve, sizeof(kCurve) - 1);
+  *next++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve.data(), curve.size());
   *next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded.data(), encoded.size());
   if (scalar != nullptr) {
     require(BN_bn2nativepad(scalar->native(), number.data(), static_cast<int>(number.size())) > 0, "writing a number");

@@ -14,7 +14,7 @@ struct Vector {
 
 // Test cases 1 to 4 of the GCM specification that NIST took over.
 const std::vector<Vector>& vectors() {
-  static const std::vector<Vector> all = {
+  static const std::vector<Vector> kAll = {
       {"00000000000000000000000000000000", "000000000000000000000000", "", "", "58e2fccefa7e3061367f1d57a4e7455a"},
       {"00000000000000000000000000000000", "000000000000000000000000", "00000000000000000000000000000000", "",
        "0388dace60b6a392f328c2b971b2fe78ab6e47d42cec13bdf53a67b21257bddf"},
@@ -30,7 +30,7 @@ const std::vector<Vector>& vectors() {
        "feedfacedeadbeeffeedfacedeadbeefabaddad2",
        "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac"
        "973d58e0915bc94fbc3221a5db94fae95ae7121a47"}};
-  return all;
+  return kAll;
 }
 
 AeadKey key_of(const std::string& text) {

@@ -3,6 +3,8 @@
 
 #include "base/encoding.hpp"
 
+#include <algorithm>
+
 namespace tcfdl::crypto {
 
 /// The octets of hexadecimal text, which may hold spaces.
@@ -15,6 +17,10 @@ inline Bytes hex(std::string_view text) {
 }
 
 /// Each of `count` octets is `value`.
-inline Bytes repeated(std::size_t count, std::uint8_t value) { return Bytes(count, value); }
+inline Bytes repeated(std::size_t count, std::uint8_t value) {
+  Bytes bytes(count);
+  std::ranges::fill(bytes, value);
+  return bytes;
+}
 
 } // namespace tcfdl::crypto

@@ -100,7 +100,7 @@ TEST(Point, RefusesTheIdentityAndOtherForms) {
   expect_no_point({0x00});
   expect_no_point(repeated(65, 0));
   auto bytes = hex(kGenerator);
-  bytes[0] = 0x06; // hybrid
+  bytes[0] = 0x07; // hybrid, of the right parity
   expect_no_point(bytes);
   bytes[0] = 0x03; // compressed
   expect_no_point(Bytes(bytes.begin(), bytes.begin() + 33));
@@ -129,6 +129,7 @@ TEST(Point, MultipliesInManyThreadsAtOnce) {
   std::array<bool, 4> good{};
   {
     std::vector<std::jthread> threads;
+    threads.reserve(good.size());
     for (auto& result : good) {
       threads.emplace_back([&] { result = Point::generator_times(x).times(x) == expected; });
     }

@@ -80,6 +80,7 @@ TEST(SigningKey, SignsAndVerifiesInManyThreadsAtOnce) {
   std::array<bool, 4> good{};
   {
     std::vector<std::jthread> threads;
+    threads.reserve(good.size());
     for (auto& result : good) {
       threads.emplace_back([&] {
         result = true;
