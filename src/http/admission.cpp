@@ -1,0 +1,104 @@
+#include "http/admission.hpp"
+
+#include "http/problem.hpp"
+#include "http/url.hpp"
+
+namespace tcfdl::http {
+namespace {
+
+using Answer = std::optional<Response>;
+
+Answer refuse(int status, Code code, std::string_view why, std::string_view instance) {
+  return problem(status, Error(code, std::string(why)), instance);
+}
+
+/// Compares without telling by its time how much agrees.
+bool equal_in_constant_time(std::string_view presented, std::string_view secret) noexcept {
+  std::size_t difference = presented.size() ^ secret.size();
+  for (std::size_t i = 0; i < presented.size() && !secret.empty(); ++i) {
+    difference |= static_cast<std::size_t>(static_cast<unsigned char>(presented[i]) ^
+                                           static_cast<unsigned char>(secret[i % secret.size()]));
+  }
+  const volatile std::size_t result = difference;
+  return result == 0 && !secret.empty();
+}
+
+bool authorised(const Headers& headers, std::string_view token) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const auto field = headers.get("Authorization");
+  if (headers.count("Authorization") != 1 || !same_text(field.substr(0, kScheme.size()), kScheme)) return false;
+  return equal_in_constant_time(field.substr(kScheme.size()), token);
+}
+
+/// Framing that two readers could understand differently is refused (RFC 9112 sections 3.2 and 6.1).
+Answer check_framing(const Head& head) {
+  const auto hosts = head.headers.count("Host");
+  if (hosts > 1 || (hosts == 0 && head.version >= 11)) {
+    return refuse(400, Code::kInvalidArgument, "a request has exactly one Host field", {});
+  }
+  if (!head.headers.has("Transfer-Encoding")) return std::nullopt;
+  const bool plain = head.headers.count("Transfer-Encoding") == 1 && head.version >= 11 && !head.length;
+  if (plain && same_text(head.headers.get("Transfer-Encoding"), "chunked")) return std::nullopt;
+  return refuse(400, Code::kInvalidArgument, "chunked, once and without a length, is the only transfer coding", {});
+}
+
+Answer check_access(const Head& head, const Router::Resource* resource, const Route* route,
+                    const ServerSettings& settings, std::string_view path) {
+  const bool open = route != nullptr ? route->options.is_public : resource != nullptr && Router::is_public(*resource);
+  if (!open && !authorised(head.headers, settings.token)) {
+    return refuse(401, Code::kUnauthenticated, "present the server's token as 'Authorization: Bearer TOKEN'", path);
+  }
+  if (resource == nullptr) return refuse(404, Code::kNotFound, "no resource has this path", path);
+  if (route != nullptr) return std::nullopt;
+  Answer answer = Response::empty();
+  if (head.method != "OPTIONS") answer = refuse(405, Code::kUnimplemented, "the resource lacks this method", path);
+  answer->headers.set("Allow", Router::allowed(*resource));
+  return answer;
+}
+
+Answer check_body(const Head& head, std::uint64_t limit, std::string_view path) {
+  if (head.length.value_or(0) > limit) {
+    return problem(413, make_error(Code::kOutOfRange, "the body has {} bytes, more than {}", *head.length, limit),
+                   path);
+  }
+  const auto expects = head.headers.get("Expect");
+  if (expects.empty() || same_text(expects, "100-continue")) return std::nullopt;
+  return refuse(417, Code::kInvalidArgument, "only 100-continue may be expected", path);
+}
+
+} // namespace
+
+Admission admit(const Head& head, const Router& router, const ServerSettings& settings) {
+  Admission admission;
+  admission.answer = check_framing(head);
+  if (admission.answer) return admission;
+  if (head.method == "OPTIONS" && head.target == "*") {
+    admission.answer = Response::empty();
+    return admission;
+  }
+  auto target = parse_target(head.target);
+  if (!target) {
+    admission.answer = problem(target.error());
+    return admission;
+  }
+  auto match = router.find(target->segments);
+  const auto* resource = match ? match->resource : nullptr;
+  const auto* route = resource == nullptr ? nullptr : Router::route_of(*resource, head.method);
+  admission.answer = check_access(head, resource, route, settings, target->path);
+  if (admission.answer) return admission;
+  admission.max_body = route->options.max_body.value_or(settings.max_body);
+  admission.answer = check_body(head, admission.max_body, target->path);
+  if (admission.answer) return admission;
+  admission.route = route;
+  admission.expects_continue = head.headers.has("Expect") && head.has_body && head.version >= 11;
+  auto& request = admission.request;
+  request.method = head.method;
+  request.target = head.target;
+  request.headers = head.headers;
+  request.path = std::move(target->path);
+  request.query = std::move(target->query);
+  request.params = std::move(match->params);
+  return admission;
+}
+
+} // namespace tcfdl::http

@@ -1,0 +1,75 @@
+// JSON from outside: bounded, without exceptions, read by key so that unknown keys are errors.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <tcfdl/bytes.hpp>
+#include <utility>
+#include <vector>
+
+namespace tcfdl::http {
+
+struct JsonLimits {
+  std::size_t depth = 32;                   // nested arrays and objects
+  std::size_t size = std::size_t{1} << 20U; // bytes
+};
+
+/// INVALID_ARGUMENT names the place of malformed text, a key that an object has twice, or the limit that is exceeded.
+Result<nlohmann::json> parse_json(BytesView text, JsonLimits limits = {});
+
+/// The text of a document. Bytes that are no UTF-8 become U+FFFD. An indent below 0 gives one line.
+std::string dump_json(const nlohmann::json& document, int indent = -1);
+
+/// Reads one object. Getters remember the first error; `finish()` returns it, or the first key nobody asked for. Null
+/// counts as absent. Errors are INVALID_ARGUMENT and name the path, as `body.stages[2]: 'name' is missing`.
+class JsonObject {
+public:
+  /// `where` names the document in errors, as `body`.
+  static Result<JsonObject> parse(BytesView text, std::string where, JsonLimits limits = {});
+  static Result<JsonObject> of(nlohmann::json value, std::string where);
+
+  [[nodiscard]] std::string text(const std::string& key);
+  [[nodiscard]] std::string text_or(const std::string& key, std::string otherwise);
+  [[nodiscard]] std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t most);
+  [[nodiscard]] std::int64_t integer_or(const std::string& key, std::int64_t otherwise, std::int64_t least,
+                                        std::int64_t most);
+  [[nodiscard]] double number_or(const std::string& key, double otherwise, double least, double most);
+  [[nodiscard]] bool boolean_or(const std::string& key, bool otherwise);
+  /// A list of texts; empty when absent.
+  [[nodiscard]] std::vector<std::string> texts(const std::string& key);
+  /// A list of whole numbers; empty when absent.
+  [[nodiscard]] std::vector<std::int64_t> integers(const std::string& key, std::int64_t least, std::int64_t most);
+  /// An object of texts, ordered by key; empty when absent.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> text_map(const std::string& key);
+  /// A nested object, which the caller finishes; nullopt when absent.
+  [[nodiscard]] std::optional<JsonObject> object(const std::string& key);
+  /// A list of objects, each of which the caller finishes; empty when absent.
+  [[nodiscard]] std::vector<JsonObject> objects(const std::string& key);
+  /// Any value, unchecked; nullopt when absent.
+  [[nodiscard]] std::optional<nlohmann::json> value(const std::string& key);
+  [[nodiscard]] bool has(const std::string& key) const;
+
+  /// Refuses the value of a key for a reason that the getters cannot express.
+  void refuse(const std::string& key, const std::string& why);
+
+  Status finish();
+
+private:
+  JsonObject(nlohmann::json value, std::string where) : value_(std::move(value)), where_(std::move(where)) {}
+  const nlohmann::json* find(const std::string& key);
+  /// The list of a key; nullptr when absent or refused.
+  const nlohmann::json* list(const std::string& key);
+  void missing(const std::string& key);
+  void remember(Error error);
+
+  nlohmann::json value_;
+  std::string where_;
+  std::set<std::string> asked_;
+  std::optional<Error> error_;
+};
+
+} // namespace tcfdl::http

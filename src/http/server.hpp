@@ -1,0 +1,65 @@
+// The HTTP server of a daemon: routes, one bearer token, limits, handlers that may block.
+#pragma once
+
+#include "http/router.hpp"
+
+#include <chrono>
+#include <memory>
+
+namespace tcfdl::http {
+
+struct ServerSettings {
+  std::string address = "127.0.0.1"; // loopback only
+  std::uint16_t port = 0;            // 0: a free one
+  /// What `Authorization: Bearer` must present. Empty: only public routes answer.
+  std::string token{};
+  std::uint64_t max_body = std::uint64_t{1} << 20U; // bytes, for routes that name no limit of their own
+  std::uint32_t max_header = 16U << 10U;            // bytes of request line and fields
+  std::chrono::milliseconds header_timeout{10'000}; // from a request's first byte (or the connection) to its last field
+  std::chrono::milliseconds idle_timeout{60'000};   // between two requests of a connection
+  /// Longest silence in a body or its answer; a peer slower than 1 KiB/s may in sum be waited for this long.
+  std::chrono::milliseconds body_idle_timeout{10'000};
+  std::chrono::milliseconds stop_timeout{5'000}; // for running handlers, before their requests are cancelled
+  std::size_t max_connections = 256;
+  std::size_t max_requests = 1000; // of one connection
+  std::size_t threads = 8;         // that run handlers
+  std::size_t max_queued = 64;     // requests that wait for a thread
+};
+
+/// Serves HTTP/1.1 on a loopback address. Owned by the composition root; routes are added before `start()`. One I/O
+/// thread reads and writes; handlers run on a bounded pool of threads and may block; several run at a time. A handler's
+/// exception becomes a 500. Requests beyond the limits are refused before their body is read: 401 without the token,
+/// 413, 431, 503 when no thread is left. Destructor = stop.
+class Server {
+public:
+  using Settings = ServerSettings;
+
+  explicit Server(Settings settings);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Adds a route (see Router::add). A wrong pattern or a duplicate is the error of `start()`.
+  void add(const std::string& method, const std::string& pattern, Handler handler, RouteOptions options = {});
+  /// Adds a route whose handler reads the body as it arrives; a thread is taken before the body is read.
+  void add_streaming(const std::string& method, const std::string& pattern, StreamHandler handler,
+                     RouteOptions options = {});
+
+  /// Listens and serves. INVALID_ARGUMENT for an address that is no loopback address or wrong routes; UNAVAILABLE if
+  /// the port is taken; FAILED_PRECONDITION after `stop()`. Idempotent while running.
+  Status start();
+
+  /// Refuses new connections and requests, waits `stop_timeout` for running handlers, then cancels their requests,
+  /// closes the connections and waits for the handlers to return. Idempotent, thread-safe; not to be called by a
+  /// handler.
+  void stop();
+
+  /// The port that is served; 0 before `start()`.
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace tcfdl::http
