@@ -1,0 +1,203 @@
+#include "sdk/caller.hpp"
+
+#include <chrono>
+
+namespace tcfdl::sdk {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+class WholeBody final : public RequestBody {
+public:
+  explicit WholeBody(BytesView body) : body_(body) {}
+  [[nodiscard]] std::uint64_t size() const override { return body_.size(); }
+  [[nodiscard]] bool repeatable() const override { return true; }
+  Status send(wire::SegmentWriter& writer) override { return writer.write(body_); }
+
+private:
+  BytesView body_;
+};
+
+class StreamedBody final : public RequestBody {
+public:
+  explicit StreamedBody(BodyReader& reader) : reader_(reader) {}
+  [[nodiscard]] std::uint64_t size() const override { return 0; }
+  [[nodiscard]] bool repeatable() const override { return !begun_; }
+  Status send(wire::SegmentWriter& writer) override {
+    begun_ = true;
+    Bytes piece(crypto::kSegmentSize);
+    for (;;) {
+      TCFDL_ASSIGN(const auto size, reader_.read(piece));
+      if (size == 0) return {};
+      TCFDL_TRY(writer.write(BytesView(piece).first(size)));
+    }
+  }
+
+private:
+  BodyReader& reader_;
+  bool begun_ = false;
+};
+
+class WholeSink final : public ResultSink {
+public:
+  bool restart() override {
+    bytes.clear();
+    return true;
+  }
+  Status write(BytesView piece) override {
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+    return {};
+  }
+  Bytes bytes;
+};
+
+class StreamedSink final : public ResultSink {
+public:
+  explicit StreamedSink(BodyWriter& writer) : writer_(writer) {}
+  bool restart() override { return !begun_; }
+  Status write(BytesView piece) override {
+    begun_ = true;
+    return writer_.write(piece);
+  }
+
+private:
+  BodyWriter& writer_;
+  bool begun_ = false;
+};
+
+std::int64_t unix_millis_at(Deadline deadline) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return duration_cast<milliseconds>(now).count() + deadline.left_millis();
+}
+
+/// Errors of the platform before the handler ran; another instance may do better.
+bool worth_another_instance(const Error& error) { return error.code() == Code::kUnavailable; }
+
+} // namespace
+
+/// The state of one call over its attempts.
+struct Caller::Attempt {
+  CallOptions options;
+  Deadline deadline;
+  wire::LeaseRequest request;
+  CallReport report;
+  wire::LeaseGrant grant;
+  wire::Descriptor descriptor;
+  bool accepted = false;
+};
+
+Result<CallReport> Caller::call(const std::string& function, BodyReader& body, BodyWriter& result,
+                                const CallOptions& options) {
+  StreamedBody source(body);
+  StreamedSink sink(result);
+  return run(function, source, sink, options);
+}
+
+Result<CallResult> Caller::call_whole(const std::string& function, BytesView body, const CallOptions& options) {
+  WholeBody source(body);
+  WholeSink sink;
+  TCFDL_ASSIGN(auto report, run(function, source, sink, options));
+  return CallResult{std::move(sink.bytes), std::move(report)};
+}
+
+Result<CallReport> Caller::run(const std::string& function, RequestBody& body, ResultSink& result,
+                               const CallOptions& options) {
+  TCFDL_ASSIGN(const auto name, parse_function_name(function));
+  if (!options.task_id.empty() && !is_uuid(options.task_id)) {
+    return make_error(Code::kInvalidArgument, "the task id '{}' is no UUID in lower case", options.task_id);
+  }
+  Attempt state{options, Deadline::after(options.timeout), {}, {}, {}, {}, false};
+  state.request.set_task_id(options.task_id.empty() ? make_uuid() : options.task_id);
+  state.request.set_function(name.str());
+  state.request.set_body_size(body.size());
+  state.request.set_cluster(options.cluster);
+  state.request.set_protection(std::string(protection_name(options.protection)));
+  state.report.function = name.str();
+  state.report.task_id = state.request.task_id();
+  state.report.protection = options.protection;
+  for (state.report.attempts = 1;; ++state.report.attempts) {
+    const auto done = attempt(state, body, result);
+    if (done) return state.report;
+    if (options.cancel.stop_requested()) return Error(Code::kCancelled, "the caller cancelled the task");
+    if (state.deadline.expired()) {
+      return done.error().code() == Code::kDeadlineExceeded ? done.error()
+                                                            : Error(Code::kDeadlineExceeded, done.error().message());
+    }
+    if (state.grant.instance().empty() || !worth_another_instance(done.error())) return done.error();
+    if (state.accepted && !state.descriptor.idempotent()) {
+      return make_error(Code::kUnavailable,
+                        "instance lost after start: {} ({}); {} is not declared idempotent, so the call was not repeated",
+                        state.grant.instance(), done.error().message(), function);
+    }
+    if (!body.repeatable() || !result.restart()) return done.error();
+    state.request.add_exclude(state.grant.instance());
+  }
+}
+
+Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
+  attempt.accepted = false;
+  attempt.grant.Clear();
+  const auto asked = Deadline::Clock::now();
+  attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
+  TCFDL_ASSIGN(attempt.grant, task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel));
+  TCFDL_ASSIGN(attempt.descriptor, wire::verify_descriptor(attempt.grant.descriptor()));
+  attempt.report.wait_us +=
+      static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - asked).count());
+  attempt.report.cluster = attempt.grant.cluster();
+  attempt.report.node = attempt.grant.node();
+  attempt.report.instance = attempt.grant.instance();
+  attempt.report.tee_kind = attempt.grant.tee_kind();
+  auto done = exchange(attempt, body, result);
+  if (!done && !attempt.accepted) {
+    wire::Lease lease;
+    lease.ParseFromString(attempt.grant.lease().statement());
+    wire::LeaseRelease release;
+    release.set_lease_id(lease.lease_id());
+    release.set_cluster(attempt.grant.cluster());
+    release.set_reason(done.error().message());
+    task_manager_.release(release);
+  }
+  return done;
+}
+
+Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
+  const auto start = Deadline::Clock::now();
+  std::shared_ptr<const ReadyCapsule> capsule;
+  if (attempt.options.protection == Protection::kEae) {
+    TCFDL_ASSIGN(capsule, capsules_.get(attempt.request.function(), attempt.grant.assurance(),
+                                        attempt.descriptor.epoch(), attempt.deadline));
+  }
+  wire::SealedHeader header;
+  header.set_task_id(attempt.request.task_id());
+  header.set_function(attempt.request.function());
+  header.set_assurance(attempt.grant.assurance());
+  header.set_epoch(attempt.descriptor.epoch());
+  header.set_sender(identity_.name);
+  header.set_expires_ms(unix_millis_at(attempt.deadline));
+  header.set_content_type(attempt.options.content_type);
+  header.set_protection(attempt.request.protection());
+  if (capsule) header.set_capsule_id(capsule->header.capsule_id());
+  const auto sealing_us = static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
+
+  TCFDL_ASSIGN(auto instance, pool_.take(attempt.grant, attempt.deadline));
+  ExchangeOutput output;
+  Status done;
+  {
+    const std::stop_callback cancel(attempt.options.cancel, [&] { instance->connection->shutdown(); });
+    done = exchange_task(*instance,
+                         {identity_, attempt.grant, header, capsule.get(), attempt.report.attempts, attempt.deadline},
+                         body, result, output);
+  }
+  attempt.accepted = output.accepted;
+  if (output.in_step) pool_.give_back(attempt.grant.instance(), std::move(instance));
+  attempt.report.seal_us += sealing_us + output.seal_us;
+  attempt.report.run_us = output.run_us;
+  attempt.report.open_us = output.open_us;
+  const auto spent = output.seal_us + output.run_us + output.open_us;
+  attempt.report.transfer_us = output.total_us > spent ? output.total_us - spent : 0;
+  return done;
+}
+
+} // namespace tcfdl::sdk

@@ -1,0 +1,49 @@
+// The capsules of a caller: one a function, made once and used until it nears its end.
+#pragma once
+
+#include "base/clock.hpp"
+#include "sdk/identity.hpp"
+#include "sdk/ports.hpp"
+#include "wire/capsule.hpp"
+
+#include <map>
+#include <mutex>
+
+namespace tcfdl::sdk {
+
+/// A capsule in f form and the key inside it. Immutable, shared by calls in flight.
+struct ReadyCapsule {
+  wire::Capsule capsule;
+  wire::CapsuleHeader header;
+  crypto::CapsuleSecret secret;
+};
+
+/// Thread-safe. A function's keys and capsule are asked for once, also by callers that come at the same time.
+class CapsuleSession {
+public:
+  CapsuleSession(const Identity& identity, Proxy& proxy, const Clock& clock)
+      : identity_(identity), proxy_(proxy), clock_(clock) {}
+
+  /// The capsule for a function, class and epoch. Errors of the authority and the proxy.
+  Result<std::shared_ptr<const ReadyCapsule>> get(const std::string& function, const std::string& assurance,
+                                                  std::uint32_t epoch, Deadline deadline);
+
+private:
+  struct Entry {
+    std::mutex mutex;
+    std::optional<wire::SenderKey> key;            // guarded by mutex
+    std::shared_ptr<const ReadyCapsule> capsule;   // guarded by mutex
+  };
+
+  std::shared_ptr<Entry> entry(const std::string& name);
+  Status fetch_key(Entry& entry, const std::string& function, const std::string& assurance, Deadline deadline);
+  Result<std::shared_ptr<const ReadyCapsule>> renew(Entry& entry, Deadline deadline);
+
+  const Identity& identity_;
+  Proxy& proxy_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Entry>> entries_; // guarded by mutex_
+};
+
+} // namespace tcfdl::sdk

@@ -1,0 +1,59 @@
+#include "sdk/caller.hpp"
+#include "sdk/task_manager_client.hpp"
+
+namespace tcfdl {
+namespace {
+
+/// A client with all that it owns.
+class ConnectedClient final : public Client {
+public:
+  ConnectedClient(sdk::Identity identity, wire::Address address, std::string token)
+      : identity_(std::move(identity)), task_manager_(std::move(address), std::move(token), identity_),
+        caller_(identity_, task_manager_, task_manager_, clock_) {}
+
+  Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
+                          const CallOptions& options) override {
+    return caller_.call(function, body, result, options);
+  }
+
+protected:
+  Result<CallResult> call_whole(const std::string& function, BytesView body, const CallOptions& options) override {
+    return static_cast<Client&>(caller_).call(function, body, options);
+  }
+
+private:
+  SystemClock clock_;
+  sdk::Identity identity_;
+  sdk::TaskManagerClient task_manager_;
+  sdk::Caller caller_;
+};
+
+} // namespace
+
+std::string_view protection_name(Protection protection) noexcept {
+  return protection == Protection::kEae ? "eae" : "none";
+}
+
+Result<Protection> protection_from_name(std::string_view name) {
+  if (name == "eae") return Protection::kEae;
+  if (name == "none") return Protection::kNone;
+  return make_error(Code::kInvalidArgument, "no protection is called '{}'; there are eae and none", name);
+}
+
+Result<std::unique_ptr<Client>> Client::connect(const std::string& name) {
+  TCFDL_ASSIGN(const auto context, sdk::load_context(name));
+  TCFDL_ASSIGN(auto identity, sdk::identity_of(context));
+  TCFDL_ASSIGN(auto address, wire::parse_address(context.tasks_address));
+  return std::make_unique<ConnectedClient>(std::move(identity), std::move(address), context.tasks_token);
+}
+
+Result<CallResult> Client::call(const std::string& function, BytesView body, const CallOptions& options) {
+  return call_whole(function, body, options);
+}
+
+std::future<Result<CallResult>> Client::call_async(std::string function, Bytes body, CallOptions options) {
+  return std::async(std::launch::async, [this, function = std::move(function), body = std::move(body),
+                                         options = std::move(options)] { return call(function, body, options); });
+}
+
+} // namespace tcfdl

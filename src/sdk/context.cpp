@@ -1,0 +1,130 @@
+#include "sdk/context.hpp"
+
+#include "base/file.hpp"
+#include "base/ids.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+namespace tcfdl::sdk {
+namespace {
+
+using Field = std::pair<const char*, std::string Context::*>;
+
+constexpr std::array<Field, 13> kFields{{
+    {"name", &Context::name},
+    {"cluster", &Context::cluster},
+    {"api_url", &Context::api_url},
+    {"api_token", &Context::api_token},
+    {"gateway_url", &Context::gateway_url},
+    {"gateway_token", &Context::gateway_token},
+    {"tasks_address", &Context::tasks_address},
+    {"tasks_token", &Context::tasks_token},
+    {"client", &Context::client},
+    {"signing_key", &Context::signing_key},
+    {"seal_key", &Context::seal_key},
+    {"certificate", &Context::certificate},
+    {"authority_key", &Context::authority_key},
+}};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::filesystem::path current_file() { return context_directory() / "current"; }
+
+Status check_private(const std::filesystem::path& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return errno_error("cannot read the context", path);
+  if ((info.st_mode & 0077U) == 0) return {};
+  return make_error(Code::kPermissionDenied, "{} holds keys and others can read it; run: chmod 600 {}", path.string(),
+                    path.string());
+}
+
+Result<Context> parse_context(const std::string& text, const std::filesystem::path& path) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return make_error(Code::kInvalidArgument, "{} is no JSON object", path.string());
+  Context context;
+  for (const auto& [key, member] : kFields) {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_string()) {
+      return make_error(Code::kInvalidArgument, "{}: '{}' is missing", path.string(), key);
+    }
+    context.*member = found->get<std::string>();
+  }
+  return context;
+}
+
+Error no_context(const std::string& name) {
+  if (name.empty()) {
+    return {Code::kNotFound, "there is no current context; `tcfdl up` writes one, `tcfdl context use` chooses one"};
+  }
+  return make_error(Code::kNotFound, "there is no context '{}'; `tcfdl context list` shows those that are", name);
+}
+
+} // namespace
+
+std::filesystem::path context_directory() {
+  if (const auto given = environment("TCFDL_CONTEXT_DIR"); !given.empty()) return given;
+  const auto base = environment("XDG_CONFIG_HOME");
+  const auto root = base.empty() ? std::filesystem::path(environment("HOME")) / ".config" : std::filesystem::path(base);
+  return root / "tcfdl" / "contexts";
+}
+
+Result<Context> load_context(const std::string& name) {
+  auto chosen = name.empty() ? environment("TCFDL_CONTEXT") : name;
+  if (chosen.empty()) chosen = current_context();
+  if (chosen.empty()) return no_context(chosen);
+  const auto path = chosen.find('/') == std::string::npos ? context_directory() / (chosen + ".json")
+                                                          : std::filesystem::path(chosen);
+  const auto text = read_text_file(path);
+  if (!text && text.error().code() == Code::kNotFound) return no_context(chosen);
+  if (!text) return text.error();
+  TCFDL_TRY(check_private(path));
+  return parse_context(*text, path);
+}
+
+Status save_context(const Context& context, bool make_current) {
+  TCFDL_TRY(check_label(context.name, "context"));
+  TCFDL_TRY(make_private_directory(context_directory()));
+  nlohmann::ordered_json json;
+  for (const auto& [key, member] : kFields) json[key] = context.*member;
+  const auto text = json.dump(2) + "\n";
+  TCFDL_TRY(write_file(context_directory() / (context.name + ".json"), as_bytes(text), kPrivateFile));
+  if (make_current || current_context().empty()) return set_current_context(context.name);
+  return {};
+}
+
+Status remove_context(const std::string& name) {
+  TCFDL_TRY(check_label(name, "context"));
+  std::error_code ignored;
+  if (current_context() == name) std::filesystem::remove(current_file(), ignored);
+  if (!std::filesystem::remove(context_directory() / (name + ".json"), ignored)) return no_context(name);
+  return {};
+}
+
+std::vector<std::string> list_contexts() {
+  std::vector<std::string> names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(context_directory(), none)) {
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+std::string current_context() {
+  auto name = read_text_file(current_file()).value_or("");
+  while (!name.empty() && name.back() == '\n') name.pop_back();
+  return name;
+}
+
+Status set_current_context(const std::string& name) {
+  if (!std::filesystem::exists(context_directory() / (name + ".json"))) return no_context(name);
+  return write_file(current_file(), as_bytes(name + "\n"), kPrivateFile);
+}
+
+} // namespace tcfdl::sdk

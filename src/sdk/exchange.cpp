@@ -1,0 +1,159 @@
+#include "sdk/exchange.hpp"
+
+#include "crypto/random.hpp"
+
+#include <thread>
+
+namespace tcfdl::sdk {
+namespace {
+
+constexpr std::uint64_t kLargestResult = std::uint64_t{4} << 30U;
+constexpr std::uint64_t kLongestErrorText = 64UL * 1024;
+
+std::uint64_t micros_since(Deadline::Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - start).count());
+}
+
+std::optional<crypto::StreamKeys> keys_for(const ReadyCapsule* capsule, std::span<const std::uint8_t, 32> salt,
+                                           std::string_view direction, BytesView header) {
+  if (capsule == nullptr) return std::nullopt;
+  return crypto::derive_stream_keys(capsule->secret.key.span(), salt, direction, header);
+}
+
+/// One exchange in progress.
+class Exchange {
+public:
+  Exchange(InstanceConnection& instance, const ExchangeInput& input, ExchangeOutput& output)
+      : instance_(instance), connection_(*instance.connection), input_(input), output_(output) {}
+
+  Status send(RequestBody& body) {
+    TCFDL_TRY(send_head());
+    auto keys = keys_for(input_.capsule, salt_, wire::kRequestDirection, as_bytes(header_));
+    wire::SegmentWriter writer(connection_, std::move(keys), input_.deadline);
+    TCFDL_TRY(body.send(writer));
+    return writer.finish();
+  }
+
+  Status receive(ResultSink& result) {
+    for (;;) {
+      TCFDL_ASSIGN(const auto reply, wire::receive_message<wire::TaskReply>(connection_, input_.deadline));
+      if (reply.has_refused()) {
+        output_.in_step = true;
+        return wire::to_error(reply.refused());
+      }
+      if (reply.has_result()) return receive_result(reply.result(), result);
+      if (!reply.has_accepted()) return Error(Code::kInternal, "the instance sent an unknown reply");
+      output_.accepted = true;
+      if (input_.capsule != nullptr) instance_.capsules.insert(input_.capsule->header.capsule_id());
+    }
+  }
+
+private:
+  Status send_head() {
+    const auto start = Deadline::Clock::now();
+    wire::TaskRequest request;
+    *request.mutable_lease() = input_.grant.lease();
+    *request.mutable_master_certificate() = input_.grant.master_certificate();
+    header_ = input_.header.SerializeAsString();
+    request.set_sealed_header(header_);
+    request.set_attempt(input_.attempt);
+    request.set_remaining_ms(static_cast<std::uint32_t>(input_.deadline.left_millis()));
+    if (input_.capsule != nullptr) {
+      salt_ = crypto::random_array<crypto::kSaltSize>();
+      request.set_salt(wire::field(salt_));
+      if (!instance_.capsules.contains(input_.capsule->header.capsule_id())) {
+        *request.mutable_capsule() = input_.capsule->capsule;
+      }
+    }
+    if (!instance_.proven) {
+      request.set_possession(wire::field(wire::sign_labelled(
+          input_.identity.signing, "Possession", {as_bytes(instance_.hello.nonce()), as_bytes(instance_.hello.name())})));
+      instance_.proven = true;
+    }
+    output_.seal_us += micros_since(start);
+    return wire::send_message(connection_, request, input_.deadline);
+  }
+
+  Status check(const wire::ResultHeader& header) const {
+    if (header.task_id() == input_.header.task_id() && header.instance() == input_.grant.instance() &&
+        header.capsule_id() == input_.header.capsule_id()) {
+      return {};
+    }
+    return make_error(Code::kUnauthenticated, "the result is of task {} at {}, not of {} at {}", header.task_id(),
+                      header.instance(), input_.header.task_id(), input_.grant.instance());
+  }
+
+  Status receive_result(const wire::ResultHead& head, ResultSink& result) {
+    TCFDL_ASSIGN(const auto header, wire::parse<wire::ResultHeader>(head.header()));
+    TCFDL_TRY(check(header));
+    std::array<std::uint8_t, crypto::kSaltSize> salt{};
+    if (input_.capsule != nullptr && head.salt().size() != salt.size()) {
+      return Error(Code::kUnauthenticated, "the result has no salt");
+    }
+    std::copy_n(head.salt().begin(), std::min(head.salt().size(), salt.size()), salt.begin());
+    auto keys = keys_for(input_.capsule, salt, wire::kResultDirection, as_bytes(head.header()));
+    const auto limit = header.code() == 0 ? kLargestResult : kLongestErrorText;
+    wire::SegmentReader reader(connection_, std::move(keys), input_.deadline, limit);
+    const auto start = Deadline::Clock::now();
+    if (header.code() != 0) {
+      TCFDL_ASSIGN(const auto text, reader.read_all());
+      output_.in_step = true;
+      return Error(code_from_number(header.code()), std::string(as_text(text)));
+    }
+    TCFDL_TRY(copy(reader, result));
+    output_.open_us += micros_since(start);
+    output_.run_us = header.run_us();
+    output_.in_step = true;
+    return {};
+  }
+
+  static Status copy(wire::SegmentReader& reader, ResultSink& result) {
+    Bytes piece(crypto::kSegmentSize);
+    for (;;) {
+      TCFDL_ASSIGN(const auto size, reader.read(piece));
+      if (size == 0) return {};
+      TCFDL_TRY(result.write(BytesView(piece).first(size)));
+    }
+  }
+
+  InstanceConnection& instance_;
+  wire::Connection& connection_;
+  const ExchangeInput& input_;
+  ExchangeOutput& output_;
+  std::string header_;
+  std::array<std::uint8_t, crypto::kSaltSize> salt_{};
+};
+
+} // namespace
+
+Status exchange_task(InstanceConnection& instance, const ExchangeInput& input, RequestBody& body, ResultSink& result,
+                     ExchangeOutput& output) {
+  const auto start = Deadline::Clock::now();
+  Exchange exchange(instance, input, output);
+  Status sent;
+  Status received;
+  if (body.repeatable() && body.size() <= crypto::kSegmentSize) {
+    sent = exchange.send(body);
+    output.seal_us = micros_since(start);
+    received = exchange.receive(result);
+  } else {
+    // A handler may answer while it still reads: send and receive side by side, or both sides could wait for ever.
+    std::jthread sender([&] {
+      sent = exchange.send(body);
+      output.seal_us = micros_since(start);
+      if (!sent) instance.connection->shutdown();
+    });
+    received = exchange.receive(result);
+    if (!received && !output.in_step) instance.connection->shutdown();
+  }
+  output.total_us = micros_since(start);
+  // The body's own failure broke the connection: it says more than that the connection broke.
+  if (!received && !sent && received.error().code() == Code::kUnavailable &&
+      (!output.accepted || sent.error().code() != Code::kUnavailable)) {
+    return sent;
+  }
+  return received;
+}
+
+} // namespace tcfdl::sdk

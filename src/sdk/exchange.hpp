@@ -1,0 +1,57 @@
+// One task on one connection to an instance: request out, result in.
+#pragma once
+
+#include "sdk/capsule_session.hpp"
+#include "sdk/instance_pool.hpp"
+#include "wire/body.hpp"
+
+#include <stop_token>
+
+namespace tcfdl::sdk {
+
+/// A body to send, perhaps more than once.
+class RequestBody {
+public:
+  virtual ~RequestBody() = default;
+  /// The size in bytes; 0 when it is not known.
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  /// Whether `send` may be called again.
+  [[nodiscard]] virtual bool repeatable() const = 0;
+  virtual Status send(wire::SegmentWriter& writer) = 0;
+};
+
+/// Where a result goes.
+class ResultSink {
+public:
+  virtual ~ResultSink() = default;
+  /// Forgets what an earlier attempt gave; false when it cannot.
+  virtual bool restart() = 0;
+  virtual Status write(BytesView piece) = 0;
+};
+
+/// What one exchange needs to know; references outlive it.
+struct ExchangeInput {
+  const Identity& identity;
+  const wire::LeaseGrant& grant;
+  const wire::SealedHeader& header;
+  const ReadyCapsule* capsule;    ///< nullptr: no protection
+  unsigned attempt;
+  Deadline deadline;
+};
+
+/// How far it came and what it cost, microseconds.
+struct ExchangeOutput {
+  bool accepted = false;          ///< the handler may have run
+  bool in_step = false;           ///< the connection can carry the next task
+  std::uint64_t seal_us = 0;
+  std::uint64_t run_us = 0;
+  std::uint64_t open_us = 0;
+  std::uint64_t total_us = 0;
+};
+
+/// Runs one task. Errors are the handler's, the instance's, or UNAVAILABLE when the connection broke: `output.accepted`
+/// tells whether the handler may have run.
+Status exchange_task(InstanceConnection& instance, const ExchangeInput& input, RequestBody& body, ResultSink& result,
+                     ExchangeOutput& output);
+
+} // namespace tcfdl::sdk

@@ -1,0 +1,70 @@
+#include "sdk/instance_pool.hpp"
+
+#include "sdk/task_manager_client.hpp"
+#include "wire/socket.hpp"
+
+#include <filesystem>
+
+namespace tcfdl::sdk {
+namespace {
+
+constexpr std::size_t kMostIdle = 32;
+
+} // namespace
+
+Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Deadline deadline) {
+  for (;;) {
+    auto idle = idle_.with([&](auto& instances) -> std::unique_ptr<InstanceConnection> {
+      auto& connections = instances[grant.instance()];
+      if (connections.empty()) return nullptr;
+      auto last = std::move(connections.back());
+      connections.pop_back();
+      return last;
+    });
+    if (!idle) break;
+    if (is_fresh(*idle->connection)) return idle;
+  }
+  TCFDL_ASSIGN(auto connection, open(grant, deadline));
+  TCFDL_ASSIGN(auto hello, wire::receive_message<wire::Hello>(*connection, deadline));
+  if (hello.name() != grant.instance()) {
+    return make_error(Code::kUnavailable, "{} answers where {} was expected", hello.name(), grant.instance());
+  }
+  auto fresh = std::make_unique<InstanceConnection>();
+  fresh->connection = std::move(connection);
+  fresh->hello = std::move(hello);
+  return fresh;
+}
+
+void InstancePool::give_back(const std::string& instance, std::unique_ptr<InstanceConnection> connection) {
+  idle_.with([&](auto& instances) {
+    auto& connections = instances[instance];
+    if (connections.size() < kMostIdle) connections.push_back(std::move(connection));
+  });
+}
+
+Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGrant& grant, Deadline deadline) {
+  Error last(Code::kUnavailable, fmt::format("{} has no route", grant.instance()));
+  for (const auto& route : grant.routes()) {
+    if (route.kind() == wire::ROUTE_KIND_RELAY) {
+      wire::OpenRelay relay;
+      relay.set_cluster(grant.cluster());
+      relay.set_node(grant.node());
+      relay.set_instance(grant.instance());
+      auto relayed = task_manager_.open_relay(relay, deadline);
+      if (relayed) return relayed;
+      last = relayed.error();
+      continue;
+    }
+    TCFDL_ASSIGN(const auto address, wire::parse_address(route.address()));
+    if (const auto* local = std::get_if<wire::UnixAddress>(&address);
+        local != nullptr && !std::filesystem::exists(local->path)) {
+      continue;
+    }
+    auto direct = wire::connect(address, deadline);
+    if (direct) return *std::move(direct);
+    last = direct.error();
+  }
+  return last;
+}
+
+} // namespace tcfdl::sdk

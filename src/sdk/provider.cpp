@@ -1,0 +1,196 @@
+#include "sdk/provider.hpp"
+
+#include "base/log.hpp"
+#include "sdk/caller.hpp"
+#include "sdk/task_manager_client.hpp"
+
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+
+namespace tcfdl::sdk {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+Result<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value != nullptr && *value != '\0') return std::string(value);
+  return make_error(Code::kFailedPrecondition,
+                    "{} is not set: this program provides a function and is started by the platform; deploy it with "
+                    "`tcfdl function deploy`",
+                    name);
+}
+
+Result<wire::Address> address_variable(const char* name) {
+  TCFDL_ASSIGN(const auto text, variable(name));
+  return wire::parse_address(text);
+}
+
+Result<std::uint64_t> number_variable(const char* name) {
+  TCFDL_ASSIGN(const auto text, variable(name));
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return number;
+  return make_error(Code::kFailedPrecondition, "{}='{}' is no number", name, text);
+}
+
+/// The listening sockets of an instance, both adapters.
+struct Doors {
+  std::unique_ptr<wire::Listener> local;
+  std::unique_ptr<wire::Listener> tcp;
+};
+
+Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& server) {
+  const auto serve = [&server](wire::Connection& connection) { server.serve(connection); };
+  TCFDL_ASSIGN(auto path, wire::parse_address(fmt::format("unix:{}/{}.sock", environment.run_directory, environment.instance)));
+  TCFDL_ASSIGN(auto local, wire::Listener::start(path, {.name = "local"}, serve));
+  TCFDL_ASSIGN(auto tcp, wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "tcp"}, serve));
+  return Doors{std::move(local), std::move(tcp)};
+}
+
+int serve_work(Work work) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto environment = InstanceEnvironment::read();
+  if (!environment) {
+    fmt::print(stderr, "{}\n", environment.error().to_string());
+    return 2;
+  }
+  start_logging(environment->instance);
+  const auto done = run_instance(*environment, std::move(work));
+  if (done) return 0;
+  spdlog::error("{}", done.error().to_string());
+  return 1;
+}
+
+} // namespace
+
+Result<InstanceEnvironment> InstanceEnvironment::read() {
+  InstanceEnvironment environment;
+  TCFDL_ASSIGN(environment.instance, variable("TCFDL_INSTANCE"));
+  environment.function = variable("TCFDL_FUNCTION").value_or("");
+  TCFDL_ASSIGN(environment.cluster, variable("TCFDL_CLUSTER"));
+  TCFDL_ASSIGN(environment.node, variable("TCFDL_NODE"));
+  TCFDL_ASSIGN(environment.proxy, address_variable("TCFDL_PROXY"));
+  TCFDL_ASSIGN(environment.proxy_token, variable("TCFDL_PROXY_TOKEN"));
+  TCFDL_ASSIGN(environment.agent, address_variable("TCFDL_AGENT"));
+  TCFDL_ASSIGN(environment.agent_token, variable("TCFDL_AGENT_TOKEN"));
+  TCFDL_ASSIGN(environment.tasks, address_variable("TCFDL_TASKS"));
+  TCFDL_ASSIGN(environment.tasks_token, variable("TCFDL_TASKS_TOKEN"));
+  TCFDL_ASSIGN(environment.run_directory, variable("TCFDL_RUN_DIR"));
+  TCFDL_ASSIGN(const auto concurrency, number_variable("TCFDL_CONCURRENCY"));
+  TCFDL_ASSIGN(environment.max_body, number_variable("TCFDL_MAX_BODY"));
+  environment.concurrency = static_cast<unsigned>(std::clamp<std::uint64_t>(concurrency, 1, 1024));
+  for (const auto* secret : {"TCFDL_PROXY_TOKEN", "TCFDL_AGENT_TOKEN", "TCFDL_TASKS_TOKEN"}) ::unsetenv(secret);
+  return environment;
+}
+
+Result<std::unique_ptr<ProxyClient>> ProxyClient::connect(const wire::Address& address, Deadline deadline) {
+  TCFDL_ASSIGN(auto connection, wire::connect(address, deadline));
+  return std::unique_ptr<ProxyClient>(new ProxyClient(std::move(connection)));
+}
+
+Result<wire::ProxyReply> ProxyClient::request(const wire::ProxyRequest& request, Deadline deadline) {
+  const std::scoped_lock lock(mutex_);
+  TCFDL_ASSIGN(auto reply, wire::exchange<wire::ProxyReply>(*connection_, request, deadline));
+  if (reply.has_error()) return wire::to_error(reply.error());
+  return reply;
+}
+
+Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& proxy, const Clock& clock,
+                          Deadline deadline) {
+  auto signing = crypto::SigningKey::generate();
+  auto sealing = crypto::HpkePrivateKey::generate();
+  wire::ProxyRequest request;
+  auto& keys = *request.mutable_attach();
+  keys.set_token(environment.proxy_token);
+  keys.set_verify_key(wire::field(signing.public_key().bytes()));
+  keys.set_seal_key(wire::field(sealing.public_key().bytes()));
+  TCFDL_ASSIGN(auto reply, proxy.request(request, deadline));
+  auto& attached = *reply.mutable_attached();
+  TCFDL_ASSIGN(auto authority, crypto::VerifyKey::from_bytes(as_bytes(attached.authority_key())));
+  TCFDL_ASSIGN(const auto certificate,
+               wire::verify_certificate(authority, attached.certificate(), {wire::ROLE_INSTANCE, wire::ROLE_GATEWAY},
+                                        clock.now()));
+  if (certificate.verify_key() != keys.verify_key()) {
+    return Error(Code::kUnauthenticated, "the certificate is for another key than this instance's");
+  }
+  Attachment attachment{Identity{certificate.subject(), std::move(signing), std::move(sealing), attached.certificate(),
+                                 std::move(authority)},
+                        std::nullopt};
+  if (certificate.role() == wire::ROLE_GATEWAY) return attachment;
+  wire::KeyScope scope;
+  TCFDL_ASSIGN(const auto x, open_key_package(attachment.identity, attached.processor_key(), wire::KEY_ROLE_PROCESSOR,
+                                              clock.now(), scope));
+  if (scope.function() != environment.function) {
+    return make_error(Code::kPermissionDenied, "got a key of {} for an instance of {}", scope.function(),
+                      environment.function);
+  }
+  attachment.processor.emplace(ProcessorKey{crypto::DecryptionKey(x), std::move(scope)});
+  return attachment;
+}
+
+Result<std::unique_ptr<AgentClient>> AgentClient::connect(const wire::Address& address, Deadline deadline) {
+  TCFDL_ASSIGN(auto connection, wire::connect(address, deadline));
+  return std::unique_ptr<AgentClient>(new AgentClient(std::move(connection)));
+}
+
+Status AgentClient::ready(const std::string& token, const std::vector<wire::Address>& addresses) {
+  wire::InstanceReport report;
+  report.mutable_ready()->set_token(token);
+  for (const auto& address : addresses) report.mutable_ready()->add_addresses(wire::to_string(address));
+  const std::scoped_lock lock(mutex_);
+  return wire::send_message(*connection_, report, Deadline::after(seconds(10)));
+}
+
+void AgentClient::report(const wire::TaskEvent& event) {
+  wire::InstanceReport report;
+  *report.mutable_task() = event;
+  const std::scoped_lock lock(mutex_);
+  const auto sent = wire::send_message(*connection_, report, Deadline::after(seconds(10)));
+  if (!sent) spdlog::debug("cannot report to the node's daemon: {}", sent.error().message());
+}
+
+std::optional<milliseconds> AgentClient::wait_for_drain() {
+  for (;;) {
+    const auto command = wire::receive_message<wire::InstanceCommand>(*connection_, Deadline::after(hours(24)));
+    if (!command && command.error().code() == Code::kDeadlineExceeded) continue;
+    if (!command) return std::nullopt;
+    if (command->has_drain()) return milliseconds(command->drain().within_ms());
+  }
+}
+
+Status run_instance(const InstanceEnvironment& environment, Work work) {
+  const SystemClock clock;
+  const auto deadline = Deadline::after(seconds(30));
+  TCFDL_ASSIGN(const auto proxy, ProxyClient::connect(environment.proxy, deadline));
+  TCFDL_ASSIGN(auto attachment, attach(environment, *proxy, clock, deadline));
+  if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
+  TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
+  TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
+  Caller outgoing(attachment.identity, task_manager, *proxy, clock);
+  TaskServer server({.instance = environment.instance,
+                     .function = environment.function,
+                     .concurrency = environment.concurrency,
+                     .max_body = environment.max_body},
+                    attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
+  TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
+  TCFDL_TRY(agent->ready(environment.agent_token, {doors.local->address(), doors.tcp->address()}));
+  spdlog::info("ready: provides {}", environment.function);
+  const auto within = agent->wait_for_drain();
+  if (!within) return Error(Code::kUnavailable, "the node's daemon is gone");
+  server.drain(Deadline::after(*within));
+  spdlog::info("drained");
+  return {};
+}
+
+} // namespace tcfdl::sdk
+
+namespace tcfdl {
+
+int serve(Handler handler) { return sdk::serve_work(std::move(handler)); }
+int serve(StreamHandler handler) { return sdk::serve_work(std::move(handler)); }
+
+} // namespace tcfdl

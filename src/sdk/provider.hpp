@@ -1,0 +1,72 @@
+// An instance: from the environment of its process to served tasks.
+#pragma once
+
+#include "sdk/task_server.hpp"
+#include "wire/listener.hpp"
+
+namespace tcfdl::sdk {
+
+/// What the platform tells a process that it starts. docs/formats/instance_environment.md.
+struct InstanceEnvironment {
+  std::string instance;
+  std::string function;       ///< empty for a gateway
+  std::string cluster;
+  std::string node;
+  wire::Address proxy;        ///< the node's TEE proxy
+  std::string proxy_token;    ///< admits this process there, once
+  wire::Address agent;        ///< the node's daemon
+  std::string agent_token;
+  wire::Address tasks;        ///< the cluster's task manager
+  std::string tasks_token;
+  std::string run_directory;  ///< for the listening socket
+  unsigned concurrency = 1;
+  std::uint64_t max_body = 0; ///< bytes
+
+  /// Reads TCFDL_* variables. FAILED_PRECONDITION names the missing one: the process was not started by the platform.
+  static Result<InstanceEnvironment> read();
+};
+
+/// The node's TEE proxy over its local connection. Thread-safe: requests take turns.
+class ProxyClient final : public Proxy {
+public:
+  static Result<std::unique_ptr<ProxyClient>> connect(const wire::Address& address, Deadline deadline);
+  Result<wire::ProxyReply> request(const wire::ProxyRequest& request, Deadline deadline) override;
+
+private:
+  explicit ProxyClient(std::unique_ptr<wire::Connection> connection) : connection_(std::move(connection)) {}
+  std::mutex mutex_;
+  std::unique_ptr<wire::Connection> connection_; // guarded by mutex_
+};
+
+/// What attaching to the proxy gave.
+struct Attachment {
+  Identity identity;
+  std::optional<ProcessorKey> processor; ///< none for a gateway
+};
+
+/// Makes the instance's keys and has them certified. Errors of the proxy and the authority.
+Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& proxy, const Clock& clock,
+                          Deadline deadline);
+
+/// Tells the node's daemon that the instance is ready and about its tasks; hears when to drain.
+class AgentClient final : public TaskEvents {
+public:
+  static Result<std::unique_ptr<AgentClient>> connect(const wire::Address& address, Deadline deadline);
+  Status ready(const std::string& token, const std::vector<wire::Address>& addresses);
+  void report(const wire::TaskEvent& event) override;
+
+  /// Waits for the command to drain; nullopt when the daemon is gone.
+  std::optional<std::chrono::milliseconds> wait_for_drain();
+  /// Ends the wait from another thread.
+  void shutdown() noexcept { connection_->shutdown(); }
+
+private:
+  explicit AgentClient(std::unique_ptr<wire::Connection> connection) : connection_(std::move(connection)) {}
+  std::unique_ptr<wire::Connection> connection_;
+  std::mutex mutex_; // one sender at a time
+};
+
+/// Runs an instance until it is drained or its daemon is gone.
+Status run_instance(const InstanceEnvironment& environment, Work work);
+
+} // namespace tcfdl::sdk

@@ -1,0 +1,47 @@
+// The task manager over its direct connection, and the cluster's entry proxy behind the same door.
+#pragma once
+
+#include "base/guarded.hpp"
+#include "sdk/identity.hpp"
+#include "sdk/ports.hpp"
+#include "wire/socket.hpp"
+
+#include <tcfdl/client.hpp>
+#include <vector>
+
+namespace tcfdl::sdk {
+
+/// Keeps idle connections for the next request. Thread-safe.
+class TaskManagerClient final : public TaskManager, public Proxy {
+public:
+  TaskManagerClient(wire::Address address, std::string token, const Identity& identity)
+      : address_(std::move(address)), token_(std::move(token)), identity_(identity) {}
+
+  Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline deadline,
+                                 const std::stop_token& cancel) override;
+  void release(const wire::LeaseRelease& release) override;
+  Result<std::unique_ptr<wire::Connection>> open_relay(const wire::OpenRelay& relay, Deadline deadline) override;
+  Result<wire::ProxyReply> request(const wire::ProxyRequest& request, Deadline deadline) override;
+
+  /// Fetches an artefact of the cluster by its SHA-256, piece by piece into `out`.
+  Status fetch_file(const std::string& digest, BodyWriter& out, Deadline deadline);
+
+private:
+  using ConnectionPtr = std::unique_ptr<wire::Connection>;
+
+  Result<ConnectionPtr> connect(Deadline deadline);
+  Result<ConnectionPtr> take(Deadline deadline);
+  void give_back(ConnectionPtr connection);
+  Result<wire::TaskManagerReply> exchange(const wire::TaskManagerRequest& request, Deadline deadline,
+                                          const std::stop_token& cancel = {});
+
+  wire::Address address_;
+  std::string token_;
+  const Identity& identity_;
+  Guarded<std::vector<ConnectionPtr>> idle_;
+};
+
+/// Whether the peer of an idle connection is still there and silent.
+bool is_fresh(const wire::Connection& connection);
+
+} // namespace tcfdl::sdk

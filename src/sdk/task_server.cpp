@@ -1,0 +1,378 @@
+#include "sdk/task_server.hpp"
+
+#include "base/log.hpp"
+#include "crypto/random.hpp"
+#include "sdk/result_writer.hpp"
+
+#include <chrono>
+
+namespace tcfdl::sdk {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+constexpr std::size_t kMostCapsules = 10'000;
+constexpr std::size_t kMostMasters = 256;
+constexpr std::size_t kMostOutcomes = 100'000;
+constexpr std::int64_t kOutcomeLifetime = 600;
+
+std::int64_t unix_millis() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t micros_since(Deadline::Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - start).count());
+}
+
+} // namespace
+
+/// One caller's connection.
+struct TaskServer::Session {
+  wire::Connection& connection;
+  std::array<std::uint8_t, 32> nonce;
+  std::string caller_key; ///< proven; empty before
+};
+
+/// An admitted task.
+struct TaskServer::Task {
+  wire::Lease lease;
+  wire::SealedHeader header;
+  std::string header_bytes;
+  std::string salt;
+  std::shared_ptr<const crypto::CapsuleSecret> secret; ///< nullptr: no protection
+  std::uint32_t attempt;
+  Deadline deadline;
+  std::stop_source stop;
+  bool working = true; ///< counts against the concurrency
+
+  [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
+    if (!secret) return std::nullopt;
+    const auto bytes = as_bytes(salt).first<crypto::kSaltSize>();
+    return crypto::derive_stream_keys(secret->key.span(), bytes, wire::kRequestDirection, as_bytes(header_bytes));
+  }
+};
+
+namespace {
+
+/// What a handler sees of its task.
+class HandlerContext final : public TaskContext {
+public:
+  HandlerContext(const wire::SealedHeader& header, Deadline deadline, std::stop_token stop, Client& outgoing)
+      : header_(header), deadline_(deadline), stop_(std::move(stop)), outgoing_(outgoing) {}
+  [[nodiscard]] const std::string& task_id() const override { return header_.task_id(); }
+  [[nodiscard]] const std::string& function() const override { return header_.function(); }
+  [[nodiscard]] const std::string& caller() const override { return header_.sender(); }
+  [[nodiscard]] const std::string& content_type() const override { return header_.content_type(); }
+  [[nodiscard]] std::chrono::milliseconds time_left() const override {
+    return std::chrono::milliseconds(deadline_.left_millis());
+  }
+  [[nodiscard]] std::stop_token cancelled() const override { return stop_; }
+  Result<CallResult> call(const std::string& function, BytesView body, CallOptions options) override {
+    options.timeout = std::min(options.timeout, time_left());
+    if (!options.cancel.stop_possible()) options.cancel = stop_;
+    return outgoing_.call(function, body, options);
+  }
+
+private:
+  const wire::SealedHeader& header_;
+  Deadline deadline_;
+  std::stop_token stop_;
+  Client& outgoing_;
+};
+
+/// Runs a handler; an exception of it is its error.
+template <class Run> auto guarded(Run&& run) -> decltype(run()) {
+  try {
+    return run();
+  } catch (const std::exception& thrown) {
+    return make_error(Code::kInternal, "the handler threw: {}", thrown.what());
+  } catch (...) {
+    return Error(Code::kInternal, "the handler threw something that is no std::exception");
+  }
+}
+
+/// The handler's own error, unless it ended because it was told to.
+Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
+  if (!stop.stop_requested()) return error;
+  return deadline.expired() ? Deadline::exceeded("the handler") : Error(Code::kCancelled, "the caller cancelled the task");
+}
+
+} // namespace
+
+TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy,
+                       TaskEvents& events, Client& outgoing, Work work, const Clock& clock)
+    : settings_(std::move(settings)), identity_(identity), key_(std::move(key)), proxy_(proxy), events_(events),
+      outgoing_(outgoing), work_(std::move(work)), clock_(clock),
+      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock) {}
+
+void TaskServer::serve(wire::Connection& connection) {
+  Session session{connection, crypto::random_array<32>(), {}};
+  wire::Hello hello;
+  hello.set_nonce(wire::field(session.nonce));
+  hello.set_name(settings_.instance);
+  if (!wire::send_message(connection, hello, Deadline::after(seconds(10)))) return;
+  for (;;) {
+    const auto request = wire::receive_message<wire::TaskRequest>(connection, Deadline::after(hours(24)));
+    if (!request || !handle(session, *request)) return;
+  }
+}
+
+void TaskServer::drain(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  idle_.wait_until(lock, deadline.when(), [this] { return busy_ == 0; });
+}
+
+bool TaskServer::enter() {
+  const std::scoped_lock lock(mutex_);
+  if (draining_ || running_ >= settings_.concurrency) return false;
+  ++running_;
+  ++busy_;
+  return true;
+}
+
+void TaskServer::end_work(Task& task) {
+  if (!std::exchange(task.working, false)) return;
+  const std::scoped_lock lock(mutex_);
+  --running_;
+}
+
+void TaskServer::leave() {
+  const std::scoped_lock lock(mutex_);
+  if (--busy_ == 0) idle_.notify_all();
+}
+
+/// Returns whether the connection can carry another task.
+bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
+  auto task = admit(session, request);
+  if (task && !enter()) {
+    task = make_error(Code::kUnavailable, "{} takes no task now: it is busy or draining", settings_.instance);
+  }
+  if (!task) {
+    const auto deadline = Deadline::after(seconds(30));
+    wire::SegmentReader rest(session.connection, std::nullopt, deadline, settings_.max_body);
+    if (!rest.drain()) return false;
+    wire::TaskReply reply;
+    *reply.mutable_refused() = wire::to_info(task.error());
+    return bool(wire::send_message(session.connection, reply, deadline));
+  }
+  const auto watch = watcher_.watch(session.connection.descriptor(), task->deadline, task->stop);
+  const auto done = run(session, *task);
+  end_work(*task);
+  leave();
+  if (!done) spdlog::debug("task {}: {}", task->lease.task_id(), done.error().to_string());
+  return bool(done);
+}
+
+Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskRequest& request) {
+  TCFDL_ASSIGN(auto lease, check_lease(session, request));
+  TCFDL_ASSIGN(auto header, wire::parse<wire::SealedHeader>(request.sealed_header()));
+  if (header.task_id() != lease.task_id() || header.function() != settings_.function) {
+    return make_error(Code::kInvalidArgument, "the body is of task {} of {}, the lease of task {} of {}",
+                      header.task_id(), header.function(), lease.task_id(), settings_.function);
+  }
+  const auto left = header.expires_ms() - unix_millis();
+  if (left <= 0) return Deadline::exceeded("the way to the instance");
+  const auto millis = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), request.remaining_ms());
+  Task task{std::move(lease), std::move(header), request.sealed_header(), request.salt(), nullptr,
+            request.attempt(), Deadline::after_millis(millis), {}, true};
+  if (task.header.protection() == "none") {
+    if (!task.header.capsule_id().empty()) return Error(Code::kInvalidArgument, "a capsule without protection");
+    return task;
+  }
+  if (task.header.protection() != "eae") {
+    return make_error(Code::kInvalidArgument, "no protection is called '{}'", task.header.protection());
+  }
+  if (task.salt.size() != crypto::kSaltSize) return Error(Code::kInvalidArgument, "the salt has not 32 bytes");
+  TCFDL_ASSIGN(task.secret, capsule_secret(request, task));
+  return task;
+}
+
+Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRequest& request) {
+  TCFDL_ASSIGN(const auto claimed, wire::parse<wire::Lease>(request.lease().statement()));
+  TCFDL_ASSIGN(const auto master, master_key(request.master_certificate(), claimed.cluster()));
+  TCFDL_ASSIGN(auto lease, wire::verify<wire::Lease>(master, request.lease()));
+  if (lease.instance() != settings_.instance || lease.function() != settings_.function) {
+    return make_error(Code::kPermissionDenied, "the lease is for {} of {}, this is {} of {}", lease.instance(),
+                      lease.function(), settings_.instance, settings_.function);
+  }
+  if (lease.expires_ms() <= unix_millis()) return Error(Code::kUnavailable, "the lease has expired; ask for another");
+  TCFDL_TRY(check_possession(session, request, lease));
+  return lease;
+}
+
+Status TaskServer::check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const {
+  if (session.caller_key.empty()) {
+    TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(lease.caller_key())));
+    auto shown = wire::verify_labelled(key, "Possession", {session.nonce, as_bytes(settings_.instance)},
+                                       as_bytes(request.possession()));
+    if (!shown) return shown.error().within("the caller's proof of its key");
+    session.caller_key = lease.caller_key();
+  }
+  if (session.caller_key == lease.caller_key()) return {};
+  return Error(Code::kPermissionDenied, "the lease was given to another caller than this connection's");
+}
+
+Result<crypto::VerifyKey> TaskServer::master_key(const wire::Signed& certificate, const std::string& cluster) {
+  const auto name = certificate.statement() + certificate.signature();
+  const auto now = clock_.now();
+  const auto known = masters_.with([&](const auto& masters) -> std::optional<KnownMaster> {
+    const auto found = masters.find(name);
+    return found == masters.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (known && known->expires > now && known->cluster == cluster) return known->key;
+  TCFDL_ASSIGN(const auto master, wire::verify_certificate(identity_.authority, certificate, {wire::ROLE_MASTER}, now));
+  if (master.cluster() != cluster) {
+    return make_error(Code::kPermissionDenied, "the master of {} gave a lease of {}", master.cluster(), cluster);
+  }
+  TCFDL_ASSIGN(auto key, crypto::VerifyKey::from_bytes(as_bytes(master.verify_key())));
+  masters_.with([&](auto& masters) {
+    if (masters.size() >= kMostMasters) masters.clear();
+    masters.insert_or_assign(name, KnownMaster{master.cluster(), master.expires(), key});
+  });
+  return key;
+}
+
+Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(const wire::TaskRequest& request,
+                                                                                const Task& task) {
+  const auto now = clock_.now();
+  if (!request.has_capsule()) {
+    const auto known = capsules_.with([&](const auto& capsules) -> std::optional<KnownCapsule> {
+      const auto found = capsules.find(task.header.capsule_id());
+      return found == capsules.end() ? std::nullopt : std::optional(found->second);
+    });
+    if (!known || known->expires <= now) {
+      return Error(Code::kFailedPrecondition, "the capsule is not known here; send it again");
+    }
+    if (known->sender_key != task.lease.caller_key()) {
+      return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the lease");
+    }
+    return known->secret;
+  }
+  TCFDL_ASSIGN(const auto header, wire::verify_turned_capsule(request.capsule(), identity_.authority, now));
+  if (header.capsule_id() != task.header.capsule_id() || header.sender() != task.header.sender() ||
+      header.function() != task.header.function() || header.assurance() != key_.scope.assurance() ||
+      header.epoch() != key_.scope.epoch() || header.sender_key() != task.lease.caller_key()) {
+    return Error(Code::kPermissionDenied, "the capsule is of another task, function, class, epoch or caller");
+  }
+  wire::ProxyRequest finish;
+  *finish.mutable_finish() = request.capsule();
+  TCFDL_ASSIGN(const auto reply, proxy_.request(finish, task.deadline));
+  auto finished = request.capsule();
+  finished.set_ek2(reply.capsule().ek2()); // the rest was verified above
+  TCFDL_ASSIGN(auto opened, wire::open_capsule(key_.key, finished));
+  auto secret = std::make_shared<const crypto::CapsuleSecret>(std::move(opened));
+  capsules_.with([&](auto& capsules) {
+    if (capsules.size() >= kMostCapsules) std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
+    if (capsules.size() >= kMostCapsules) capsules.clear();
+    capsules.insert_or_assign(header.capsule_id(), KnownCapsule{header.sender_key(), header.expires(), secret});
+  });
+  return secret;
+}
+
+Status TaskServer::run(Session& session, Task& task) {
+  HandlerContext context(task.header, task.deadline, task.stop.get_token(), outgoing_);
+  if (const auto* handler = std::get_if<Handler>(&work_)) return run_whole(session, task, *handler, context);
+  return run_stream(session, task, std::get<StreamHandler>(work_), context);
+}
+
+Status TaskServer::run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context) {
+  wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
+  auto body = reader.read_all();
+  if (!body) {
+    wire::TaskReply reply;
+    *reply.mutable_refused() = wire::to_info(body.error());
+    (void)wire::send_message(session.connection, reply, task.deadline);
+    return body.error();
+  }
+  const auto digest = crypto::sha256(*body);
+  auto begun = outcomes_.begin(task.header.sender(), task.header.task_id(), digest, task.deadline);
+  if (!begun) {
+    wire::TaskReply reply;
+    *reply.mutable_refused() = wire::to_info(begun.error());
+    return wire::send_message(session.connection, reply, task.deadline);
+  }
+  wire::TaskReply accepted;
+  accepted.mutable_accepted();
+  const auto told = wire::send_message(session.connection, accepted, task.deadline);
+  if (*begun) {
+    TCFDL_TRY(told);
+    return send_outcome(session, task, ***begun, 0);
+  }
+  report(task, false, 0, 0);
+  const auto start = Deadline::Clock::now();
+  auto result = guarded([&] { return handler(context, *body); });
+  const auto run_us = micros_since(start);
+  Outcome outcome;
+  if (result) {
+    outcome.body = *std::move(result);
+  } else {
+    const auto error = final_error(result.error(), task.stop.get_token(), task.deadline);
+    outcome = {static_cast<std::uint32_t>(error.code()), to_bytes(error.message())};
+  }
+  const auto kept = std::make_shared<const Outcome>(std::move(outcome));
+  outcomes_.finish(task.header.sender(), task.header.task_id(), kept);
+  end_work(task);
+  report(task, true, kept->code, run_us);
+  return send_outcome(session, task, *kept, run_us);
+}
+
+Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
+  wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
+  const crypto::Sha256Digest streamed{};
+  auto begun = outcomes_.begin(task.header.sender(), task.header.task_id(), streamed, task.deadline);
+  if (!begun) {
+    TCFDL_TRY(reader.drain());
+    wire::TaskReply reply;
+    *reply.mutable_refused() = wire::to_info(begun.error());
+    return wire::send_message(session.connection, reply, task.deadline);
+  }
+  wire::TaskReply accepted;
+  accepted.mutable_accepted();
+  (void)wire::send_message(session.connection, accepted, task.deadline);
+  report(task, false, 0, 0);
+  const auto start = Deadline::Clock::now();
+  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(), task.deadline);
+  auto done = guarded([&] { return handler(context, reader, writer); });
+  const auto run_us = micros_since(start);
+  outcomes_.finish(task.header.sender(), task.header.task_id(), nullptr);
+  Status sent;
+  std::uint32_t code = 0;
+  if (done) {
+    sent = writer.finish(run_us);
+  } else {
+    const auto error = final_error(done.error(), task.stop.get_token(), task.deadline);
+    code = static_cast<std::uint32_t>(error.code());
+    sent = writer.fail(error, run_us);
+  }
+  end_work(task);
+  report(task, true, code, run_us);
+  if (sent) sent = reader.drain();
+  return sent;
+}
+
+Status TaskServer::send_outcome(Session& session, const Task& task, const Outcome& outcome, std::uint64_t run_us) const {
+  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(), task.deadline);
+  if (outcome.code != 0) {
+    return writer.fail(Error(code_from_number(outcome.code), std::string(as_text(outcome.body))), run_us);
+  }
+  TCFDL_TRY(writer.begin(0, run_us));
+  TCFDL_TRY(writer.write(outcome.body));
+  return writer.finish(run_us);
+}
+
+void TaskServer::report(const Task& task, bool done, std::uint32_t code, std::uint64_t run_us) {
+  wire::TaskEvent event;
+  event.set_lease_id(task.lease.lease_id());
+  event.set_instance(settings_.instance);
+  event.set_started(!done);
+  event.set_done(done);
+  event.set_code(code);
+  event.set_run_us(run_us);
+  events_.report(event);
+}
+
+} // namespace tcfdl::sdk

@@ -1,0 +1,104 @@
+// The instance's side of the task protocol: checks, opens, runs, seals. docs/formats/task_protocol.md.
+#pragma once
+
+#include "base/guarded.hpp"
+#include "sdk/identity.hpp"
+#include "sdk/outcome_store.hpp"
+#include "sdk/ports.hpp"
+#include "wire/body.hpp"
+#include "wire/capsule.hpp"
+#include "wire/hangup_watcher.hpp"
+
+#include <atomic>
+#include <map>
+#include <tcfdl/function.hpp>
+#include <variant>
+
+namespace tcfdl::sdk {
+
+using Work = std::variant<Handler, StreamHandler>;
+
+struct TaskServerSettings {
+  std::string instance;
+  std::string function;
+  unsigned concurrency = 1;
+  std::uint64_t max_body = std::uint64_t{1} << 30U; ///< bytes
+  std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
+};
+
+/// Where starts and ends of tasks are told.
+class TaskEvents {
+public:
+  virtual ~TaskEvents() = default;
+  virtual void report(const wire::TaskEvent& event) = 0;
+};
+
+/// What the authority gave this instance to process tasks with.
+struct ProcessorKey {
+  crypto::DecryptionKey key;
+  wire::KeyScope scope;
+};
+
+/// Serves each connection on the thread that calls `serve`. Thread-safe.
+class TaskServer {
+public:
+  TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy, TaskEvents& events,
+             Client& outgoing, Work work, const Clock& clock);
+
+  /// Runs the tasks of one connection until it ends.
+  void serve(wire::Connection& connection);
+
+  /// Refuses new tasks and waits until the running ones have ended or `deadline` passed.
+  void drain(Deadline deadline);
+
+private:
+  struct Session;
+  struct Task;
+
+  Result<Task> admit(Session& session, const wire::TaskRequest& request);
+  Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
+  Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
+  Result<std::shared_ptr<const crypto::CapsuleSecret>> capsule_secret(const wire::TaskRequest& request, const Task& task);
+  Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
+  bool handle(Session& session, const wire::TaskRequest& request);
+  Status run(Session& session, Task& task);
+  Status run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context);
+  Status run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context);
+  Status send_outcome(Session& session, const Task& task, const Outcome& outcome, std::uint64_t run_us) const;
+  void report(const Task& task, bool done, std::uint32_t code, std::uint64_t run_us);
+  bool enter();
+  void end_work(Task& task);
+  void leave();
+
+  // Constant after construction.
+  const TaskServerSettings settings_;
+  const Identity& identity_;
+  const ProcessorKey key_;
+  Proxy& proxy_;
+  TaskEvents& events_;
+  Client& outgoing_;
+  const Work work_;
+  const Clock& clock_;
+
+  struct KnownCapsule {
+    std::string sender_key;
+    std::int64_t expires;
+    std::shared_ptr<const crypto::CapsuleSecret> secret;
+  };
+  struct KnownMaster {
+    std::string cluster;
+    std::int64_t expires;
+    crypto::VerifyKey key;
+  };
+  Guarded<std::map<std::string, KnownCapsule>> capsules_; // by capsule id
+  Guarded<std::map<std::string, KnownMaster>> masters_;   // by certificate
+  wire::HangupWatcher watcher_;
+  OutcomeStore outcomes_;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  unsigned running_ = 0;  // guarded by mutex_; handlers at work
+  unsigned busy_ = 0;     // guarded by mutex_; those and results on their way
+  bool draining_ = false; // guarded by mutex_
+};
+
+} // namespace tcfdl::sdk

@@ -1,0 +1,103 @@
+#include "tee_proxy/launches.hpp"
+
+#include "base/encoding.hpp"
+#include "base/log.hpp"
+#include "crypto/random.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <sys/wait.h>
+
+namespace tcfdl::tee_proxy {
+namespace {
+
+std::string hash_of(const std::string& token) { return to_hex(crypto::sha256(as_bytes(token))); }
+
+} // namespace
+
+Launches::Launches(OnExit on_exit) : on_exit_(std::move(on_exit)), reaper_([this] { reap(); }) {}
+
+Launches::~Launches() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+    for (const auto& [instance, process] : processes_) ::kill(-process.pid, SIGKILL);
+  }
+  changed_.notify_all();
+  reaper_.join();
+}
+
+Result<pid_t> Launches::launch(const wire::LaunchInstance& command, std::map<std::string, std::string> environment) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (processes_.contains(command.instance())) {
+      return make_error(Code::kAlreadyExists, "{} runs already", command.instance());
+    }
+  }
+  TCFDL_ASSIGN(const auto bundle, tee::measure_bundle(as_bytes(command.manifest()), command.directory()));
+  LaunchRecord record{command.instance(), {}, command.role(), {bundle.measurement.begin(), bundle.measurement.end()}};
+  if (command.has_descriptor()) {
+    TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(command.descriptor().statement()));
+    record.function = descriptor.name();
+  }
+  const auto token = to_base64url(crypto::random_array<32>());
+  environment["TCFDL_PROXY_TOKEN"] = token;
+  const bool logged = bundle.manifest.logs == wire::LogPolicy::kHost;
+  // The lock is held over the start, so that the reaper knows the process before it can learn of its end.
+  const std::scoped_lock lock(mutex_);
+  TCFDL_ASSIGN(const auto pid, tee::launch(bundle, {std::move(environment), logged ? command.log() : std::string()}));
+  tokens_[hash_of(token)] = command.instance();
+  processes_.insert_or_assign(command.instance(), Process{std::move(record), pid});
+  changed_.notify_all();
+  return pid;
+}
+
+Status Launches::kill(const std::string& instance) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = processes_.find(instance);
+  if (found == processes_.end()) return make_error(Code::kNotFound, "{} does not run here", instance);
+  ::kill(-found->second.pid, SIGKILL);
+  return {};
+}
+
+Result<LaunchRecord> Launches::redeem(const std::string& token) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = tokens_.find(hash_of(token));
+  if (found == tokens_.end()) {
+    return Error(Code::kUnauthenticated, "this process was not started by this proxy, or has attached before");
+  }
+  const auto process = processes_.find(found->second);
+  tokens_.erase(found);
+  if (process == processes_.end()) return Error(Code::kUnauthenticated, "the process of this token has ended");
+  return process->second.record;
+}
+
+void Launches::reap() {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopping_ || !processes_.empty(); });
+      if (processes_.empty()) return;
+    }
+    int status = 0;
+    const auto pid = ::waitpid(-1, &status, 0);
+    if (pid > 0) handle_exit(pid, status);
+  }
+}
+
+void Launches::handle_exit(pid_t pid, int status) {
+  std::string instance;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = std::ranges::find_if(processes_, [&](const auto& entry) { return entry.second.pid == pid; });
+    if (found == processes_.end()) return;
+    instance = found->first;
+    ::kill(-pid, SIGKILL); // what it started
+    processes_.erase(found);
+    std::erase_if(tokens_, [&](const auto& token) { return token.second == instance; });
+    if (stopping_) return;
+  }
+  on_exit_(instance, status);
+}
+
+} // namespace tcfdl::tee_proxy

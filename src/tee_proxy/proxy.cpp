@@ -1,0 +1,229 @@
+#include "tee_proxy/proxy.hpp"
+
+#include "attestation/report_data.hpp"
+#include "attestation/software.hpp"
+#include "base/log.hpp"
+#include "crypto/random.hpp"
+#include "tee/bundle.hpp"
+
+namespace tcfdl::tee_proxy {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+} // namespace
+
+Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Authority& authority, const Clock& clock,
+                                                  Launches::OnExit on_exit) {
+  TCFDL_TRY(make_private_directory(settings.state));
+  TCFDL_ASSIGN(auto keys, OwnKeys::load_or_make(settings.state));
+  const auto instances = settings.instances;
+  std::unique_ptr<TeeProxy> proxy(
+      new TeeProxy(std::move(settings), std::move(keys), authority, clock, std::move(on_exit)));
+  TCFDL_ASSIGN(proxy->listener_, wire::Listener::start(instances, {.name = "tee-proxy"},
+                                                       [raw = proxy.get()](wire::Connection& connection) {
+                                                         raw->serve_instance(connection);
+                                                       }));
+  return proxy;
+}
+
+TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock,
+                   Launches::OnExit on_exit)
+    : settings_(std::move(settings)), keys_(std::move(keys)), authority_(authority), clock_(clock),
+      launches_([this, told = std::move(on_exit)](const std::string& instance, int status) {
+        reencryption_.erase(instance);
+        told(instance, status);
+      }) {}
+
+Result<wire::ProxyEnrolment> TeeProxy::enrolment() const {
+  TCFDL_ASSIGN(const auto measurement, tee::measure_self());
+  const auto nonce = crypto::random_array<32>();
+  wire::ProxyEnrolment enrolment;
+  enrolment.set_verify_key(wire::field(keys_.signing.public_key().bytes()));
+  enrolment.set_seal_key(wire::field(keys_.sealing.public_key().bytes()));
+  enrolment.set_nonce(wire::field(nonce));
+  const auto report = attestation::report_data(
+      "proxy", nonce, {as_bytes(enrolment.verify_key()), as_bytes(enrolment.seal_key())});
+  *enrolment.mutable_evidence() =
+      attestation::make_software_evidence(keys_.platform, measurement, report, settings_.node);
+  return enrolment;
+}
+
+Status TeeProxy::set_identity(const wire::ProxyIdentity& identity) {
+  TCFDL_ASSIGN(auto authority, crypto::VerifyKey::from_bytes(as_bytes(identity.authority_key())));
+  TCFDL_ASSIGN(auto certificate,
+               wire::verify_certificate(authority, identity.certificate(), {wire::ROLE_PROXY}, clock_.now()));
+  if (certificate.verify_key() != wire::field(keys_.signing.public_key().bytes()) ||
+      certificate.seal_key() != wire::field(keys_.sealing.public_key().bytes())) {
+    return Error(Code::kUnauthenticated, "the certificate is for other keys than this proxy's; enrol the node anew");
+  }
+  auto own = std::make_shared<const Own>(
+      Own{identity.certificate(), certificate, std::move(authority), certificate.cluster()});
+  own_.with([&](auto& current) { current = std::move(own); });
+  return {};
+}
+
+Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
+  std::map<std::string, std::string> environment(command.environment().begin(), command.environment().end());
+  environment["TCFDL_PROXY"] = wire::to_string(listener_->address());
+  return launches_.launch(command, std::move(environment));
+}
+
+Result<wire::ProxyReply> TeeProxy::handle_entry(const wire::ProxyRequest& request, Deadline deadline) {
+  if (request.has_sender_keys()) return sender_keys(request.sender_keys(), deadline);
+  if (request.has_turn()) return turn(request.turn());
+  return Error(Code::kPermissionDenied, "an entry proxy gives keys to send with and turns capsules, nothing else");
+}
+
+void TeeProxy::serve_instance(wire::Connection& connection) {
+  std::optional<Attached> attached;
+  for (;;) {
+    // A process that has not attached gets no time to hold the connection open.
+    const auto patience = attached ? Deadline::after(hours(24)) : Deadline::after(seconds(30));
+    const auto request = wire::receive_message<wire::ProxyRequest>(connection, patience);
+    if (!request) return;
+    const auto deadline = Deadline::after(seconds(20));
+    auto reply = handle_instance(attached, *request, deadline);
+    wire::ProxyReply answer;
+    if (reply) {
+      answer = *std::move(reply);
+    } else {
+      *answer.mutable_error() = wire::to_info(reply.error());
+    }
+    if (!wire::send_message(connection, answer, deadline)) return;
+    if (!attached) return;
+  }
+}
+
+Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& attached,
+                                                   const wire::ProxyRequest& request, Deadline deadline) {
+  if (request.has_attach()) {
+    if (attached) return Error(Code::kFailedPrecondition, "this process has attached already");
+    return attach(attached, request.attach(), deadline);
+  }
+  if (!attached) return Error(Code::kUnauthenticated, "attach first");
+  if (request.has_sender_keys()) {
+    auto wanted = request.sender_keys();
+    *wanted.mutable_certificate() = attached->certificate; // in its own name only
+    return sender_keys(wanted, deadline);
+  }
+  if (request.has_turn()) {
+    TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(request.turn()));
+    if (header.sender() != attached->record.instance) {
+      return make_error(Code::kPermissionDenied, "{} gave a capsule of {}", attached->record.instance, header.sender());
+    }
+    return turn(request.turn());
+  }
+  if (request.has_finish()) return finish(*attached, request.finish());
+  return Error(Code::kUnimplemented, "the proxy does not know this request");
+}
+
+Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, const wire::ProxyAttach& request,
+                                          Deadline deadline) {
+  TCFDL_ASSIGN(const auto self, own());
+  TCFDL_ASSIGN(auto record, launches_.redeem(request.token()));
+  wire::InstanceStatement statement;
+  statement.set_instance(record.instance);
+  statement.set_function(record.function);
+  statement.set_role(record.role);
+  statement.set_measurement(wire::field(record.measurement));
+  statement.set_verify_key(request.verify_key());
+  statement.set_seal_key(request.seal_key());
+  statement.set_node(settings_.node);
+  statement.set_cluster(self->cluster);
+  statement.set_issued(clock_.now());
+  wire::AuthorityRequest wanted;
+  auto& keys = *wanted.mutable_instance_keys();
+  *keys.mutable_statement() = wire::sign(keys_.signing, statement);
+  *keys.mutable_proxy_certificate() = self->certificate;
+  TCFDL_ASSIGN(auto answer, authority_.request(wanted, deadline));
+  if (!answer.has_instance_keys()) return Error(Code::kInternal, "the authority gave no keys for the instance");
+  auto& granted = *answer.mutable_instance_keys();
+
+  wire::ProxyReply reply;
+  auto& result = *reply.mutable_attached();
+  std::optional<wire::KeyScope> processor;
+  if (record.role == wire::ROLE_INSTANCE) {
+    TCFDL_ASSIGN(processor, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_PROCESSOR, record.instance));
+    *result.mutable_processor_key() = granted.processor_key();
+  }
+  *result.mutable_certificate() = granted.certificate();
+  *result.mutable_proxy_certificate() = self->certificate;
+  result.set_authority_key(wire::field(self->authority.bytes()));
+  *result.mutable_descriptor() = granted.descriptor();
+  attached.emplace(Attached{std::move(record), granted.certificate(), std::move(processor)});
+  return reply;
+}
+
+Result<wire::ProxyReply> TeeProxy::sender_keys(const wire::SenderKeys& request, Deadline deadline) {
+  TCFDL_ASSIGN(const auto self, own());
+  TCFDL_ASSIGN(const auto caller,
+               wire::verify_certificate(self->authority, request.certificate(),
+                                        {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
+  wire::AuthorityRequest wanted;
+  auto& keys = *wanted.mutable_sender_keys();
+  keys.set_function(request.function());
+  keys.set_assurance(request.assurance());
+  *keys.mutable_caller_certificate() = request.certificate();
+  *keys.mutable_proxy_certificate() = self->certificate;
+  TCFDL_ASSIGN(auto answer, authority_.request(wanted, deadline));
+  if (!answer.has_sender_keys()) return Error(Code::kInternal, "the authority gave no keys to send with");
+  TCFDL_TRY(accept_key(answer.sender_keys().proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject()));
+  wire::ProxyReply reply;
+  *reply.mutable_sender_key() = answer.sender_keys().sender_key();
+  return reply;
+}
+
+Result<wire::ProxyReply> TeeProxy::turn(const wire::Capsule& capsule) {
+  TCFDL_ASSIGN(const auto self, own());
+  TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(capsule));
+  const auto now = clock_.now();
+  const auto key = reencryption_.find(wire::KEY_ROLE_PROXY_SENDER, header.sender(), header.function(),
+                                      header.assurance(), header.epoch(), now);
+  if (!key) {
+    return make_error(Code::kFailedPrecondition, "this proxy has no key of {} to {}; ask for keys first",
+                      header.sender(), header.function());
+  }
+  wire::ProxyReply reply;
+  TCFDL_ASSIGN(*reply.mutable_capsule(), wire::turn_capsule(capsule, *key, keys_.signing, self->certificate, now));
+  return reply;
+}
+
+Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::Capsule& capsule) {
+  TCFDL_ASSIGN(const auto self, own());
+  if (!attached.processor) return Error(Code::kPermissionDenied, "this process processes no function's tasks");
+  const auto now = clock_.now();
+  const auto key = reencryption_.find(wire::KEY_ROLE_PROXY_PROCESSOR, attached.record.instance,
+                                      attached.processor->function(), attached.processor->assurance(),
+                                      attached.processor->epoch(), now);
+  if (!key) return make_error(Code::kUnauthenticated, "the keys of {} have expired", attached.record.instance);
+  wire::ProxyReply reply;
+  TCFDL_ASSIGN(*reply.mutable_capsule(), wire::finish_capsule(capsule, *key, self->authority, now));
+  return reply;
+}
+
+/// Opens a re-encryption key sealed to this proxy, for the holder that was asked for, and keeps it.
+Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wire::KeyRole role,
+                                            const std::string& holder) {
+  TCFDL_ASSIGN(const auto self, own());
+  TCFDL_ASSIGN(const auto scope, wire::verify_key_package(self->authority, package, clock_.now()));
+  if (scope.role() != role || scope.holder() != holder ||
+      scope.recipient_key() != wire::field(keys_.sealing.public_key().bytes())) {
+    return make_error(Code::kPermissionDenied, "the authority sent a key of {} as {}, wanted was {}", scope.holder(),
+                      wire::KeyRole_Name(scope.role()), holder);
+  }
+  TCFDL_ASSIGN(const auto secret,
+               crypto::hpke_open(keys_.sealing, as_bytes(package.scope()), {}, as_bytes(package.sealed())));
+  TCFDL_ASSIGN(auto rk, crypto::Scalar::from_bytes(secret.span()));
+  reencryption_.put(std::make_shared<const wire::ProxyKey>(wire::ProxyKey{std::move(rk), scope}));
+  return scope;
+}
+
+Result<std::shared_ptr<const TeeProxy::Own>> TeeProxy::own() const {
+  auto current = own_.with([](const auto& value) { return value; });
+  if (current) return current;
+  return Error(Code::kFailedPrecondition, "the proxy has no identity yet: its node has not enrolled");
+}
+
+} // namespace tcfdl::tee_proxy

@@ -1,0 +1,76 @@
+// The TEE proxy: the trusted half of a node's security manager (paper, sections 2.4.6 and 3.2).
+#pragma once
+
+#include "base/clock.hpp"
+#include "tee_proxy/keys.hpp"
+#include "tee_proxy/launches.hpp"
+#include "tee_proxy/ports.hpp"
+#include "wire/listener.hpp"
+
+#include <filesystem>
+
+namespace tcfdl::tee_proxy {
+
+struct ProxySettings {
+  std::filesystem::path state;  ///< keys
+  std::string node;
+  wire::Address instances;      ///< where instances attach
+};
+
+/// Thread-safe but for `launch`, which belongs to one thread (see Launches).
+class TeeProxy {
+public:
+  static Result<std::unique_ptr<TeeProxy>> start(ProxySettings settings, Authority& authority, const Clock& clock,
+                                                 Launches::OnExit on_exit);
+
+  /// Evidence and public keys for the node's enrolment.
+  [[nodiscard]] Result<wire::ProxyEnrolment> enrolment() const;
+
+  /// Takes what enrolment gave. UNAUTHENTICATED when the certificate is not of this proxy's keys.
+  Status set_identity(const wire::ProxyIdentity& identity);
+
+  Result<pid_t> launch(const wire::LaunchInstance& command);
+  Status kill(const std::string& instance) { return launches_.kill(instance); }
+
+  /// A request of a caller that has no proxy of its own: keys to send with, capsules to turn.
+  Result<wire::ProxyReply> handle_entry(const wire::ProxyRequest& request, Deadline deadline);
+
+  [[nodiscard]] const wire::Address& address() const { return listener_->address(); }
+
+private:
+  /// Who speaks on an instance's connection, once it has attached.
+  struct Attached {
+    LaunchRecord record;
+    wire::Signed certificate;
+    std::optional<wire::KeyScope> processor;
+  };
+  struct Own {
+    wire::Signed certificate;
+    wire::Certificate parsed;
+    crypto::VerifyKey authority;
+    std::string cluster;
+  };
+
+  TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock, Launches::OnExit on_exit);
+  void serve_instance(wire::Connection& connection);
+  Result<wire::ProxyReply> handle_instance(std::optional<Attached>& attached, const wire::ProxyRequest& request,
+                                           Deadline deadline);
+  Result<wire::ProxyReply> attach(std::optional<Attached>& attached, const wire::ProxyAttach& request,
+                                  Deadline deadline);
+  Result<wire::ProxyReply> sender_keys(const wire::SenderKeys& request, Deadline deadline);
+  Result<wire::ProxyReply> turn(const wire::Capsule& capsule);
+  Result<wire::ProxyReply> finish(const Attached& attached, const wire::Capsule& capsule);
+  Result<wire::KeyScope> accept_key(const wire::KeyPackage& package, wire::KeyRole role, const std::string& holder);
+  Result<std::shared_ptr<const Own>> own() const;
+
+  const ProxySettings settings_;
+  const OwnKeys keys_;
+  Authority& authority_;
+  const Clock& clock_;
+  Guarded<std::shared_ptr<const Own>> own_;
+  ReencryptionKeys reencryption_;
+  Launches launches_;
+  std::unique_ptr<wire::Listener> listener_;
+};
+
+} // namespace tcfdl::tee_proxy
