@@ -33,8 +33,7 @@ Result<Model> Model::load(const std::filesystem::path& file, unsigned threads) {
     Ort::SessionOptions options;
     options.SetIntraOpNumThreads(static_cast<int>(threads));
     options.SetInterOpNumThreads(1);
-    options.DisableCpuMemArena(); // images differ in size: an arena would keep the largest of each shape
-    options.DisableMemPattern();
+    options.DisableMemPattern(); // images differ in size: no plan is kept for each
     options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
     state->session = Ort::Session(state->env, file.c_str(), options);
     if (state->session.GetInputCount() != 1 || state->session.GetOutputCount() != 1) {
