@@ -1,0 +1,111 @@
+// Functions, instances, leases and waiting tasks: the state behind the task manager's lock.
+#pragma once
+
+#include "task_manager/placement.hpp"
+#include "task_manager/ports.hpp"
+#include "task_manager/queue.hpp"
+#include "task_manager/task_history.hpp"
+
+#include <map>
+#include <unordered_map>
+
+namespace tcfdl::task_manager {
+
+/// What became of a ticket that was tried.
+enum class Standing : std::uint8_t {
+  kSettled,    ///< the ticket has its outcome
+  kElsewhere,  ///< the task was leased to another cluster before
+  kBusy,       ///< every instance is
+  kNoInstance, ///< the function is ours and has no instance now
+  kNoFunction, ///< the function is not ours
+};
+
+/// Not thread-safe: the task manager calls it under its mutex. No slot is ever free that a waiting ticket would take:
+/// each change that frees one hands it to the oldest such ticket.
+class Scheduler {
+public:
+  Scheduler(const TaskManagerSettings& settings, const TimeSource& time)
+      : settings_(settings), time_(time), history_(settings.max_remembered) {}
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  ~Scheduler();
+
+  void set_function(FunctionPolicy policy);
+  void remove_function(const FunctionName& name);
+  void set_instance(InstanceInfo info);
+  void drain_instance(const InstanceId& id);
+  void remove_instance(const InstanceId& id);
+
+  /// Settles the ticket if an instance can take it now or its task is known already.
+  Standing attempt(Ticket& ticket);
+  /// Lets a ticket wait that was tried just now. RESOURCE_EXHAUSTED when the queue is full.
+  Status enqueue(Ticket& ticket);
+  /// Takes a ticket out of its queue and settles it with an error; nothing if it is settled.
+  void abandon(Ticket& ticket, Error error);
+  /// What a ticket is told whose deadline passed.
+  [[nodiscard]] Error overdue(const Ticket& ticket) const;
+  /// Settles all that wait.
+  void abandon_all(const Error& error);
+
+  /// Where the task was leased to in another cluster; empty if it was not.
+  ClusterId cluster_of(const wire::LeaseRequest& request);
+  void remember_elsewhere(const wire::LeaseRequest& request, const wire::LeaseGrant& grant);
+
+  void handle_event(const wire::TaskEvent& event);
+  void release(const std::string& lease_id);
+  /// Ends the leases whose time is over.
+  void reclaim();
+  [[nodiscard]] std::vector<FunctionStats> stats() const;
+
+private:
+  struct Instance {
+    std::shared_ptr<const InstanceInfo> info;
+    std::uint64_t incarnation = 0;
+    unsigned in_flight = 0;
+    double service_us = 0;
+    bool draining = false;
+  };
+  struct Function {
+    FunctionStats stats; // counters only; sizes are filled in when asked
+    std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version; the last is current
+    std::vector<std::unique_ptr<Instance>> instances;
+    Queue queue;
+    std::size_t turn = 0;
+    [[nodiscard]] const FunctionPolicy& policy() const { return *policies.rbegin()->second; }
+  };
+  struct ActiveLease {
+    std::string key; // of the task in the history
+    FunctionName function;
+    InstanceId instance;
+    std::chrono::steady_clock::time_point accept_by;
+    std::chrono::steady_clock::time_point end_by;
+    bool started = false;
+  };
+  using Leases = std::unordered_map<std::string, ActiveLease>;
+
+  Function* find_function(const FunctionName& name);
+  Instance* find_instance(const InstanceId& id);
+  [[nodiscard]] static unsigned concurrency_of(const Function& function) {
+    return std::max(1U, function.policy().concurrency);
+  }
+  [[nodiscard]] static bool has_free_slot(const Function& function);
+  Instance* choose_instance(Function& function, const wire::LeaseRequest& request);
+  bool settle_known(Function& function, Ticket& ticket);
+  bool place(Function& function, Ticket& ticket);
+  Placed grant(const Function& function, const Instance& instance, const Ticket& ticket, std::string lease_id);
+  void dispatch(Function& function);
+  void tidy(const FunctionName& name);
+  void end_lease(Leases::iterator lease);
+  void note_start(const ActiveLease& lease);
+  void finish(const ActiveLease& lease, const wire::TaskEvent& event);
+
+  const TaskManagerSettings& settings_;
+  const TimeSource& time_;
+  std::unordered_map<FunctionName, Function> functions_;
+  std::unordered_map<InstanceId, Instance*> instances_;
+  Leases leases_;
+  TaskHistory history_;
+  std::uint64_t incarnations_ = 0;
+};
+
+} // namespace tcfdl::task_manager

@@ -1,0 +1,205 @@
+#include "task_manager/task_manager.hpp"
+
+#include "base/log.hpp"
+
+#include <pthread.h>
+
+namespace tcfdl::task_manager {
+namespace {
+
+constexpr int kMaxExcluded = 64;
+
+Status check(const wire::LeaseRequest& request) {
+  if (!is_uuid(request.task_id())) return Error(Code::kInvalidArgument, "the task's id is no UUID in lower case");
+  TCFDL_TRY(parse_function_name(request.function()));
+  if (request.exclude_size() > kMaxExcluded) {
+    return make_error(Code::kInvalidArgument, "{} instances are excluded, at most {} may be", request.exclude_size(),
+                      kMaxExcluded);
+  }
+  if (request.remaining_ms() == 0) return Deadline::exceeded("the way to the task manager");
+  return {};
+}
+
+Error stopping() { return {Code::kUnavailable, "the task manager is stopping; try again later"}; }
+
+Error unknown_function(const std::string& name) {
+  return make_error(Code::kNotFound, "no function {} in this cluster nor in those it works with", name);
+}
+
+} // namespace
+
+TaskManager::TaskManager(TaskManagerSettings settings, LeaseSigner& signer, Peers& peers, const TimeSource& time)
+    : settings_(std::move(settings)), signer_(signer), peers_(peers), scheduler_(settings_, time) {}
+
+void TaskManager::start() {
+  const std::scoped_lock lock(mutex_);
+  if (stopping_ || timer_.joinable()) return;
+  timer_ = std::thread([this] { timer_loop(); });
+  ::pthread_setname_np(timer_.native_handle(), "lease-timer");
+}
+
+void TaskManager::stop() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+    scheduler_.abandon_all(stopping());
+  }
+  stop_requested_.notify_all();
+  if (timer_.joinable()) timer_.join();
+}
+
+void TaskManager::timer_loop() {
+  std::unique_lock lock(mutex_);
+  while (!stop_requested_.wait_for(lock, settings_.reclaim_every, [this] { return stopping_; })) scheduler_.reclaim();
+}
+
+void TaskManager::set_function(FunctionPolicy policy) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.set_function(std::move(policy));
+}
+
+void TaskManager::remove_function(const FunctionName& name) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.remove_function(name);
+}
+
+void TaskManager::set_instance(InstanceInfo info) {
+  spdlog::info("task manager: {} takes tasks of {}", info.id, info.function);
+  const std::scoped_lock lock(mutex_);
+  scheduler_.set_instance(std::move(info));
+}
+
+void TaskManager::drain_instance(const InstanceId& id) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.drain_instance(id);
+}
+
+void TaskManager::remove_instance(const InstanceId& id, std::string_view reason) {
+  spdlog::info("task manager: {} takes no more tasks: {}", id, reason);
+  const std::scoped_lock lock(mutex_);
+  scheduler_.remove_instance(id);
+}
+
+Result<wire::LeaseGrant> TaskManager::acquire(const wire::LeaseRequest& request, const std::stop_token& cancel) {
+  TCFDL_TRY(check(request));
+  const auto deadline = Deadline::after_millis(request.remaining_ms());
+  if (names_peer(request)) return ask_peers(request, deadline);
+  Ticket ticket(request, deadline);
+  return acquire_here(ticket, cancel);
+}
+
+Result<wire::LeaseGrant> TaskManager::acquire_here(Ticket& ticket, const std::stop_token& cancel) {
+  const auto& request = ticket.request();
+  Standing standing{};
+  Status queued;
+  ClusterId elsewhere;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopping_) return stopping();
+    standing = scheduler_.attempt(ticket);
+    if (standing == Standing::kBusy) queued = scheduler_.enqueue(ticket);
+    if (standing == Standing::kElsewhere) elsewhere = scheduler_.cluster_of(request);
+  }
+  if (standing == Standing::kSettled) return finish(ticket);
+  if (standing == Standing::kElsewhere) {
+    auto again = request;
+    again.set_cluster(elsewhere.str());
+    return ask_peers(std::move(again), ticket.deadline());
+  }
+  if (standing == Standing::kNoFunction) return offload(ticket, unknown_function(request.function()));
+  if (!queued) return offload(ticket, std::move(queued).error());
+  if (standing == Standing::kNoInstance) {
+    auto away = offload(ticket, {Code::kUnavailable, ""});
+    if (away) return away;
+    TCFDL_TRY(enqueue(ticket));
+  }
+  return wait(ticket, cancel);
+}
+
+/// Lets a ticket wait that was tried elsewhere meanwhile.
+Status TaskManager::enqueue(Ticket& ticket) {
+  const std::scoped_lock lock(mutex_);
+  if (stopping_) return stopping();
+  switch (scheduler_.attempt(ticket)) {
+  case Standing::kBusy:
+  case Standing::kNoInstance: return scheduler_.enqueue(ticket);
+  case Standing::kNoFunction: return unknown_function(ticket.request().function());
+  case Standing::kElsewhere: return Error(Code::kAborted, "the same task was just leased elsewhere; try again");
+  case Standing::kSettled: break;
+  }
+  return {};
+}
+
+Result<wire::LeaseGrant> TaskManager::wait(Ticket& ticket, const std::stop_token& cancel) {
+  const std::stop_callback on_cancel(cancel, [&] {
+    const std::scoped_lock lock(mutex_);
+    scheduler_.abandon(ticket, {Code::kCancelled, "the caller cancelled the task while it waited"});
+  });
+  {
+    std::unique_lock lock(mutex_);
+    if (!ticket.wait(lock)) scheduler_.abandon(ticket, scheduler_.overdue(ticket));
+  }
+  return finish(ticket);
+}
+
+/// At another cluster, if the request may leave and one provides the function; else `otherwise`.
+Result<wire::LeaseGrant> TaskManager::offload(const Ticket& ticket, Error otherwise) {
+  const auto& request = ticket.request();
+  if (!may_leave(request) || !peers_.provides(FunctionName(request.function()))) return otherwise;
+  auto granted = ask_peers(request, ticket.deadline());
+  if (granted || otherwise.code() == Code::kNotFound) return granted;
+  spdlog::debug("task manager: no other cluster takes {}: {}", request.function(), granted.error().to_string());
+  return otherwise;
+}
+
+Result<wire::LeaseGrant> TaskManager::ask_peers(wire::LeaseRequest request, Deadline deadline) {
+  request.set_remaining_ms(static_cast<std::uint32_t>(deadline.left_millis()));
+  TCFDL_ASSIGN(auto grant, peers_.lease(request, deadline));
+  const std::scoped_lock lock(mutex_);
+  scheduler_.remember_elsewhere(request, grant);
+  return grant;
+}
+
+Result<wire::LeaseGrant> TaskManager::finish(Ticket& ticket) const {
+  TCFDL_ASSIGN(const auto placed, ticket.take());
+  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(ticket.waited());
+  wire::LeaseGrant grant;
+  *grant.mutable_lease() = signer_.sign(placed.lease);
+  *grant.mutable_master_certificate() = signer_.certificate();
+  *grant.mutable_descriptor() = placed.policy->descriptor;
+  grant.set_assurance(placed.policy->assurance);
+  grant.set_cluster(settings_.cluster.str());
+  grant.set_node(placed.instance->node.str());
+  grant.set_instance(placed.instance->id.str());
+  grant.set_tee_kind(placed.instance->tee_kind);
+  for (const auto& route : placed.instance->routes) *grant.add_routes() = route;
+  grant.set_wait_us(static_cast<std::uint64_t>(waited.count()));
+  return grant;
+}
+
+void TaskManager::handle_event(const wire::TaskEvent& event) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.handle_event(event);
+}
+
+void TaskManager::release(const std::string& lease_id) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.release(lease_id);
+}
+
+void TaskManager::release(const wire::LeaseRelease& release) {
+  if (!release.cluster().empty() && release.cluster() != settings_.cluster.str()) return peers_.release(release);
+  this->release(release.lease_id());
+}
+
+void TaskManager::reclaim() {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.reclaim();
+}
+
+std::vector<FunctionStats> TaskManager::stats() const {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_.stats();
+}
+
+} // namespace tcfdl::task_manager

@@ -1,0 +1,83 @@
+// The master's task manager: queues tasks, places them on instances and grants leases.
+#pragma once
+
+#include "task_manager/scheduler.hpp"
+
+#include <stop_token>
+#include <thread>
+
+namespace tcfdl::task_manager {
+
+/// Holds task ids and names, never data. Thread-safe. `acquire` blocks its caller's thread; signing and other clusters
+/// are called without a lock. One timer thread runs between `start` and `stop`. Callers inside `acquire` must have
+/// returned before destruction, which `stop` makes them do.
+class TaskManager {
+public:
+  TaskManager(TaskManagerSettings settings, LeaseSigner& signer, Peers& peers, const TimeSource& time);
+  TaskManager(const TaskManager&) = delete;
+  TaskManager& operator=(const TaskManager&) = delete;
+  ~TaskManager() { stop(); }
+
+  /// Starts the timer thread. Idempotent until `stop`.
+  void start();
+  /// Refuses new tasks, answers UNAVAILABLE to those that wait, ends the thread. Idempotent, final.
+  void stop() noexcept;
+
+  /// Adds or updates a function. A newer version's descriptor applies to newer instances, which take all tasks as soon
+  /// as one is there.
+  void set_function(FunctionPolicy policy);
+  /// Waiting tasks get NOT_FOUND.
+  void remove_function(const FunctionName& name);
+
+  /// Adds an instance that is ready, or updates its routes.
+  void set_instance(InstanceInfo info);
+  /// No new leases for it; those it has run on.
+  void drain_instance(const InstanceId& id);
+  /// Ends its leases. Tasks that had started there are lost.
+  void remove_instance(const InstanceId& id, std::string_view reason);
+
+  /// Waits for an instance and grants it. `request.cluster` set to our own keeps the task here, to another sends it
+  /// there; empty allows both, ours first. Errors: INVALID_ARGUMENT, NOT_FOUND (no such function here nor at peers),
+  /// RESOURCE_EXHAUSTED (the queue is full), UNAVAILABLE (no instance became ready, the first run was lost, stopping),
+  /// DEADLINE_EXCEEDED (all instances stayed busy), ALREADY_EXISTS (the id belongs to a task of another function),
+  /// CANCELLED, and those of the other cluster.
+  Result<wire::LeaseGrant> acquire(const wire::LeaseRequest& request, const std::stop_token& cancel);
+
+  /// A task's start or end, told by its instance. Unknown leases are ignored.
+  void handle_event(const wire::TaskEvent& event);
+  /// The caller gives up a lease. A task that started keeps its slot until its instance reports the end.
+  void release(const std::string& lease_id);
+  /// As above, passed on when the lease is another cluster's.
+  void release(const wire::LeaseRelease& release);
+
+  /// Ends the leases whose time is over; the timer thread's work.
+  void reclaim();
+  /// By name of function.
+  [[nodiscard]] std::vector<FunctionStats> stats() const;
+
+private:
+  [[nodiscard]] bool may_leave(const wire::LeaseRequest& request) const { return request.cluster().empty(); }
+  [[nodiscard]] bool names_peer(const wire::LeaseRequest& request) const {
+    return !request.cluster().empty() && request.cluster() != settings_.cluster.str();
+  }
+  Result<wire::LeaseGrant> acquire_here(Ticket& ticket, const std::stop_token& cancel);
+  Result<wire::LeaseGrant> ask_peers(wire::LeaseRequest request, Deadline deadline);
+  Result<wire::LeaseGrant> offload(const Ticket& ticket, Error otherwise);
+  Status enqueue(Ticket& ticket);
+  Result<wire::LeaseGrant> wait(Ticket& ticket, const std::stop_token& cancel);
+  [[nodiscard]] Result<wire::LeaseGrant> finish(Ticket& ticket) const;
+  void timer_loop();
+
+  // Constant after construction.
+  const TaskManagerSettings settings_;
+  LeaseSigner& signer_;
+  Peers& peers_;
+
+  mutable std::mutex mutex_;
+  Scheduler scheduler_;   // guarded by mutex_
+  bool stopping_ = false; // guarded by mutex_
+  std::condition_variable stop_requested_;
+  std::thread timer_;
+};
+
+} // namespace tcfdl::task_manager

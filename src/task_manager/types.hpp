@@ -1,0 +1,58 @@
+// Functions and instances as the task manager knows them, its settings and its figures.
+#pragma once
+
+#include "wire/messages.hpp"
+
+#include <array>
+#include <chrono>
+#include <vector>
+
+namespace tcfdl::task_manager {
+
+struct TaskManagerSettings {
+  ClusterId cluster;                             ///< our own
+  std::chrono::milliseconds accept_within{5000}; ///< a task starts at its instance so soon after its lease
+  std::chrono::milliseconds grace{2000};         ///< after a task's deadline, for its last event to arrive
+  std::chrono::milliseconds reclaim_every{250};  ///< period of the timer thread
+  std::chrono::seconds retention{600};           ///< how long a task's id is remembered
+  std::size_t max_remembered = 65536;            ///< task ids; the oldest is forgotten first
+};
+
+constexpr std::size_t kDefaultQueueLimit = 1024;
+
+/// How a function's tasks are scheduled, from its descriptor.
+struct FunctionPolicy {
+  FunctionName name;
+  std::uint64_t version = 0;
+  unsigned concurrency = 1;                     ///< tasks an instance runs at once; 0 counts as 1
+  std::size_t queue_limit = kDefaultQueueLimit; ///< waiting tasks; 0 counts as the default
+  bool idempotent = false;
+  wire::Signed descriptor;
+  std::string assurance; ///< the class of our nodes, told to callers
+};
+
+/// An instance that takes tasks.
+struct InstanceInfo {
+  InstanceId id;
+  FunctionName function;
+  NodeId node;
+  std::string tee_kind;
+  std::vector<wire::Route> routes; ///< best first
+  std::uint64_t version = 0;
+};
+
+constexpr std::size_t kCodes = 17; ///< gRPC's: 0 for success, then `Code`
+
+struct FunctionStats {
+  FunctionName function;
+  std::size_t instances = 0;
+  std::size_t waiting = 0;
+  std::size_t in_flight = 0;
+  std::array<std::uint64_t, kCodes> done{}; ///< by code
+  std::uint64_t refused = 0;                ///< the queue was full
+  std::uint64_t reclaimed = 0;              ///< leases that ended by time
+  std::uint64_t lost = 0;                   ///< tasks whose instance went after their start
+  double service_us = 0;                    ///< moving average of successful tasks' run time; 0: none yet
+};
+
+} // namespace tcfdl::task_manager
