@@ -1,0 +1,64 @@
+#include "api_service/routes.hpp"
+#include "base/encoding.hpp"
+#include "http/json.hpp"
+
+namespace tcfdl::api_service {
+namespace {
+
+constexpr std::int64_t kLongestLifetime = 30L * 24 * 3600;
+
+Result<wire::Role> role_of(const std::string& name) {
+  if (name == "worker") return wire::ROLE_WORKER;
+  if (name == "client") return wire::ROLE_CLIENT;
+  if (name == "master") return wire::ROLE_MASTER;
+  return make_error(Code::kInvalidArgument, "body: 'role': '{}' is none of worker, client, master",
+                    http::printable(name, 40));
+}
+
+Result<TokenRequest> token_request_of(const http::Request& request) {
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
+  TokenRequest wanted;
+  const auto role = body.text("role");
+  wanted.lifetime = std::chrono::seconds(body.integer_or("lifetime_s", 3600, 1, kLongestLifetime));
+  wanted.cluster = body.text_or("cluster", "");
+  wanted.grants = body.texts("grants");
+  TCFDL_TRY(body.finish());
+  TCFDL_ASSIGN(wanted.role, role_of(role));
+  if (!wanted.cluster.empty()) TCFDL_TRY(check_label(wanted.cluster, "body: 'cluster'"));
+  if (!wanted.cluster.empty() && wanted.role != wire::ROLE_MASTER) {
+    return Error(Code::kInvalidArgument, "body: 'cluster' is for masters only; others join this master's cluster");
+  }
+  if (!wanted.grants.empty() && wanted.role != wire::ROLE_CLIENT) {
+    return Error(Code::kInvalidArgument, "body: 'grants' are for clients only");
+  }
+  return wanted;
+}
+
+Result<Json> create(Tokens& tokens, const http::Request& request) {
+  TCFDL_ASSIGN(const auto wanted, token_request_of(request));
+  TCFDL_ASSIGN(const auto issued, tokens.create(wanted));
+  return Json{{"token", issued.token}, {"expires", issued.expires}};
+}
+
+Result<Json> enrol(Enrolment& enrolment, const http::Request& request) {
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
+  const auto text = body.text("request");
+  TCFDL_TRY(body.finish());
+  const auto bytes = from_base64url(text);
+  if (!bytes) return bytes.error().within("body: 'request'");
+  TCFDL_ASSIGN(const auto message, wire::parse<wire::AuthorityRequest>(*bytes));
+  if (!message.has_enrol()) return Error(Code::kInvalidArgument, "body: 'request' is no enrolment");
+  TCFDL_ASSIGN(const auto reply, enrolment.enrol(message));
+  return Json{{"reply", to_base64url(wire::serialize(reply))}};
+}
+
+} // namespace
+
+void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrolment) {
+  server.add("POST", "/v1/tokens",
+             [&tokens](const http::Request& request) { return answer(create(tokens, request), request, 201); });
+  server.add("POST", "/v1/enrol",
+             [&enrolment](const http::Request& request) { return answer(enrol(enrolment, request), request); });
+}
+
+} // namespace tcfdl::api_service

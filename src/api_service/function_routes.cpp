@@ -1,0 +1,96 @@
+#include "api_service/routes.hpp"
+#include "base/encoding.hpp"
+#include "base/units.hpp"
+#include "http/json.hpp"
+#include "http/problem.hpp"
+
+namespace tcfdl::api_service {
+namespace {
+
+constexpr std::uint64_t kLargestDeployment = std::uint64_t{2} << 20U;
+constexpr std::int64_t kMostInstances = 1000;
+constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 20U;
+
+Result<Json> wrapped(const char* key, Result<Json> list) {
+  if (!list) return list;
+  return Json{{key, *std::move(list)}};
+}
+
+Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
+  FunctionSettings settings;
+  if (!object) return settings;
+  if (auto scale = object->object("scale")) {
+    settings.least = static_cast<std::uint32_t>(scale->integer_or("min", 1, 0, kMostInstances));
+    const auto least_most = std::max<std::int64_t>(settings.least, 1);
+    settings.most = static_cast<std::uint32_t>(scale->integer_or("max", least_most, least_most, kMostInstances));
+    TCFDL_TRY(scale->finish());
+  }
+  if (auto resources = object->object("resources")) {
+    const auto memory = resources->text_or("memory", "0B");
+    const auto bytes = parse_size(memory);
+    if (!bytes) resources->refuse("memory", bytes.error().message());
+    TCFDL_TRY(resources->finish());
+    settings.memory = *bytes;
+  }
+  settings.labels = object->text_map("labels");
+  TCFDL_TRY(object->finish());
+  return settings;
+}
+
+Result<Deployment> deployment_of(const http::Request& request) {
+  const http::JsonLimits limits{.depth = 8, .size = kLargestDeployment};
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body", limits));
+  const auto descriptor = body.text("descriptor");
+  Deployment deployment;
+  deployment.manifest = body.text("manifest");
+  auto settings = body.object("settings");
+  TCFDL_TRY(body.finish());
+  TCFDL_ASSIGN(deployment.settings, settings_of(std::move(settings)));
+  auto bytes = from_base64url(descriptor);
+  if (!bytes) return bytes.error().within("body: 'descriptor'");
+  TCFDL_ASSIGN(deployment.unverified_descriptor, wire::parse<wire::Signed>(*bytes));
+  return deployment;
+}
+
+http::Response deploy(Functions& functions, const http::Request& request) {
+  const auto deployment = deployment_of(request);
+  if (!deployment) return http::problem(deployment.error(), request.path);
+  auto deployed = functions.deploy(*deployment);
+  if (!deployed) return http::problem(deployed.error(), request.path);
+  return answer(std::move(deployed->function), request, deployed->created ? 201 : 200);
+}
+
+http::Response show(Functions& functions, const http::Request& request) {
+  const auto name = function_of(request);
+  return answer(name ? functions.get(*name) : Result<Json>(name.error()), request);
+}
+
+http::Response remove(Functions& functions, const http::Request& request) {
+  const auto name = function_of(request);
+  const auto removed = name ? functions.remove(*name) : Status(name.error());
+  return removed ? http::Response::empty() : http::problem(removed.error(), request.path);
+}
+
+Result<Json> read_logs(Logs& logs, const http::Request& request) {
+  TCFDL_ASSIGN(const auto name, function_of(request));
+  TCFDL_ASSIGN(const auto bytes, request.query_integer_or("bytes", 64L << 10U, 1, kMostLogBytes));
+  return wrapped("logs", logs.read(name, static_cast<std::size_t>(bytes)));
+}
+
+} // namespace
+
+void add_function_routes(http::Server& server, Functions& functions, Logs& logs) {
+  server.add("GET", "/v1/functions", [&functions](const http::Request& request) {
+    return answer(wrapped("functions", functions.list()), request);
+  });
+  server.add("POST", "/v1/functions", [&functions](const http::Request& request) { return deploy(functions, request); },
+             {.max_body = kLargestDeployment});
+  server.add("GET", "/v1/functions/{name...}",
+             [&functions](const http::Request& request) { return show(functions, request); });
+  server.add("DELETE", "/v1/functions/{name...}",
+             [&functions](const http::Request& request) { return remove(functions, request); });
+  server.add("GET", "/v1/functions/{name...}/logs",
+             [&logs](const http::Request& request) { return answer(read_logs(logs, request), request); });
+}
+
+} // namespace tcfdl::api_service

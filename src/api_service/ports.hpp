@@ -1,0 +1,117 @@
+// What the administration API needs from the master. Every port is thread-safe and outlives the service.
+#pragma once
+
+#include "base/ids.hpp"
+#include "wire/messages.hpp"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+namespace tcfdl::api_service {
+
+using Json = nlohmann::json;
+
+/// How many instances of a function are kept and what each may use.
+struct FunctionSettings {
+  std::uint32_t least = 1;  ///< instances
+  std::uint32_t most = 1;   ///< instances
+  std::uint64_t memory = 0; ///< bytes an instance; 0: no limit
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
+/// A function as its owner sent it: nothing of it is verified.
+struct Deployment {
+  wire::Signed unverified_descriptor;
+  std::string manifest; ///< JSON, as hashed into the descriptor's measurement
+  FunctionSettings settings;
+};
+
+struct Deployed {
+  bool created = false; ///< false: the same version was there, or an older one was replaced
+  Json function;
+};
+
+class Functions {
+public:
+  virtual ~Functions() = default;
+  /// An array of functions, own and of other clusters.
+  virtual Result<Json> list() = 0;
+  /// NOT_FOUND.
+  virtual Result<Json> get(const FunctionName& name) = 0;
+  /// UNAUTHENTICATED or PERMISSION_DENIED for the descriptor, FAILED_PRECONDITION for an older version or artefacts
+  /// that are not stored.
+  virtual Result<Deployed> deploy(const Deployment& deployment) = 0;
+  /// NOT_FOUND.
+  virtual Status remove(const FunctionName& name) = 0;
+};
+
+/// Files by SHA-256; digests are 64 lower-case hexadecimal digits.
+class Artefacts {
+public:
+  virtual ~Artefacts() = default;
+  virtual Result<bool> contains(const std::string& digest) = 0;
+  /// Stores the content. INVALID_ARGUMENT when it has another digest.
+  virtual Status put(const std::string& digest, BytesView content) = 0;
+  /// NOT_FOUND.
+  virtual Result<Bytes> get(const std::string& digest) = 0;
+};
+
+class Cluster {
+public:
+  virtual ~Cluster() = default;
+  /// The document of GET /v1/status.
+  virtual Result<Json> status() = 0;
+};
+
+class Logs {
+public:
+  virtual ~Logs() = default;
+  /// An array of {instance, text}, the last `bytes` of each instance. NOT_FOUND; PERMISSION_DENIED where the function's
+  /// policy keeps its output inside the TEE.
+  virtual Result<Json> read(const FunctionName& name, std::size_t bytes) = 0;
+};
+
+struct TokenRequest {
+  wire::Role role = wire::ROLE_UNSPECIFIED; ///< master, worker or client
+  std::string cluster;                      ///< empty: the master's own
+  std::chrono::seconds lifetime{3600};
+  std::vector<std::string> grants; ///< functions a client may call
+};
+
+struct IssuedToken {
+  std::string token;        ///< a secret
+  std::int64_t expires = 0; ///< Unix seconds
+};
+
+class Tokens {
+public:
+  virtual ~Tokens() = default;
+  /// UNAVAILABLE while the service manager is out of reach.
+  virtual Result<IssuedToken> create(const TokenRequest& request) = 0;
+};
+
+class Enrolment {
+public:
+  virtual ~Enrolment() = default;
+  /// Passes an enrolment on to the authority. UNAUTHENTICATED for a token that is unknown, used or expired.
+  virtual Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) = 0;
+};
+
+class Metrics {
+public:
+  virtual ~Metrics() = default;
+  /// Prometheus' text exposition format, version 0.0.4.
+  virtual std::string text() = 0;
+};
+
+enum class HealthState : std::uint8_t { kOk, kFallback, kFatal };
+
+class Health {
+public:
+  virtual ~Health() = default;
+  virtual HealthState state() = 0;
+};
+
+} // namespace tcfdl::api_service

@@ -1,0 +1,53 @@
+#include "api_service/tests/fakes.hpp"
+#include "base/encoding.hpp"
+
+namespace tcfdl::api_service {
+namespace {
+
+using Admission = ApiTest;
+
+TEST_F(Admission, MakesTokens) {
+  const auto response = post("/v1/tokens", R"({"role":"client","lifetime_s":60,"grants":["plates/*"]})");
+  EXPECT_EQ(response.status, 201);
+  EXPECT_EQ(document(response), (Json{{"token", "secret"}, {"expires", 1234}}));
+  ASSERT_TRUE(tokens.last);
+  EXPECT_EQ(tokens.last->role, wire::ROLE_CLIENT);
+  EXPECT_EQ(tokens.last->lifetime, std::chrono::seconds(60));
+  EXPECT_EQ(tokens.last->grants, std::vector<std::string>{"plates/*"});
+}
+
+TEST_F(Admission, MakesTokensOfOtherMasters) {
+  EXPECT_EQ(post("/v1/tokens", R"({"role":"master","cluster":"vehicle"})").status, 201);
+  EXPECT_EQ(tokens.last->cluster, "vehicle");
+}
+
+TEST_F(Admission, RefusesTokensThatNobodyMayHave) {
+  for (const auto* body :
+       {R"({"role":"gateway"})", R"({})", R"({"role":"worker","cluster":"b"})", R"({"role":"worker","grants":["*"]})",
+        R"({"role":"worker","lifetime_s":0})", R"({"role":"master","cluster":"../b"})", R"({"role":"worker","x":1})"}) {
+    EXPECT_EQ(post("/v1/tokens", body).status, 400) << body;
+  }
+  EXPECT_FALSE(tokens.last);
+}
+
+TEST_F(Admission, PassesEnrolmentsOn) {
+  wire::AuthorityRequest request;
+  request.mutable_enrol()->set_name("jane");
+  const auto response = post("/v1/enrol", Json{{"request", to_base64url(wire::serialize(request))}}.dump());
+  ASSERT_EQ(response.status, 200) << response.text();
+  const auto bytes = from_base64url(document(response)["reply"].get<std::string>());
+  ASSERT_TRUE(bytes);
+  const auto reply = wire::parse<wire::AuthorityReply>(*bytes);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->enrol().authority_key(), "jane");
+}
+
+TEST_F(Admission, RefusesOtherRequestsToTheAuthority) {
+  wire::AuthorityRequest request;
+  request.mutable_create_token()->set_role(wire::ROLE_MASTER);
+  EXPECT_EQ(post("/v1/enrol", Json{{"request", to_base64url(wire::serialize(request))}}.dump()).status, 400);
+  EXPECT_EQ(post("/v1/enrol", R"({"request":"****"})").status, 400);
+}
+
+} // namespace
+} // namespace tcfdl::api_service

@@ -1,0 +1,132 @@
+// Ports by hand, and a service on a loopback port of its own.
+#pragma once
+
+#include "api_service/api_service.hpp"
+#include "base/guarded.hpp"
+#include "http/client.hpp"
+#include "http/json.hpp"
+#include "http/problem.hpp"
+
+#include <gtest/gtest.h>
+#include <map>
+
+namespace tcfdl::api_service {
+
+class FakeFunctions final : public Functions {
+public:
+  Result<Json> list() override { return Json::array({{{"name", "plates/read"}}}); }
+  Result<Json> get(const FunctionName& name) override {
+    if (name.str() != "plates/read") return make_error(Code::kNotFound, "no function {}", name);
+    return Json{{"name", name.str()}};
+  }
+  Result<Deployed> deploy(const Deployment& deployment) override {
+    last = deployment;
+    return Deployed{created, Json{{"name", "plates/read"}}};
+  }
+  Status remove(const FunctionName& name) override {
+    removed = name.str();
+    return {};
+  }
+  std::optional<Deployment> last;
+  bool created = true;
+  std::string removed;
+};
+
+/// Takes any content whose digest is 64 times its first digit.
+class FakeArtefacts final : public Artefacts {
+public:
+  Result<bool> contains(const std::string& digest) override { return files.contains(digest); }
+  Status put(const std::string& digest, BytesView content) override {
+    if (content.empty() || digest != std::string(64, static_cast<char>(content.front()))) {
+      return Error(Code::kInvalidArgument, "the content has another digest");
+    }
+    files[digest] = Bytes(content.begin(), content.end());
+    return {};
+  }
+  Result<Bytes> get(const std::string& digest) override {
+    if (!files.contains(digest)) return Error(Code::kNotFound, "no such artefact");
+    return files[digest];
+  }
+  std::map<std::string, Bytes> files;
+};
+
+class FakeCluster final : public Cluster {
+public:
+  Result<Json> status() override {
+    if (failure) return *failure;
+    return Json{{"cluster", "roadside"}};
+  }
+  std::optional<Error> failure;
+};
+
+class FakeLogs final : public Logs {
+public:
+  Result<Json> read(const FunctionName& name, std::size_t bytes) override {
+    return Json::array({{{"instance", name.str()}, {"text", std::to_string(bytes)}}});
+  }
+};
+
+class FakeTokens final : public Tokens {
+public:
+  Result<IssuedToken> create(const TokenRequest& request) override {
+    last = request;
+    return IssuedToken{"secret", 1234};
+  }
+  std::optional<TokenRequest> last;
+};
+
+class FakeEnrolment final : public Enrolment {
+public:
+  Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) override {
+    wire::AuthorityReply reply;
+    reply.mutable_enrol()->set_authority_key(request.enrol().name());
+    return reply;
+  }
+};
+
+class FakeMetrics final : public Metrics {
+public:
+  std::string text() override { return "tcfdl_tasks_total 3\n"; }
+};
+
+class FakeHealth final : public Health {
+public:
+  HealthState state() override { return value; }
+  std::atomic<HealthState> value = HealthState::kOk;
+};
+
+class ApiTest : public testing::Test {
+protected:
+  void SetUp() override { ASSERT_TRUE(service.start()); }
+
+  http::Response send(http::Request request, const std::string& token = "t0ken") const {
+    http::Client client({.port = service.port(), .token = token});
+    auto response = client.send(std::move(request), Deadline::after(std::chrono::seconds(10)));
+    EXPECT_TRUE(response) << response.error().to_string();
+    return response ? *std::move(response) : http::Response::empty(0);
+  }
+  http::Response get(const std::string& target) const { return send(http::Request::make("GET", target)); }
+  http::Response post(const std::string& target, std::string_view body) const {
+    return send(http::Request::make("POST", target, body));
+  }
+  static Json document(const http::Response& response) {
+    auto parsed = http::parse_json(response.body);
+    return parsed ? *std::move(parsed) : Json();
+  }
+
+  FakeFunctions functions;
+  FakeArtefacts artefacts;
+  FakeCluster cluster;
+  FakeLogs logs;
+  FakeTokens tokens;
+  FakeEnrolment enrolment;
+  FakeMetrics metrics;
+  FakeHealth health;
+  ApiService service{{.server = {.token = "t0ken"},
+                      .cluster = "roadside",
+                      .gateway_url = "http://127.0.0.1:7777",
+                      .largest_artefact = 1000},
+                     {functions, artefacts, cluster, logs, tokens, enrolment, metrics, health}};
+};
+
+} // namespace tcfdl::api_service
