@@ -1,0 +1,157 @@
+#include "collaboration/links.hpp"
+
+#include "base/log.hpp"
+#include "collaboration/subjects.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace tcfdl::collaboration {
+namespace {
+
+using std::chrono::seconds;
+
+std::string address_text(const wire::LinkAddress& address) {
+  return fmt::format("{}:{} {} {}", address.host(), address.port(), address.user(), address.password());
+}
+
+} // namespace
+
+Result<wire::Inquired> Links::inquire(const std::string& function, Deadline deadline) {
+  const auto now = Clock::now();
+  auto known = known_.with([&](const auto& all) -> std::optional<Known> {
+    const auto found = all.find(function);
+    return found == all.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (known && now - known->asked < settings_.cache) return known->answer;
+  wire::Inquire request;
+  request.set_function(function);
+  auto answer = registry_.inquire(request, deadline.earlier(Deadline::after(seconds(2))));
+  if (answer) {
+    known_.with([&](auto& all) {
+      if (all.size() > 10'000) all.clear();
+      all.insert_or_assign(function, Known{*answer, now});
+    });
+    return answer;
+  }
+  if (known && now - known->asked < settings_.stale) return known->answer;
+  return answer;
+}
+
+bool Links::provides(const std::string& function) {
+  const auto answer = inquire(function, Deadline::after(seconds(2)));
+  return answer && std::ranges::any_of(answer->providers(), [&](const auto& provider) {
+    return provider.cluster() != settings_.cluster;
+  });
+}
+
+Result<wire::LeaseGrant> Links::lease(const wire::LeaseRequest& request, Deadline deadline) {
+  TCFDL_ASSIGN(const auto answer, inquire(request.function(), deadline));
+  std::vector<std::string> clusters;
+  for (const auto& provider : answer.providers()) {
+    const auto& cluster = provider.cluster();
+    const bool wanted = request.cluster().empty() ? cluster != settings_.cluster : cluster == request.cluster();
+    if (wanted) clusters.push_back(cluster);
+  }
+  if (clusters.empty()) {
+    return make_error(Code::kNotFound, "no {} provides {}",
+                      request.cluster().empty() ? "other cluster" : "cluster " + request.cluster(), request.function());
+  }
+  Error last(Code::kUnavailable, "");
+  for (const auto& cluster : clusters) {
+    auto grant = lease_at(cluster, request, deadline);
+    if (grant) return grant;
+    last = grant.error();
+    if (deadline.expired()) break;
+  }
+  return last;
+}
+
+Result<wire::LeaseGrant> Links::lease_at(const std::string& cluster, const wire::LeaseRequest& request,
+                                         Deadline deadline) {
+  TCFDL_ASSIGN(const auto bus, link(cluster, deadline));
+  wire::LinkRequest message;
+  message.set_cluster(settings_.cluster);
+  *message.mutable_lease() = request;
+  message.mutable_lease()->set_cluster(cluster);
+  message.mutable_lease()->set_remaining_ms(static_cast<std::uint32_t>(deadline.left_millis()));
+  auto answer = bus->request(kLinkSubject, wire::serialize(message), deadline);
+  if (!answer) {
+    if (answer.error().code() != Code::kUnavailable) return answer.error();
+    return answer.error().within(fmt::format("cluster {} cannot be reached", cluster));
+  }
+  TCFDL_ASSIGN(auto reply, wire::parse<wire::LinkReply>(*answer));
+  if (!reply.has_grant()) return make_error(Code::kInternal, "cluster {} answered with no lease", cluster);
+  auto grant = std::move(*reply.mutable_grant());
+  grant.clear_routes(); // they lead from there, not from here
+  grant.add_routes()->set_kind(wire::ROUTE_KIND_RELAY);
+  return grant;
+}
+
+void Links::release(const wire::LeaseRelease& release) {
+  const auto deadline = Deadline::after(seconds(2));
+  const auto bus = link(release.cluster(), deadline);
+  if (!bus) return;
+  wire::LinkRequest message;
+  message.set_cluster(settings_.cluster);
+  *message.mutable_release() = release;
+  (void)(*bus)->request(kLinkSubject, wire::serialize(message), deadline); // the lease also ends by itself
+}
+
+Result<std::unique_ptr<wire::Connection>> Links::open(const wire::OpenRelay& relay, Deadline deadline) {
+  TCFDL_ASSIGN(const auto bus, link(relay.cluster(), deadline));
+  TCFDL_ASSIGN(auto stream,
+               message_queue::open_stream(*bus, relay_subject(relay.node()), wire::serialize(relay), deadline));
+  return std::make_unique<StreamConnection>(std::move(stream));
+}
+
+std::vector<PeerStatus> Links::peers() {
+  std::vector<PeerStatus> result;
+  const auto answer = inquire({}, Deadline::after(seconds(2)));
+  if (!answer) return result;
+  for (const auto& info : answer->clusters()) {
+    if (info.cluster() == settings_.cluster) continue;
+    const auto bus = link(info.cluster(), Deadline::after(seconds(1)));
+    result.push_back({info.cluster(), bus && (*bus)->connected(), info.expires()});
+  }
+  return result;
+}
+
+Result<std::shared_ptr<message_queue::NatsBus>> Links::link(const std::string& cluster, Deadline deadline) {
+  auto known = links_.with([&](const auto& links) -> std::shared_ptr<message_queue::NatsBus> {
+    const auto found = links.find(cluster);
+    return found == links.end() ? nullptr : found->second.bus;
+  });
+  if (known && known->connected()) return known;
+  // A cluster that came back may have another address.
+  TCFDL_ASSIGN(const auto answer, inquire({}, deadline));
+  for (const auto& info : answer.clusters()) {
+    if (info.cluster() == cluster) return connect(cluster, info.link());
+  }
+  return make_error(Code::kUnavailable, "cluster {} is not registered or its registration has expired", cluster);
+}
+
+Result<std::shared_ptr<message_queue::NatsBus>> Links::connect(const std::string& cluster,
+                                                               const wire::LinkAddress& address) {
+  const auto text = address_text(address);
+  auto known = links_.with([&](const auto& links) -> std::shared_ptr<message_queue::NatsBus> {
+    const auto found = links.find(cluster);
+    return found != links.end() && found->second.address == text ? found->second.bus : nullptr;
+  });
+  if (known) return known; // it reconnects by itself
+  message_queue::NatsBusSettings settings;
+  settings.host = address.host();
+  settings.port = static_cast<std::uint16_t>(address.port());
+  settings.user = address.user();
+  settings.password = address.password();
+  settings.name = "link from " + settings_.cluster;
+  settings.inbox_prefix = "_INBOX_" + address.user();
+  auto bus = message_queue::NatsBus::connect(settings);
+  if (!bus) return bus.error().within(fmt::format("cluster {} cannot be reached", cluster));
+  std::shared_ptr<message_queue::NatsBus> shared(*std::move(bus));
+  spdlog::info("link to cluster {} is up", cluster);
+  links_.with([&](auto& links) { links.insert_or_assign(cluster, Link{text, shared}); });
+  return shared;
+}
+
+} // namespace tcfdl::collaboration
