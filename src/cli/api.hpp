@@ -1,0 +1,43 @@
+// The master's HTTP API as the commands use it.
+#pragma once
+
+#include "base/deadline.hpp"
+#include "http/client.hpp"
+#include "sdk/context.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace tcfdl::cli {
+
+/// Errors are the API's; UNAVAILABLE says where nobody answered. Movable; one thread at a time.
+class Api {
+public:
+  /// `url` as `http://127.0.0.1:PORT`. INVALID_ARGUMENT, UNIMPLEMENTED.
+  static Result<Api> at(const std::string& url, const std::string& token);
+  /// The API of a context. Errors of sdk::load_context.
+  static Result<Api> of_context(const std::string& name);
+
+  Result<nlohmann::json> get(const std::string& target);
+  Result<nlohmann::json> post(const std::string& target, const nlohmann::json& body);
+  Status remove(const std::string& target);
+  /// Whether HEAD finds it.
+  Result<bool> has(const std::string& target);
+  /// Sends a file. `sent` is told the bytes that are on their way.
+  Status put(const std::string& target, const std::filesystem::path& file, std::uint64_t size,
+             std::function<void(std::uint64_t)> sent);
+
+private:
+  explicit Api(http::ClientSettings settings) : client_(std::make_unique<http::Client>(std::move(settings))) {}
+  Result<nlohmann::json> exchange(http::Request request);
+  Result<http::Response> send(http::Request request, std::chrono::seconds within);
+
+  std::unique_ptr<http::Client> client_;
+};
+
+/// The target of a function: its name is one segment, its slashes escaped.
+std::string function_target(std::string_view name, std::string_view rest = {});
+
+} // namespace tcfdl::cli

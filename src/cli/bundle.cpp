@@ -1,0 +1,79 @@
+#include "base/encoding.hpp"
+#include "base/file.hpp"
+#include "cli/function_file.hpp"
+#include "crypto/hash.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+
+namespace tcfdl::cli {
+namespace {
+
+/// Hash and size of a file that is read piece by piece.
+Result<Bundle::Blob> hash_file(const std::filesystem::path& path) {
+  if (!std::filesystem::is_regular_file(path)) {
+    return make_error(Code::kNotFound, "{} is no file; build it, or correct 'source'", path.string());
+  }
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error("cannot open", path);
+  Bundle::Blob blob;
+  blob.source = path;
+  crypto::Sha256 hash;
+  Bytes piece(std::size_t{256} << 10U);
+  for (;;) {
+    const auto got = ::read(fd.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error("cannot read", path);
+    if (got == 0) break;
+    hash.update(BytesView(piece).first(static_cast<std::size_t>(got)));
+    blob.size += static_cast<std::uint64_t>(got);
+  }
+  blob.sha256 = to_hex(hash.finish());
+  return blob;
+}
+
+std::uint64_t now_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+} // namespace
+
+Result<Bundle> make_bundle(const FunctionFile& function) {
+  Bundle bundle;
+  wire::Manifest manifest{
+      .command = function.command, .environment = function.environment, .files = {}, .logs = function.logs};
+  for (const auto& file : function.files) {
+    auto blob = hash_file(file.source);
+    if (!blob) return blob.error().within(function.name);
+    manifest.files.push_back({file.path, blob->sha256, blob->size, file.executable});
+    if (std::ranges::find(bundle.blobs, blob->sha256, &Bundle::Blob::sha256) == bundle.blobs.end()) {
+      bundle.blobs.push_back(*std::move(blob));
+    }
+  }
+  std::ranges::sort(manifest.files, {}, &wire::ManifestFile::path);
+  if (const auto good = wire::check_manifest(manifest); !good) return good.error().within(function.name);
+  bundle.manifest = as_text(wire::write_manifest(manifest));
+  return bundle;
+}
+
+wire::Descriptor make_descriptor(const FunctionFile& function, const Bundle& bundle, BytesView owner_key) {
+  wire::Descriptor descriptor;
+  descriptor.set_name(function.name);
+  descriptor.set_version(function.version == 0 ? now_seconds() : function.version);
+  descriptor.set_owner_key(wire::field(owner_key));
+  descriptor.set_measurement(wire::field(wire::measure_manifest(as_bytes(bundle.manifest))));
+  for (const auto& kind : function.tee_kinds) descriptor.add_tee_kinds(kind);
+  descriptor.add_assurance("software");
+  for (const auto& provider : function.providers) descriptor.add_providers(provider);
+  for (const auto& protection : function.protections) descriptor.add_protections(protection);
+  descriptor.set_epoch(1);
+  descriptor.set_concurrency(function.concurrency);
+  descriptor.set_idempotent(function.idempotent);
+  descriptor.set_queue_limit(function.queue_limit);
+  descriptor.set_max_body(function.max_body);
+  return descriptor;
+}
+
+} // namespace tcfdl::cli

@@ -1,0 +1,56 @@
+// What the commands of `tcfdl` share: one `add_…` function per group, which parses into an action that runs later.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace tcfdl::cli {
+
+using Json = nlohmann::json;
+
+/// The global options and the chosen command's action. Outlives the parsing.
+struct Session {
+  bool json = false;
+  std::string context; ///< empty: TCFDL_CONTEXT, else the current one
+  /// Runs the command; its value is the exit code.
+  std::function<Result<int>()> action;
+
+  /// The callback of a command whose success is 0.
+  std::function<void()> run(std::function<Status()> command) {
+    return [this, command = std::move(command)] {
+      action = [command]() -> Result<int> {
+        TCFDL_TRY(command());
+        return 0;
+      };
+    };
+  }
+};
+
+void add_cluster_commands(CLI::App& app, Session& session); ///< up, down, status
+void add_daemon_commands(CLI::App& app, Session& session);  ///< service-manager, master, worker
+void add_function_commands(CLI::App& app, Session& session);
+void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
+void add_context_commands(CLI::App& app, Session& session);
+void add_invoke_command(CLI::App& app, Session& session);
+void add_completion_command(CLI::App& app, Session& session); ///< completion, version
+
+/// Writes text to standard output. Without an effect on errors: who closed the pipe wants no more.
+void print(std::string_view text);
+void print_json(const Json& document);
+
+/// Columns of equal width; the first row is the heading.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+/// A member as people read it: texts without quotes, lists with commas; `-` when absent.
+std::string shown(const Json& object, const char* key);
+
+/// An option whose text is a duration, as `5s`; a wrong one is a usage error.
+CLI::Option* add_duration(CLI::App& command, const std::string& name, std::chrono::milliseconds& value,
+                          const std::string& help);
+
+} // namespace tcfdl::cli

@@ -1,0 +1,73 @@
+// A function as its owner writes it down. docs/formats/function.md.
+#pragma once
+
+#include "base/result.hpp"
+#include "wire/manifest.hpp"
+#include "wire/messages.hpp"
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tcfdl::cli {
+
+/// One file of the bundle and where it comes from on this machine.
+struct FunctionSource {
+  std::filesystem::path source;
+  std::string path;        ///< inside the bundle
+  bool executable = false; ///< from `mode`, or from the source
+};
+
+struct FunctionFile {
+  std::string name;
+  std::uint64_t version = 0; ///< 0: the time of deployment
+  std::vector<std::string> command;
+  std::vector<FunctionSource> files;
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::uint32_t concurrency = 1;
+  std::uint32_t scale_min = 1;
+  std::uint32_t scale_max = 1;
+  std::string memory; ///< as written; empty: no limit
+  bool idempotent = false;
+  std::vector<std::string> protections;
+  std::vector<std::string> tee_kinds;
+  std::vector<std::string> providers;
+  std::vector<std::pair<std::string, std::string>> labels;
+  wire::LogPolicy logs = wire::LogPolicy::kHost;
+  std::uint32_t queue_limit = 1000;
+  std::uint64_t max_body = std::uint64_t{1} << 30U; ///< bytes
+};
+
+/// Where the file lies, and where the programs of this installation are.
+struct FunctionPlace {
+  std::filesystem::path file;
+  std::filesystem::path programs; ///< holds tcfdl-exec
+};
+
+/// INVALID_ARGUMENT names file, line and remedy. Sources are taken relative to the file; their existence is checked by
+/// `make_bundle`.
+Result<FunctionFile> parse_function_file(const std::string& text, const FunctionPlace& place);
+Result<FunctionFile> read_function_file(const FunctionPlace& place);
+
+/// The directory of the running program.
+Result<std::filesystem::path> program_directory();
+
+/// What is uploaded and signed.
+struct Bundle {
+  struct Blob {
+    std::string sha256;
+    std::uint64_t size = 0;
+    std::filesystem::path source;
+  };
+  std::string manifest;    ///< JSON
+  std::vector<Blob> blobs; ///< each content once
+};
+
+/// Hashes the sources. NOT_FOUND names a missing one and where it is asked for.
+Result<Bundle> make_bundle(const FunctionFile& function);
+
+/// The statement to sign, of an owner and a bundle.
+wire::Descriptor make_descriptor(const FunctionFile& function, const Bundle& bundle, BytesView owner_key);
+
+} // namespace tcfdl::cli

@@ -1,0 +1,124 @@
+#include "cli/command.hpp"
+#include "cli/deploy.hpp"
+
+#include <memory>
+#include <unistd.h>
+
+namespace tcfdl::cli {
+namespace {
+
+Status run_deploy(const Session& session, DeployOptions options) {
+  options.progress = ::isatty(STDERR_FILENO) == 1;
+  TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
+  TCFDL_ASSIGN(auto api, Api::at(context.api_url, context.api_token));
+  TCFDL_ASSIGN(const auto function, deploy(api, context, options));
+  if (session.json) {
+    print_json(function);
+  } else {
+    print(fmt::format("{} version {} on {}: {} of {} instances ready\n", shown(function, "name"),
+                      shown(function, "version"), context.cluster, shown(function, "instances_ready"),
+                      shown(function, "instances_wanted")));
+  }
+  return {};
+}
+
+std::vector<std::string> row_of(const Json& function) {
+  return {shown(function, "name"),       shown(function, "version"),
+          shown(function, "cluster"),    shown(function, "instances_ready") + "/" + shown(function, "instances_wanted"),
+          shown(function, "waiting"),    shown(function, "in_flight"),
+          shown(function, "protections")};
+}
+
+Status list(const Session& session) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  TCFDL_ASSIGN(const auto answer, api.get("/v1/functions"));
+  if (session.json) {
+    print_json(answer);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"NAME", "VERSION", "CLUSTER", "READY", "WAITING", "RUNNING", "PROTECTION"}};
+  if (const auto functions = answer.find("functions"); functions != answer.end() && functions->is_array()) {
+    for (const auto& function : *functions) rows.push_back(row_of(function));
+  }
+  print(table(rows));
+  return {};
+}
+
+Status show(const Session& session, const std::string& name) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  TCFDL_ASSIGN(const auto function, api.get(function_target(name)));
+  if (session.json) {
+    print_json(function);
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, value] : function.items()) {
+    if (key != "instances") rows.push_back({key, shown(function, key.c_str())});
+  }
+  if (const auto instances = function.find("instances"); instances != function.end() && instances->is_array()) {
+    for (const auto& instance : *instances) {
+      rows.push_back({"instance", fmt::format("{} {} on {}", shown(instance, "id"), shown(instance, "state"),
+                                              shown(instance, "node"))});
+    }
+  }
+  print(table(rows));
+  return {};
+}
+
+Status remove(const Session& session, const std::string& name) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  TCFDL_TRY(api.remove(function_target(name)));
+  if (session.json) {
+    print_json({{"removed", name}});
+  } else {
+    print(name + " is removed\n");
+  }
+  return {};
+}
+
+Status logs(const Session& session, const std::string& name, std::size_t bytes) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  TCFDL_ASSIGN(const auto answer, api.get(function_target(name, fmt::format("/logs?bytes={}", bytes))));
+  if (session.json) {
+    print_json(answer);
+    return {};
+  }
+  const auto found = answer.find("logs");
+  if (found == answer.end() || !found->is_array()) return {};
+  for (const auto& log : *found) print(fmt::format("== {}\n{}\n", shown(log, "instance"), shown(log, "text")));
+  return {};
+}
+
+void add_deploy(CLI::App& group, Session& session) {
+  auto* command = group.add_subcommand("deploy", "deploy the function that a file describes");
+  auto options = std::make_shared<DeployOptions>();
+  command->add_option("file", options->file, "see docs/formats/function.md")->required()->type_name("FILE.yaml");
+  command->add_flag("--wait,!--no-wait", options->wait, "until its instances are ready (the default)");
+  add_duration(*command, "--timeout", options->timeout, "of the wait; default 60s");
+  command->callback(session.run([&session, options] { return run_deploy(session, *options); }));
+}
+
+} // namespace
+
+void add_function_commands(CLI::App& app, Session& session) {
+  auto* group = app.add_subcommand("function", "what the clusters provide")->require_subcommand(1);
+  add_deploy(*group, session);
+  group->add_subcommand("list", "all functions")->callback(session.run([&session] { return list(session); }));
+  auto name = std::make_shared<std::string>();
+  const auto named = [&](const std::string& command, const std::string& help) {
+    auto* added = group->add_subcommand(command, help);
+    added->add_option("name", *name, "the function's name")->required();
+    return added;
+  };
+  named("show", "one function and its instances")->callback(session.run([&session, name] {
+    return show(session, *name);
+  }));
+  named("remove", "remove a function")->callback(session.run([&session, name] { return remove(session, *name); }));
+  auto* reading = named("logs", "the output of its instances");
+  auto bytes = std::make_shared<std::size_t>(std::size_t{64} << 10U);
+  reading->add_option("--bytes", *bytes, "of each instance")->check(CLI::Range(1, 1 << 20));
+  reading->callback(session.run([&session, name, bytes] { return logs(session, *name, *bytes); }));
+}
+
+} // namespace tcfdl::cli

@@ -1,0 +1,107 @@
+#include "base/file.hpp"
+#include "cli/command.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <memory>
+#include <tcfdl/client.hpp>
+
+namespace tcfdl::cli {
+namespace {
+
+constexpr std::size_t kLargestBody = std::size_t{1} << 30U;
+
+struct InvokeOptions {
+  std::string function;
+  std::string in = "-";
+  std::string out = "-";
+  std::string protection = "eae";
+  std::string cluster;
+  std::string summary;
+  std::string task_id;
+  std::chrono::milliseconds timeout{30'000};
+};
+
+Result<Bytes> read_input() {
+  Bytes content;
+  Bytes piece(std::size_t{64} << 10U);
+  for (;;) {
+    const auto got = ::read(STDIN_FILENO, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error("cannot read", "standard input");
+    if (got == 0) return content;
+    content.insert(content.end(), piece.begin(), piece.begin() + got);
+    if (content.size() > kLargestBody) return Error(Code::kResourceExhausted, "the input is larger than 1 GiB");
+  }
+}
+
+/// Devices and pipes are written to, files replaced as a whole.
+Status write_output(const std::string& out, BytesView body) {
+  if (out == "-") return write_all(STDOUT_FILENO, body);
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(out, ignored).type();
+  if (kind == std::filesystem::file_type::not_found || kind == std::filesystem::file_type::regular) {
+    return write_file(std::filesystem::absolute(out), body);
+  }
+  const UniqueFd fd(::open(out.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error("cannot open", out);
+  return write_all(fd.get(), body);
+}
+
+Json document_of(const CallReport& report, std::size_t bytes) {
+  return {{"task_id", report.task_id},         {"function", report.function},
+          {"cluster", report.cluster},         {"node", report.node},
+          {"instance", report.instance},       {"tee_kind", report.tee_kind},
+          {"attempts", report.attempts},       {"protection", protection_name(report.protection)},
+          {"seal_us", report.seal_us},         {"wait_us", report.wait_us},
+          {"transfer_us", report.transfer_us}, {"run_us", report.run_us},
+          {"open_us", report.open_us},         {"result_bytes", bytes}};
+}
+
+std::string line_of(const CallReport& report, std::size_t bytes) {
+  return fmt::format(
+      "{}: {} bytes from {} on {} in {} ({} TEE, {}); wait {} us, run {} us, transfer {} us, crypto {} us\n",
+      report.function, bytes, report.instance, report.node, report.cluster, report.tee_kind,
+      protection_name(report.protection), report.wait_us, report.run_us, report.transfer_us,
+      report.seal_us + report.open_us);
+}
+
+Status tell(const InvokeOptions& options, bool json, const CallReport& report, std::size_t bytes) {
+  const auto document = document_of(report, bytes).dump(2) + "\n";
+  if (!options.summary.empty()) return write_file(std::filesystem::absolute(options.summary), as_bytes(document));
+  const auto text = json ? document : line_of(report, bytes);
+  // Standard output may carry the result.
+  return write_all(STDERR_FILENO, as_bytes(text));
+}
+
+Status invoke(const InvokeOptions& options, const Session& session) {
+  CallOptions call;
+  TCFDL_ASSIGN(call.protection, protection_from_name(options.protection));
+  call.timeout = options.timeout;
+  call.cluster = options.cluster;
+  call.task_id = options.task_id;
+  TCFDL_ASSIGN(const auto body, options.in == "-" ? read_input() : read_file(options.in, kLargestBody));
+  TCFDL_ASSIGN(const auto client, Client::connect(session.context));
+  TCFDL_ASSIGN(const auto result, client->call(options.function, body, call));
+  TCFDL_TRY(write_output(options.out, result.body));
+  return tell(options, session.json, result.report, result.body.size());
+}
+
+} // namespace
+
+void add_invoke_command(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand("invoke", "call a function; the body is sealed here");
+  auto options = std::make_shared<InvokeOptions>();
+  command->add_option("function", options->function, "its name, as plates/read")->required();
+  command->add_option("--in", options->in, "the body; - is standard input")->type_name("FILE");
+  command->add_option("--out", options->out, "where the result goes; - is standard output")->type_name("FILE");
+  command->add_option("--protection", options->protection, "eae (end to end) or none")
+      ->check(CLI::IsMember({"eae", "none"}));
+  command->add_option("--cluster", options->cluster, "only there")->type_name("NAME");
+  add_duration(*command, "--timeout", options->timeout, "of the whole call; default 30s");
+  command->add_option("--summary", options->summary, "write where and how long as JSON there")->type_name("FILE");
+  command->add_option("--task-id", options->task_id, "makes repeats of the call one task")->type_name("UUID");
+  command->callback(session.run([&session, options] { return invoke(*options, session); }));
+}
+
+} // namespace tcfdl::cli

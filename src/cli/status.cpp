@@ -1,0 +1,43 @@
+#include "cli/status.hpp"
+
+#include "cli/api.hpp"
+
+namespace tcfdl::cli {
+namespace {
+
+std::string part(const Json& status, const char* list, std::vector<std::string> heading,
+                 const std::vector<const char*>& keys) {
+  const auto found = status.find(list);
+  if (found == status.end() || !found->is_array() || found->empty()) return {};
+  std::vector<std::vector<std::string>> rows{std::move(heading)};
+  for (const auto& item : *found) {
+    std::vector<std::string> row;
+    for (const auto* key : keys) row.push_back(shown(item, key));
+    rows.push_back(std::move(row));
+  }
+  return "\n" + table(rows);
+}
+
+} // namespace
+
+Status print_status(const Session& session) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  TCFDL_ASSIGN(const auto status, api.get("/v1/status"));
+  if (session.json) {
+    print_json(status);
+    return {};
+  }
+  auto text = fmt::format("cluster {}, master {}\n{}\n", shown(status, "cluster"), shown(status, "node"),
+                          shown(status, "protection"));
+  text += part(status, "clusters", {"CLUSTER", "STATE"}, {"name", "state"});
+  text += part(status, "nodes", {"NODE", "ROLE", "TEE", "STATE", "CORES", "LOAD", "PID"},
+               {"name", "role", "tee_kind", "state", "cores", "load", "pid"});
+  text += part(status, "functions", {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "WAITING", "RUNNING"},
+               {"name", "version", "cluster", "instances_ready", "instances_wanted", "waiting", "in_flight"});
+  text += part(status, "instances", {"INSTANCE", "FUNCTION", "NODE", "STATE", "PID", "RESTARTS", "LAST ERROR"},
+               {"id", "function", "node", "state", "pid", "restarts", "last_error"});
+  print(text);
+  return {};
+}
+
+} // namespace tcfdl::cli

@@ -1,0 +1,103 @@
+#include "cli/topology.hpp"
+
+#include "base/config.hpp"
+#include "base/file.hpp"
+#include "base/ids.hpp"
+#include "cli/yaml_error.hpp"
+
+#include <set>
+
+namespace tcfdl::cli {
+namespace {
+
+constexpr std::size_t kMostClusters = 32;
+constexpr std::size_t kMostWorkers = 256;
+
+Result<TopologyCluster> read_cluster(ConfigMapping& mapping) {
+  TopologyCluster cluster;
+  cluster.name = mapping.text("name");
+  cluster.workers = mapping.texts("workers");
+  cluster.host_instances = mapping.boolean_or("host_instances", cluster.workers.empty());
+  if (const auto good = check_label(cluster.name, "cluster"); !cluster.name.empty() && !good) {
+    mapping.refuse("name", good.error().message());
+  }
+  if (cluster.name.size() > 56) mapping.refuse("name", "is longer than 56 characters; shorten it");
+  if (cluster.workers.size() > kMostWorkers) mapping.refuse("workers", "has more than 256 names");
+  for (const auto& worker : cluster.workers) {
+    if (const auto good = check_label(worker, "worker"); !good) mapping.refuse("workers", good.error().message());
+  }
+  TCFDL_TRY(mapping.finish());
+  return cluster;
+}
+
+/// Every node's name is the name of one daemon in the state directory, and of one subject in its cluster.
+Status check_names(const Topology& topology, ConfigMapping& root) {
+  std::set<std::string> names{"service-manager", std::string(kLocalClient)};
+  std::set<std::string> clusters;
+  for (const auto& cluster : topology.clusters) {
+    if (!clusters.insert(cluster.name).second) {
+      root.refuse("clusters", fmt::format("'{}' is there twice; give each cluster a name of its own", cluster.name));
+    }
+    auto nodes = cluster.workers;
+    nodes.push_back(cluster.master());
+    for (const auto& node : nodes) {
+      if (!names.insert(node).second) {
+        root.refuse("clusters", fmt::format("node '{}' is there twice; give each node a name of its own", node));
+      }
+    }
+  }
+  return root.finish();
+}
+
+Result<Topology> read_root(ConfigMapping& root) {
+  Topology topology;
+  auto clusters = root.mappings("clusters");
+  topology.local_adapter = root.text_or("local_adapter", "unix");
+  if (topology.local_adapter != "unix" && topology.local_adapter != "tcp") {
+    root.refuse("local_adapter", fmt::format("'{}' is neither unix nor tcp", topology.local_adapter));
+  }
+  if (clusters.empty()) root.refuse("clusters", "names no cluster; write at least '- name: local'");
+  if (clusters.size() > kMostClusters) root.refuse("clusters", "has more than 32 clusters");
+  TCFDL_TRY(root.finish());
+  for (auto& mapping : clusters) {
+    TCFDL_ASSIGN(auto cluster, read_cluster(mapping));
+    topology.clusters.push_back(std::move(cluster));
+  }
+  TCFDL_TRY(check_names(topology, root));
+  return topology;
+}
+
+} // namespace
+
+Topology default_topology() {
+  Topology topology;
+  topology.clusters.push_back({"local", {"worker-1"}, false});
+  return topology;
+}
+
+Result<Topology> parse_topology(const std::string& text, const std::string& where) {
+  TCFDL_ASSIGN(auto root, ConfigMapping::parse(text, where));
+  auto topology = read_root(root);
+  if (!topology) return with_line(topology.error(), text, where);
+  return topology;
+}
+
+Result<Topology> read_topology(const std::filesystem::path& path) {
+  TCFDL_ASSIGN(const auto text, read_text_file(path, std::size_t{1} << 20U));
+  return parse_topology(text, path.string());
+}
+
+std::string write_topology(const Topology& topology) {
+  auto text = fmt::format("local_adapter: {}\nclusters:\n", topology.local_adapter);
+  for (const auto& cluster : topology.clusters) {
+    text +=
+        fmt::format("  - name: \"{}\"\n    host_instances: {}\n    workers: [", cluster.name, cluster.host_instances);
+    for (std::size_t i = 0; i < cluster.workers.size(); ++i) {
+      text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", cluster.workers[i]);
+    }
+    text += "]\n";
+  }
+  return text;
+}
+
+} // namespace tcfdl::cli

@@ -1,0 +1,41 @@
+// Which clusters and workers `tcfdl up` starts. docs/formats/topology.md.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tcfdl::cli {
+
+/// The client that `tcfdl up` enrols with every cluster.
+constexpr std::string_view kLocalClient = "local-user";
+
+struct TopologyCluster {
+  std::string name;
+  std::vector<std::string> workers;
+  bool host_instances = false; ///< whether the master's node runs instances
+
+  [[nodiscard]] std::string master() const { return name + "-master"; }
+  friend bool operator==(const TopologyCluster&, const TopologyCluster&) = default;
+};
+
+struct Topology {
+  std::vector<TopologyCluster> clusters;
+  std::string local_adapter = "unix"; ///< or tcp
+
+  friend bool operator==(const Topology&, const Topology&) = default;
+};
+
+/// One cluster `local` with the worker `worker-1`.
+Topology default_topology();
+
+/// INVALID_ARGUMENT names file, line and remedy. `where` is the file's path.
+Result<Topology> parse_topology(const std::string& text, const std::string& where);
+Result<Topology> read_topology(const std::filesystem::path& path);
+
+/// The document that `parse_topology` reads back.
+std::string write_topology(const Topology& topology);
+
+} // namespace tcfdl::cli
