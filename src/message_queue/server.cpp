@@ -1,0 +1,225 @@
+#include "message_queue/server.hpp"
+
+#include "base/deadline.hpp"
+#include "base/file.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+namespace tcfdl::message_queue {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kFirstDelay{100};
+constexpr milliseconds kLongestDelay{5000};
+constexpr milliseconds kHealthyAfter{10000};
+constexpr milliseconds kPoll{20};
+constexpr std::uint64_t kMostEarlyDeaths = 4;
+constexpr std::uintmax_t kLargestLog = std::uintmax_t{16} << 20U;
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+Result<std::string> find_binary(const std::string& binary) {
+  if (binary.find('/') != std::string::npos) {
+    if (::access(binary.c_str(), X_OK) == 0) return binary;
+    return errno_error("cannot run the message queue server", binary);
+  }
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "" : path;
+  const auto places = fmt::format("{}:/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin", rest);
+  for (rest = places; !rest.empty();) {
+    const auto directory = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
+    const auto candidate = fmt::format("{}/{}", directory, binary);
+    if (!directory.empty() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return make_error(Code::kNotFound, "`{}` is not installed: install the package nats-server or configure its path",
+                    binary);
+}
+
+std::string describe_exit(int status) {
+  if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
+  return fmt::format("exited with status {}", WEXITSTATUS(status));
+}
+
+/// Between fork and exec: async-signal-safe calls only.
+[[noreturn]] void become(const char* const* arguments, pid_t parent, int null_fd) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);
+  ::setpgid(0, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  for (const int fd : {0, 1, 2}) ::dup2(null_fd, fd);
+  ::syscall(SYS_close_range, 3U, ~0U, 0U);
+  ::execv(arguments[0], const_cast<char* const*>(arguments));
+  ::_exit(127);
+}
+
+} // namespace
+
+Result<std::uint16_t> find_free_port() {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  auto address = loopback(0);
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (!fd.valid() || ::bind(fd.get(), generic, size) != 0 || ::getsockname(fd.get(), generic, &size) != 0) {
+    return make_error(Code::kResourceExhausted, "no free port on 127.0.0.1");
+  }
+  return ntohs(address.sin_port);
+}
+
+EmbeddedServer::EmbeddedServer(ServerSettings settings) : settings_(std::move(settings)) {}
+
+EmbeddedServer::~EmbeddedServer() { stop(); }
+
+Status EmbeddedServer::start() {
+  if (supervisor_.joinable()) return {};
+  TCFDL_ASSIGN(binary_, find_binary(settings_.binary));
+  TCFDL_TRY(make_private_directory(settings_.state_directory));
+  server_name_ = fmt::format("tcfdl-{}", make_uuid());
+  TCFDL_ASSIGN(const auto config, make_server_config(settings_, server_name_));
+  TCFDL_TRY(write_file(config_path(), as_bytes(config), kPrivateFile));
+  std::error_code ignored;
+  if (std::filesystem::file_size(log_path(), ignored) > kLargestLog && !ignored) {
+    std::filesystem::rename(log_path(), log_path().string() + ".1", ignored);
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = false;
+    deaths_ = 0;
+  }
+  supervisor_ = std::thread([this] { supervise(); });
+  auto ready = wait_until_ready();
+  if (!ready) stop();
+  return ready;
+}
+
+void EmbeddedServer::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (supervisor_.joinable()) supervisor_.join();
+}
+
+pid_t EmbeddedServer::pid() const {
+  const std::scoped_lock lock(mutex_);
+  return pid_;
+}
+
+std::uint64_t EmbeddedServer::restarts() const {
+  const std::scoped_lock lock(mutex_);
+  return deaths_;
+}
+
+Status EmbeddedServer::wait_until_ready() {
+  const auto deadline = Deadline::after(settings_.start_timeout);
+  while (!answers()) {
+    if (deadline.expired())
+      return Deadline::exceeded(fmt::format("the start of {}; see {}", binary_, log_path().string()));
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kPoll);
+    if (deaths_ >= kMostEarlyDeaths) {
+      return make_error(Code::kUnavailable, "{} does not stay up on port {}: {}; see {}", binary_, settings_.port,
+                        last_death_, log_path().string());
+    }
+  }
+  return {};
+}
+
+bool EmbeddedServer::answers() const {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = loopback(settings_.port);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return false;
+  const auto deadline = Deadline::after(milliseconds(500));
+  std::string greeting;
+  while (greeting.size() < 4096 && greeting.find('\n') == std::string::npos) {
+    pollfd ready{fd.get(), POLLIN, 0};
+    if (::poll(&ready, 1, static_cast<int>(deadline.left_millis())) <= 0) return false;
+    std::array<char, 1024> part{};
+    const auto got = ::read(fd.get(), part.data(), part.size());
+    if (got <= 0) return false;
+    greeting.append(part.data(), static_cast<std::size_t>(got));
+  }
+  return greeting.find(server_name_) != std::string::npos;
+}
+
+void EmbeddedServer::supervise() {
+  auto delay = kFirstDelay;
+  do {
+    const auto began = steady_clock::now();
+    const pid_t child = spawn();
+    if (child > 0) wait_for_exit(child);
+    if (steady_clock::now() - began > kHealthyAfter) delay = kFirstDelay;
+    delay = std::min(delay * 2, kLongestDelay);
+  } while (!pause(delay / 2));
+}
+
+pid_t EmbeddedServer::spawn() const {
+  const auto config = config_path().string();
+  const std::array<const char*, 4> arguments{binary_.c_str(), "-c", config.c_str(), nullptr};
+  const UniqueFd null_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child == 0) become(arguments.data(), parent, null_fd.get());
+  if (child < 0) spdlog::error("cannot fork for {}", binary_);
+  return child;
+}
+
+void EmbeddedServer::wait_for_exit(pid_t child) {
+  std::unique_lock lock(mutex_);
+  pid_ = child;
+  changed_.notify_all();
+  auto kill_at = steady_clock::time_point::max();
+  int status = 0;
+  lock.unlock();
+  while (::waitpid(child, &status, WNOHANG) != child) {
+    lock.lock();
+    const bool asked = kill_at != steady_clock::time_point::max();
+    if (stopping_ && !asked) {
+      ::kill(child, SIGTERM);
+      kill_at = steady_clock::now() + settings_.stop_timeout;
+    }
+    if (steady_clock::now() >= kill_at) ::kill(child, SIGKILL);
+    if (stopping_) {
+      changed_.wait_for(lock, kPoll);
+    } else {
+      changed_.wait_for(lock, kPoll * 5, [this] { return stopping_; });
+    }
+    lock.unlock();
+  }
+  lock.lock();
+  pid_ = 0;
+  if (stopping_) return;
+  ++deaths_;
+  last_death_ = describe_exit(status);
+  spdlog::warn("{} {}; starting it again", binary_, last_death_);
+}
+
+bool EmbeddedServer::pause(milliseconds delay) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, delay, [this] { return stopping_; });
+}
+
+} // namespace tcfdl::message_queue

@@ -1,0 +1,46 @@
+// What an embedded server is started with, and the configuration file made of it.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <vector>
+
+namespace tcfdl::message_queue {
+
+/// Somebody who may connect.
+struct ServerUser {
+  /// 1 to 128 of `[A-Za-z0-9_-]`, both.
+  std::string name;
+  std::string password;
+  /// Subjects with wildcards; empty: all. A user with a publish list may also answer requests that reach it. Nobody
+  /// reaches the administration of JetStream accounts and servers.
+  std::vector<std::string> publish;
+  std::vector<std::string> subscribe;
+};
+
+struct ServerSettings {
+  /// A path, or a name looked up in PATH and the system's sbin directories.
+  std::string binary = "nats-server";
+  /// Holds the configuration (with passwords, mode 0600) and the log.
+  std::filesystem::path state_directory;
+  /// On 127.0.0.1 only.
+  std::uint16_t port = 0;
+  /// At least one: an open server is refused.
+  std::vector<ServerUser> users;
+  /// Empty: `jetstream` in the state directory.
+  std::filesystem::path jetstream_directory;
+  /// The largest message in bytes.
+  std::size_t max_payload = std::size_t{1} << 20U;
+  /// Bound of start().
+  std::chrono::milliseconds start_timeout{10000};
+  /// How long a server that was asked to end may take before it is killed.
+  std::chrono::milliseconds stop_timeout{5000};
+};
+
+/// The text of the configuration file. `server_name` tells this server from a stranger on its port. INVALID_ARGUMENT
+/// for anything that does not fit the file's grammar.
+Result<std::string> make_server_config(const ServerSettings& settings, std::string_view server_name);
+
+} // namespace tcfdl::message_queue
