@@ -1,0 +1,106 @@
+// The trusted authority (paper 2.3.1, 3.2): admits subjects, certifies their keys, issues the keys of functions.
+#pragma once
+
+#include "attestation/policy.hpp"
+#include "service_manager/authority/key_store.hpp"
+#include "service_manager/registry/registry.hpp"
+
+namespace tcfdl::service_manager {
+
+struct AuthoritySettings {
+  /// 16 bytes that seal the authority's secrets; made at the first start, mode 0600.
+  std::filesystem::path key_file;
+  /// Of every certificate and key package, seconds. 30 days, since nothing renews them yet.
+  std::int64_t certificate_lifetime = 30L * 24 * 3600;
+  /// What proxies must show, and what it is worth.
+  attestation::Policy policy;
+};
+
+/// One verifier a TEE kind.
+using Verifiers = std::vector<std::unique_ptr<attestation::Verifier>>;
+
+/// What the authority stands on; all outlive it.
+struct AuthorityParts {
+  database::Database& database;
+  OperationLog& log;
+  Registry& registry;
+  const Verifiers& verifiers;
+  const Clock& clock;
+};
+
+/// Checks requests and answers them; who may ask is `Service`'s to check. Any thread.
+class Authority {
+public:
+  /// Teaches the log the authority's operations, then opens or makes the secrets. Errors of `authority::KeyStore`.
+  static Result<std::unique_ptr<Authority>> open(const AuthorityParts& parts, AuthoritySettings settings);
+
+  [[nodiscard]] const crypto::VerifyKey& public_key() const noexcept { return keys_->signing_key().public_key(); }
+
+  /// A one-time token for one master, worker or client of the cluster. A client's grants are '*' when none are named.
+  /// INVALID_ARGUMENT names the field: role, cluster, lifetime (0: one hour; 30 days at most), grants.
+  Result<wire::CreateTokenReply> create_token(const wire::CreateToken& request);
+
+  /// Spends the token and certifies the subject's keys and, for nodes, those of its proxy.
+  /// UNAUTHENTICATED: the token is unknown, expired or spent, or a signature does not fit. PERMISSION_DENIED: the
+  /// token is for another role, or evidence or policy refuse the proxy. ALREADY_EXISTS: the name is another's.
+  Result<wire::EnrolReply> enrol(const wire::EnrolRequest& request);
+
+  /// Certificate and keys of an instance that a proxy of `cluster` launched; for a gateway the certificate alone.
+  Result<wire::InstanceKeysReply> instance_keys(const wire::InstanceKeysRequest& request, const std::string& cluster);
+
+  /// A caller's key to a function, and the matching re-encryption key for a proxy of `cluster`.
+  /// NOT_FOUND: no such function. PERMISSION_DENIED: the grants, the class, or the proxy's class.
+  Result<wire::SenderKeysReply> sender_keys(const wire::SenderKeysRequest& request, const std::string& cluster);
+
+  /// Ends the enrolment of a node or client: its name is free, its certificates get nothing more here. NOT_FOUND.
+  Status remove_subject(const std::string& cluster, const std::string& name);
+
+  /// Whether the subject of a verified certificate is still enrolled with the key that it certifies; for proxies,
+  /// instances and gateways: whether their node is. UNAUTHENTICATED otherwise.
+  Status check_enrolled(const wire::Certificate& certificate);
+
+private:
+  struct Proxy {
+    wire::Certificate certificate;
+    std::string assurance;
+  };
+  /// A key package that is to be made.
+  struct Order {
+    wire::KeyScope scope;
+    crypto::SecretBytes scalar;
+  };
+  struct Judged {
+    std::string tee_kind;
+    Bytes measurement;
+  };
+
+  Authority(const AuthorityParts& parts, AuthoritySettings settings, std::unique_ptr<authority::KeyStore> keys)
+      : parts_(parts), settings_(std::move(settings)), keys_(std::move(keys)) {}
+
+  [[nodiscard]] UnixSeconds expiry() const { return parts_.clock.now() + settings_.certificate_lifetime; }
+  [[nodiscard]] Result<Judged> judge_proxy(const wire::EnrolRequest& request) const;
+  Result<wire::EnrolReply> certify_client(const wire::EnrolRequest& request, const std::string& cluster,
+                                          const std::vector<std::string>& grants);
+  Result<wire::EnrolReply> certify_node(const wire::EnrolRequest& request, const std::string& cluster,
+                                        const Judged& judged);
+  Result<Proxy> check_proxy(const wire::Signed& certificate, const std::string& cluster);
+  Result<wire::Descriptor> descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
+                                          wire::Signed& signed_descriptor);
+  [[nodiscard]] wire::Certificate instance_certificate(const wire::Signed& signed_statement,
+                                                       const wire::InstanceStatement& statement,
+                                                       const Proxy& proxy) const;
+  Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& instance,
+                                                   const wire::Descriptor& descriptor, const Proxy& proxy);
+  Result<std::pair<Order, Order>> sender_orders(const wire::Certificate& caller, const wire::Descriptor& descriptor,
+                                                const std::string& assurance, const Proxy& proxy);
+  /// Numbers the certificates and packages and records who gets what.
+  Status number(std::initializer_list<wire::Certificate*> certificates, std::initializer_list<Order*> orders,
+                const std::string& cluster);
+  Result<wire::KeyPackage> fill(const Order& order);
+
+  const AuthorityParts parts_;
+  const AuthoritySettings settings_;
+  const std::unique_ptr<authority::KeyStore> keys_;
+};
+
+} // namespace tcfdl::service_manager

@@ -1,0 +1,150 @@
+// Enrolment of nodes with their proxies, and of clients.
+#include "attestation/report_data.hpp"
+#include "service_manager/authority/authority.hpp"
+#include "service_manager/authority/operations.hpp"
+#include "service_manager/operations.pb.h"
+
+namespace tcfdl::service_manager {
+namespace {
+
+constexpr std::size_t kLongestSecret = 256;
+constexpr std::size_t kShortestNonce = 16;
+constexpr std::size_t kLongestNonce = 64;
+
+bool is_node(wire::Role role) { return role == wire::ROLE_MASTER || role == wire::ROLE_WORKER; }
+
+Status check_key(const std::string& bytes, std::string_view what) {
+  const auto point = crypto::Point::from_bytes(as_bytes(bytes));
+  return point ? Status() : point.error().within(what);
+}
+
+/// The subject holds the key that it wants certified, and means this token and seal key.
+Status check_possession(const wire::EnrolRequest& request) {
+  TCFDL_TRY(check_key(request.verify_key(), "verify_key"));
+  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(request.verify_key())));
+  const auto checked = wire::verify_labelled(
+      key, "Enrol", {as_bytes(request.token_secret()), as_bytes(request.verify_key()), as_bytes(request.seal_key())},
+      as_bytes(request.possession()));
+  return checked ? Status() : checked.error().within("possession");
+}
+
+Status check_keys(const wire::EnrolRequest& request) {
+  if (!is_node(request.role())) return check_key(request.seal_key(), "seal_key");
+  if (!request.seal_key().empty()) return Error(Code::kInvalidArgument, "seal_key: nodes have none, their proxies do");
+  if (!request.has_proxy()) return Error(Code::kInvalidArgument, "proxy: a node enrols together with its proxy");
+  TCFDL_TRY(check_key(request.platform_key(), "platform_key"));
+  TCFDL_TRY(check_key(request.proxy().verify_key(), "proxy.verify_key"));
+  TCFDL_TRY(check_key(request.proxy().seal_key(), "proxy.seal_key"));
+  const auto nonce = request.proxy().nonce().size();
+  if (nonce >= kShortestNonce && nonce <= kLongestNonce) return {};
+  return make_error(Code::kInvalidArgument, "proxy.nonce: {} bytes; {} to {} are allowed", nonce, kShortestNonce,
+                    kLongestNonce);
+}
+
+crypto::Sha256Digest hash_of_token(const wire::EnrolRequest& request) {
+  return crypto::sha256(as_bytes(request.token_secret()));
+}
+
+Enrolled operation_of(const wire::EnrolRequest& request, const std::string& cluster) {
+  Enrolled enrolled;
+  enrolled.set_token_hash(wire::field(hash_of_token(request)));
+  enrolled.set_cluster(cluster);
+  enrolled.set_name(request.name());
+  enrolled.set_role(request.role());
+  enrolled.set_verify_key(request.verify_key());
+  enrolled.set_seal_key(request.seal_key());
+  if (!is_node(request.role())) return enrolled;
+  enrolled.set_platform_key(request.platform_key());
+  enrolled.set_proxy_verify_key(request.proxy().verify_key());
+  enrolled.set_proxy_seal_key(request.proxy().seal_key());
+  *enrolled.mutable_evidence() = request.proxy().evidence();
+  return enrolled;
+}
+
+} // namespace
+
+Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
+  if (request.token_secret().size() > kLongestSecret) return Error(Code::kInvalidArgument, "token_secret is too long");
+  TCFDL_ASSIGN(const auto token, authority::usable_token(parts_.database, hash_of_token(request), parts_.clock.now()));
+  if (token.role != request.role()) {
+    return make_error(Code::kPermissionDenied, "the token is for {}, the request for {}", wire::Role_Name(token.role),
+                      wire::Role_Name(request.role()));
+  }
+  TCFDL_TRY(check_label(request.name(), "name"));
+  TCFDL_TRY(check_possession(request));
+  TCFDL_TRY(check_keys(request));
+  Judged judged;
+  if (is_node(request.role())) {
+    TCFDL_ASSIGN(judged, judge_proxy(request));
+  }
+  TCFDL_TRY(parts_.log.append(operation_of(request, token.cluster)));
+  if (is_node(request.role())) return certify_node(request, token.cluster, judged);
+  return certify_client(request, token.cluster, token.grants);
+}
+
+Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& request) const {
+  const auto& proxy = request.proxy();
+  const auto& kind = proxy.evidence().tee_kind();
+  const auto verifier =
+      std::ranges::find_if(parts_.verifiers, [&](const auto& candidate) { return candidate->tee_kind() == kind; });
+  if (verifier == parts_.verifiers.end()) {
+    return make_error(Code::kPermissionDenied, "proxy.evidence: no verifier here reads evidence of a TEE of kind '{}'",
+                      kind);
+  }
+  const auto data = attestation::report_data("proxy", as_bytes(proxy.nonce()),
+                                             {as_bytes(proxy.verify_key()), as_bytes(proxy.seal_key())});
+  const attestation::Expectations expected{.report_data = Bytes(data.begin(), data.end()),
+                                           .node = request.name(),
+                                           .platform_key = to_bytes(request.platform_key())};
+  const auto claims = (*verifier)->verify(proxy.evidence(), expected, parts_.clock.now());
+  if (!claims) return claims.error().within("proxy.evidence");
+  const auto assurance = attestation::appraise(settings_.policy, *claims);
+  if (!assurance) return assurance.error().within("proxy.evidence");
+  return Judged{.tee_kind = claims->tee_kind, .measurement = claims->measurement};
+}
+
+Result<wire::EnrolReply> Authority::certify_client(const wire::EnrolRequest& request, const std::string& cluster,
+                                                   const std::vector<std::string>& grants) {
+  wire::Certificate client;
+  client.set_subject(request.name());
+  client.set_role(wire::ROLE_CLIENT);
+  client.set_verify_key(request.verify_key());
+  client.set_seal_key(request.seal_key());
+  client.set_cluster(cluster);
+  client.set_issued(parts_.clock.now());
+  client.set_expires(expiry());
+  for (const auto& grant : grants) client.add_grants(grant);
+  TCFDL_TRY(number({&client}, {}, cluster));
+  wire::EnrolReply reply;
+  *reply.mutable_certificate() = wire::sign(keys_->signing_key(), client);
+  reply.set_authority_key(wire::field(public_key().bytes()));
+  return reply;
+}
+
+Result<wire::EnrolReply> Authority::certify_node(const wire::EnrolRequest& request, const std::string& cluster,
+                                                 const Judged& judged) {
+  wire::Certificate node;
+  node.set_subject(request.name());
+  node.set_role(request.role());
+  node.set_verify_key(request.verify_key());
+  node.set_cluster(cluster);
+  node.set_node(request.name());
+  node.set_issued(parts_.clock.now());
+  node.set_expires(expiry());
+  wire::Certificate proxy = node;
+  proxy.set_subject(request.name() + "/proxy");
+  proxy.set_role(wire::ROLE_PROXY);
+  proxy.set_verify_key(request.proxy().verify_key());
+  proxy.set_seal_key(request.proxy().seal_key());
+  proxy.set_tee_kind(judged.tee_kind);
+  proxy.set_measurement(wire::field(judged.measurement));
+  proxy.set_evidence_hash(wire::field(crypto::sha256(wire::serialize(request.proxy().evidence()))));
+  TCFDL_TRY(number({&node, &proxy}, {}, cluster));
+  wire::EnrolReply reply;
+  *reply.mutable_certificate() = wire::sign(keys_->signing_key(), node);
+  *reply.mutable_proxy_certificate() = wire::sign(keys_->signing_key(), proxy);
+  reply.set_authority_key(wire::field(public_key().bytes()));
+  return reply;
+}
+
+} // namespace tcfdl::service_manager

@@ -1,0 +1,195 @@
+// Keys of instances and callers to functions: KeyGen of the paper's section 3.2.
+#include "crypto/proxy_reencryption.hpp"
+#include "service_manager/authority/authority.hpp"
+#include "service_manager/authority/operations.hpp"
+#include "wire/descriptor.hpp"
+
+namespace tcfdl::service_manager {
+namespace {
+
+constexpr std::int64_t kStatementWindow = 300; // seconds
+constexpr std::size_t kLongestInstance = 128;
+
+Status check_instance_name(std::string_view name) {
+  const bool good = !name.empty() && name.size() <= kLongestInstance &&
+                    std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7F; });
+  if (good) return {};
+  return make_error(Code::kInvalidArgument, "instance: a name has 1 to {} printable characters", kLongestInstance);
+}
+
+Status check_statement(const wire::InstanceStatement& statement, const wire::Certificate& proxy, UnixSeconds now) {
+  TCFDL_TRY(check_instance_name(statement.instance()));
+  if (statement.node() != proxy.node() || statement.cluster() != proxy.cluster()) {
+    return make_error(Code::kPermissionDenied, "the statement is of node {} of cluster {}, its proxy of {} of {}",
+                      statement.node(), statement.cluster(), proxy.node(), proxy.cluster());
+  }
+  if (statement.issued() > now + kStatementWindow || statement.issued() < now - kStatementWindow) {
+    return make_error(Code::kUnauthenticated, "the statement of {} is not of the last {} seconds; check the clocks",
+                      statement.instance(), kStatementWindow);
+  }
+  if (statement.measurement().size() != crypto::kSha256Size) {
+    return Error(Code::kInvalidArgument, "the statement's measurement has not 32 bytes");
+  }
+  for (const auto& key : {statement.verify_key(), statement.seal_key()})
+    TCFDL_TRY(crypto::Point::from_bytes(as_bytes(key)));
+  if (statement.role() == wire::ROLE_INSTANCE || statement.role() == wire::ROLE_GATEWAY) return {};
+  return make_error(Code::kInvalidArgument, "{} is no role of an instance", wire::Role_Name(statement.role()));
+}
+
+/// The class that a request means: the one it names, or the first of the descriptor. Never a weaker one instead.
+Result<std::string> chosen_class(const std::string& wanted, const wire::Descriptor& descriptor) {
+  const auto assurance = wanted.empty() ? descriptor.assurance(0) : wanted;
+  if (wire::contains_text(descriptor.assurance(), assurance)) return assurance;
+  return make_error(Code::kPermissionDenied, "{} admits no tasks of class '{}'", descriptor.name(), assurance);
+}
+
+wire::KeyScope scope_of(const wire::Certificate& holder, const wire::Certificate& recipient,
+                        const wire::Descriptor& descriptor, const std::string& assurance, wire::KeyRole role) {
+  wire::KeyScope scope;
+  scope.set_recipient_key(recipient.seal_key());
+  scope.set_evidence_hash(recipient.evidence_hash());
+  scope.set_function(descriptor.name());
+  scope.set_role(role);
+  scope.set_assurance(assurance);
+  scope.set_epoch(descriptor.epoch());
+  scope.set_holder(holder.subject());
+  scope.set_holder_verify_key(holder.verify_key());
+  scope.set_expires(std::min(holder.expires(), recipient.expires()));
+  return scope;
+}
+
+} // namespace
+
+Result<Authority::Proxy> Authority::check_proxy(const wire::Signed& certificate, const std::string& cluster) {
+  auto checked = wire::verify_certificate(public_key(), certificate, {wire::ROLE_PROXY}, parts_.clock.now());
+  if (!checked) return checked.error().within("proxy_certificate");
+  if (checked->cluster() != cluster) {
+    return make_error(Code::kPermissionDenied, "the proxy is of cluster {}, the request of {}", checked->cluster(),
+                      cluster);
+  }
+  TCFDL_TRY(check_enrolled(*checked));
+  attestation::Claims claims;
+  claims.tee_kind = checked->tee_kind();
+  claims.measurement = to_bytes(checked->measurement());
+  // The policy may have changed since the proxy was admitted.
+  auto assurance = attestation::appraise(settings_.policy, claims);
+  if (!assurance) return assurance.error().within("proxy_certificate");
+  return Proxy{.certificate = *std::move(checked), .assurance = *std::move(assurance)};
+}
+
+Result<wire::Descriptor> Authority::descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
+                                                   wire::Signed& signed_descriptor) {
+  TCFDL_ASSIGN(signed_descriptor, parts_.registry.current_descriptor(statement.function()));
+  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(signed_descriptor));
+  const auto refuse = [&](const std::string& why) {
+    return make_error(Code::kPermissionDenied, "{} version {}: {}", descriptor.name(), descriptor.version(), why);
+  };
+  if (descriptor.measurement() != statement.measurement()) return refuse("the instance has another measurement");
+  if (!wire::admits_provider(descriptor, proxy.certificate.cluster())) {
+    return refuse(fmt::format("cluster {} may not provide it", proxy.certificate.cluster()));
+  }
+  if (!wire::contains_text(descriptor.tee_kinds(), proxy.certificate.tee_kind())) {
+    return refuse(fmt::format("it may not run in a TEE of kind '{}'", proxy.certificate.tee_kind()));
+  }
+  if (!wire::contains_text(descriptor.assurance(), proxy.assurance)) {
+    return refuse(fmt::format("it may not be processed with assurance class '{}'", proxy.assurance));
+  }
+  return descriptor;
+}
+
+wire::Certificate Authority::instance_certificate(const wire::Signed& signed_statement,
+                                                  const wire::InstanceStatement& statement, const Proxy& proxy) const {
+  wire::Certificate certificate;
+  certificate.set_subject(statement.instance());
+  certificate.set_role(statement.role());
+  certificate.set_verify_key(statement.verify_key());
+  certificate.set_seal_key(statement.seal_key());
+  certificate.set_cluster(statement.cluster());
+  certificate.set_node(statement.node());
+  certificate.set_tee_kind(proxy.certificate.tee_kind());
+  certificate.set_measurement(statement.measurement());
+  certificate.set_evidence_hash(wire::field(
+      crypto::sha256({as_bytes(proxy.certificate.evidence_hash()), as_bytes(signed_statement.statement())})));
+  certificate.set_issued(parts_.clock.now());
+  certificate.set_expires(std::min(expiry(), proxy.certificate.expires()));
+  certificate.add_grants("*");
+  return certificate;
+}
+
+Result<wire::InstanceKeysReply> Authority::instance_keys(const wire::InstanceKeysRequest& request,
+                                                         const std::string& cluster) {
+  TCFDL_ASSIGN(const auto proxy, check_proxy(request.proxy_certificate(), cluster));
+  TCFDL_ASSIGN(const auto proxy_key, crypto::VerifyKey::from_bytes(as_bytes(proxy.certificate.verify_key())));
+  TCFDL_ASSIGN(const auto statement, wire::verify<wire::InstanceStatement>(proxy_key, request.statement()));
+  TCFDL_TRY(check_statement(statement, proxy.certificate, parts_.clock.now()));
+  auto certificate = instance_certificate(request.statement(), statement, proxy);
+  wire::InstanceKeysReply reply;
+  if (statement.role() == wire::ROLE_GATEWAY) {
+    TCFDL_TRY(attestation::appraise_gateway(settings_.policy, as_bytes(statement.measurement())));
+    TCFDL_TRY(number({&certificate}, {}, cluster));
+  } else {
+    TCFDL_ASSIGN(const auto descriptor, descriptor_for(statement, proxy, *reply.mutable_descriptor()));
+    TCFDL_ASSIGN(auto orders, processor_orders(certificate, descriptor, proxy));
+    TCFDL_TRY(number({&certificate}, {&orders.first, &orders.second}, cluster));
+    TCFDL_ASSIGN(*reply.mutable_processor_key(), fill(orders.first));
+    TCFDL_ASSIGN(*reply.mutable_proxy_key(), fill(orders.second));
+  }
+  *reply.mutable_certificate() = wire::sign(keys_->signing_key(), certificate);
+  return reply;
+}
+
+Result<std::pair<Authority::Order, Authority::Order>>
+Authority::processor_orders(const wire::Certificate& instance, const wire::Descriptor& descriptor, const Proxy& proxy) {
+  TCFDL_ASSIGN(
+      const auto f,
+      keys_->function_key({.function = descriptor.name(), .assurance = proxy.assurance, .epoch = descriptor.epoch()}));
+  const auto x = crypto::Scalar::random();
+  return std::pair(
+      Order{.scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_PROCESSOR),
+            .scalar = x.to_bytes()},
+      Order{.scope = scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR),
+            .scalar = crypto::reencryption_key(f, x).to_bytes()});
+}
+
+Result<wire::SenderKeysReply> Authority::sender_keys(const wire::SenderKeysRequest& request,
+                                                     const std::string& cluster) {
+  TCFDL_ASSIGN(const auto proxy, check_proxy(request.proxy_certificate(), cluster));
+  const auto caller =
+      wire::verify_certificate(public_key(), request.caller_certificate(),
+                               {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, parts_.clock.now());
+  if (!caller) return caller.error().within("caller_certificate");
+  TCFDL_TRY(check_enrolled(*caller));
+  TCFDL_ASSIGN(const auto name, parse_function_name(request.function()));
+  if (!wire::grants_allow(*caller, name.str())) {
+    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller->subject(), name.str());
+  }
+  wire::SenderKeysReply reply;
+  TCFDL_ASSIGN(*reply.mutable_descriptor(), parts_.registry.current_descriptor(name.str()));
+  TCFDL_ASSIGN(const auto descriptor, wire::check_descriptor(reply.descriptor()));
+  TCFDL_ASSIGN(const auto assurance, chosen_class(request.assurance(), descriptor));
+  if (!attestation::meets(proxy.assurance, assurance)) {
+    return make_error(Code::kPermissionDenied,
+                      "the proxy of node {} is of class '{}'; keys of class '{}' go only to proxies of that class",
+                      proxy.certificate.node(), proxy.assurance, assurance);
+  }
+  TCFDL_ASSIGN(auto orders, sender_orders(*caller, descriptor, assurance, proxy));
+  TCFDL_TRY(number({}, {&orders.first, &orders.second}, cluster));
+  TCFDL_ASSIGN(*reply.mutable_sender_key(), fill(orders.first));
+  TCFDL_ASSIGN(*reply.mutable_proxy_key(), fill(orders.second));
+  return reply;
+}
+
+Result<std::pair<Authority::Order, Authority::Order>> Authority::sender_orders(const wire::Certificate& caller,
+                                                                               const wire::Descriptor& descriptor,
+                                                                               const std::string& assurance,
+                                                                               const Proxy& proxy) {
+  TCFDL_ASSIGN(const auto f, keys_->function_key(
+                                 {.function = descriptor.name(), .assurance = assurance, .epoch = descriptor.epoch()}));
+  const auto x = crypto::Scalar::random();
+  return std::pair(
+      Order{.scope = scope_of(caller, caller, descriptor, assurance, wire::KEY_ROLE_SENDER), .scalar = x.to_bytes()},
+      Order{.scope = scope_of(caller, proxy.certificate, descriptor, assurance, wire::KEY_ROLE_PROXY_SENDER),
+            .scalar = crypto::reencryption_key(x, f).to_bytes()});
+}
+
+} // namespace tcfdl::service_manager

@@ -1,0 +1,93 @@
+#include "service_manager/authority/key_store.hpp"
+
+#include "service_manager/operations.pb.h"
+
+namespace tcfdl::service_manager::authority {
+namespace {
+
+using database::Row;
+
+constexpr std::string_view kSigningKeyName = "authority key";
+
+std::string name_of(const FunctionKeyId& id) {
+  return fmt::format("key of function {}, class {}, epoch {}", id.function, id.assurance, id.epoch);
+}
+
+Result<std::optional<Bytes>> sealed_signing_key(database::Database& database) {
+  return database.query_one("SELECT sealed FROM authority_key", {}, [](const Row& row) { return row.blob(0); });
+}
+
+Result<crypto::SigningKey> make_signing_key(OperationLog& log, const Vault& vault) {
+  auto key = crypto::SigningKey::generate();
+  TCFDL_ASSIGN(const auto sealed, vault.seal(kSigningKeyName, key.private_bytes().span()));
+  AuthorityKeyMade made;
+  made.set_sealed(wire::field(sealed));
+  TCFDL_TRY(log.append(made));
+  return key;
+}
+
+} // namespace
+
+Result<std::unique_ptr<KeyStore>> KeyStore::open(database::Database& database, OperationLog& log,
+                                                 const std::filesystem::path& key_file) {
+  TCFDL_ASSIGN(const auto sealed, sealed_signing_key(database));
+  TCFDL_ASSIGN(auto vault, Vault::open(key_file, !sealed.has_value()));
+  if (!sealed) {
+    TCFDL_ASSIGN(auto made, make_signing_key(log, vault));
+    return std::unique_ptr<KeyStore>(new KeyStore(database, log, std::move(vault), std::move(made)));
+  }
+  TCFDL_ASSIGN(const auto secret, vault.open_sealed(kSigningKeyName, *sealed));
+  TCFDL_ASSIGN(auto key, crypto::SigningKey::from_private_bytes(secret.span()));
+  std::unique_ptr<KeyStore> store(new KeyStore(database, log, std::move(vault), std::move(key)));
+  TCFDL_TRY(store->check_all());
+  return store;
+}
+
+Result<crypto::Scalar> KeyStore::open_scalar(const FunctionKeyId& id, BytesView sealed) const {
+  TCFDL_ASSIGN(const auto secret, vault_.open_sealed(name_of(id), sealed));
+  return crypto::Scalar::from_bytes(secret.span());
+}
+
+Status KeyStore::check_all() {
+  return database_.query(
+      "SELECT function, assurance, epoch, sealed FROM function_keys", {}, [this](const Row& row) -> Status {
+        const FunctionKeyId id{
+            .function = row.text(0), .assurance = row.text(1), .epoch = static_cast<std::uint32_t>(row.integer(2))};
+        TCFDL_TRY(open_scalar(id, row.blob(3)));
+        return {};
+      });
+}
+
+Result<std::optional<crypto::Scalar>> KeyStore::find(const FunctionKeyId& id) {
+  TCFDL_ASSIGN(const auto sealed,
+               database_.query_one(
+                   "SELECT sealed FROM function_keys WHERE function = ? AND assurance = ? AND epoch = ?",
+                   {id.function, id.assurance, std::int64_t{id.epoch}}, [](const Row& row) { return row.blob(0); }));
+  if (!sealed) return std::optional<crypto::Scalar>();
+  TCFDL_ASSIGN(auto key, open_scalar(id, *sealed));
+  return std::optional<crypto::Scalar>(std::move(key));
+}
+
+Status KeyStore::make(const FunctionKeyId& id) {
+  TCFDL_ASSIGN(const auto sealed, vault_.seal(name_of(id), crypto::Scalar::random().to_bytes().span()));
+  FunctionKeyMade made;
+  made.set_function(id.function);
+  made.set_assurance(id.assurance);
+  made.set_epoch(id.epoch);
+  made.set_sealed(wire::field(sealed));
+  const auto appended = log_.append(made);
+  // Another thread may have made it since.
+  if (!appended && appended.error().code() != Code::kAlreadyExists) return appended.error();
+  return {};
+}
+
+Result<crypto::Scalar> KeyStore::function_key(const FunctionKeyId& id) {
+  TCFDL_ASSIGN(auto known, find(id));
+  if (known) return *std::move(known);
+  TCFDL_TRY(make(id));
+  TCFDL_ASSIGN(auto made, find(id));
+  if (made) return *std::move(made);
+  return make_error(Code::kInternal, "the {} was made and is not there", name_of(id));
+}
+
+} // namespace tcfdl::service_manager::authority

@@ -1,0 +1,44 @@
+// The authority's long-lived secrets: its signing key and the functions' keys f.
+#pragma once
+
+#include "crypto/signature.hpp"
+#include "service_manager/authority/vault.hpp"
+#include "service_manager/operation_log.hpp"
+
+namespace tcfdl::service_manager::authority {
+
+/// What one f is for.
+struct FunctionKeyId {
+  std::string function;
+  std::string assurance;
+  std::uint32_t epoch = 0;
+};
+
+/// Keeps secrets in the database, sealed. Any thread; database and log outlive it.
+class KeyStore {
+public:
+  /// Opens every stored secret once, and makes key file and signing key at the first start. Errors of `Vault`: do not
+  /// start then. The log knows the module's operations already.
+  static Result<std::unique_ptr<KeyStore>> open(database::Database& database, OperationLog& log,
+                                                const std::filesystem::path& key_file);
+
+  [[nodiscard]] const crypto::SigningKey& signing_key() const noexcept { return signing_key_; }
+
+  /// f of the function, class and epoch; made at the first call.
+  Result<crypto::Scalar> function_key(const FunctionKeyId& id);
+
+private:
+  KeyStore(database::Database& database, OperationLog& log, Vault vault, crypto::SigningKey signing_key)
+      : database_(database), log_(log), vault_(std::move(vault)), signing_key_(std::move(signing_key)) {}
+  Result<std::optional<crypto::Scalar>> find(const FunctionKeyId& id);
+  Result<crypto::Scalar> open_scalar(const FunctionKeyId& id, BytesView sealed) const;
+  Status make(const FunctionKeyId& id);
+  Status check_all();
+
+  database::Database& database_;
+  OperationLog& log_;
+  const Vault vault_;
+  const crypto::SigningKey signing_key_;
+};
+
+} // namespace tcfdl::service_manager::authority

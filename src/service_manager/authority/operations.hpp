@@ -1,0 +1,38 @@
+// How the authority's operations change its tables, and the rows that they make.
+#pragma once
+
+#include "service_manager/operation_log.hpp"
+
+namespace tcfdl::service_manager::authority {
+
+/// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved and Issued.
+void teach(OperationLog& log);
+
+struct Token {
+  wire::Role role = wire::ROLE_UNSPECIFIED;
+  std::string cluster;
+  UnixSeconds expires = 0;
+  std::vector<std::string> grants;
+};
+
+/// A token that may be spent now. UNAUTHENTICATED says whether it is unknown, expired or spent.
+Result<Token> usable_token(database::Database& database, BytesView hash, UnixSeconds now);
+
+/// Who enrolled under a name, as far as later requests need it.
+struct Subject {
+  wire::Role role = wire::ROLE_UNSPECIFIED;
+  Bytes verify_key;
+  Bytes proxy_verify_key;
+};
+
+Result<std::optional<Subject>> find_subject(database::Database& database, const std::string& cluster,
+                                            const std::string& name);
+
+/// ALREADY_EXISTS when the name is another's: of another key or role.
+Status check_name(database::Database& database, const std::string& cluster, const std::string& name, wire::Role role,
+                  BytesView verify_key);
+
+/// The serial number of the item at `index` of an operation's items.
+constexpr std::uint64_t serial_of(const Operation& operation, std::uint64_t index) { return operation.seq * 8 + index; }
+
+} // namespace tcfdl::service_manager::authority

@@ -1,0 +1,110 @@
+#include "service_manager/registry/operations.hpp"
+
+#include "service_manager/operations.pb.h"
+#include "wire/descriptor.hpp"
+
+namespace tcfdl::service_manager::registry {
+namespace {
+
+using database::Database;
+using database::Row;
+
+Status apply_renewed(Database& database, const ClusterRenewed& renewed, const Operation& operation) {
+  TCFDL_TRY(
+      database.execute("INSERT OR REPLACE INTO clusters (cluster, link, certificate, lifetime, expires) "
+                       "VALUES (?, ?, ?, ?, ?)",
+                       {renewed.cluster(), wire::serialize(renewed.link()), wire::serialize(renewed.certificate()),
+                        renewed.lifetime(), operation.time + renewed.lifetime()}));
+  return {};
+}
+
+struct Known {
+  Bytes owner_key;
+  std::uint64_t version = 0;
+  Bytes descriptor;
+};
+
+Status check_against(const Known& known, const wire::Descriptor& offered, const wire::Signed& descriptor) {
+  if (as_text(known.owner_key) != offered.owner_key()) {
+    return make_error(Code::kPermissionDenied,
+                      "the name {} belongs to another owner, who registered it first; choose another name",
+                      offered.name());
+  }
+  if (offered.version() < known.version) {
+    return make_error(Code::kFailedPrecondition,
+                      "version {} of {} is older than the registered version {}; deploy a version above {}",
+                      offered.version(), offered.name(), known.version, known.version);
+  }
+  if (offered.version() > known.version) return {};
+  TCFDL_ASSIGN(const auto current, wire::parse<wire::Signed>(known.descriptor));
+  if (current.statement() == descriptor.statement()) return {};
+  return make_error(Code::kAlreadyExists, "version {} of {} is registered with other content; raise the version",
+                    offered.version(), offered.name());
+}
+
+/// Ends the provision by clusters that a new version no longer admits.
+Status drop_unadmitted(Database& database, const wire::Descriptor& descriptor) {
+  std::vector<std::string> dropped;
+  TCFDL_TRY(database.query("SELECT cluster FROM providers WHERE function = ?", {descriptor.name()},
+                           [&](const Row& row) -> Status {
+                             auto cluster = row.text(0);
+                             if (!wire::admits_provider(descriptor, cluster)) dropped.push_back(std::move(cluster));
+                             return {};
+                           }));
+  for (const auto& cluster : dropped) {
+    TCFDL_TRY(
+        database.execute("DELETE FROM providers WHERE function = ? AND cluster = ?", {descriptor.name(), cluster}));
+  }
+  return {};
+}
+
+Status add_provider(Database& database, const std::string& function, const std::string& cluster, std::int64_t most) {
+  TCFDL_TRY(database.execute("INSERT OR IGNORE INTO providers (function, cluster) VALUES (?, ?)", {function, cluster}));
+  TCFDL_ASSIGN(const auto count, database.query_one("SELECT count(*) FROM providers WHERE cluster = ?", {cluster},
+                                                    [](const Row& row) { return row.integer(0); }));
+  if (count.value_or(0) <= most) return {};
+  return make_error(Code::kResourceExhausted, "cluster {} has {} functions registered already; remove some first",
+                    cluster, most);
+}
+
+Status apply_registered(Database& database, const FunctionRegistered& registered, std::int64_t most) {
+  TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(registered.descriptor().statement()));
+  TCFDL_ASSIGN(const auto known,
+               database.query_one("SELECT owner_key, version, descriptor FROM functions WHERE function = ?",
+                                  {descriptor.name()}, [](const Row& row) {
+                                    return Known{.owner_key = row.blob(0),
+                                                 .version = static_cast<std::uint64_t>(row.integer(1)),
+                                                 .descriptor = row.blob(2)};
+                                  }));
+  if (known) TCFDL_TRY(check_against(*known, descriptor, registered.descriptor()));
+  if (!known || descriptor.version() > known->version) {
+    TCFDL_TRY(
+        database.execute("INSERT INTO functions (function, owner_key, version, descriptor) VALUES (?, ?, ?, ?) "
+                         "ON CONFLICT (function) DO UPDATE SET version = excluded.version, "
+                         "descriptor = excluded.descriptor",
+                         {descriptor.name(), to_bytes(descriptor.owner_key()),
+                          static_cast<std::int64_t>(descriptor.version()), wire::serialize(registered.descriptor())}));
+    TCFDL_TRY(drop_unadmitted(database, descriptor));
+  }
+  return add_provider(database, descriptor.name(), registered.cluster(), most);
+}
+
+Status apply_unregistered(Database& database, const FunctionUnregistered& removed, const Operation& /*operation*/) {
+  TCFDL_ASSIGN(const auto changed, database.execute("DELETE FROM providers WHERE function = ? AND cluster = ?",
+                                                    {removed.function(), removed.cluster()}));
+  if (changed > 0) return {};
+  return make_error(Code::kNotFound, "cluster {} provides no function {}", removed.cluster(), removed.function());
+}
+
+} // namespace
+
+void teach(OperationLog& log, std::int64_t functions_per_cluster) {
+  log.on<ClusterRenewed>(apply_renewed);
+  log.on<FunctionRegistered>([functions_per_cluster](Database& database, const FunctionRegistered& registered,
+                                                     const Operation& /*operation*/) {
+    return apply_registered(database, registered, functions_per_cluster);
+  });
+  log.on<FunctionUnregistered>(apply_unregistered);
+}
+
+} // namespace tcfdl::service_manager::registry

@@ -1,0 +1,42 @@
+#include "service_manager/schema.hpp"
+
+#include <array>
+
+namespace tcfdl::service_manager {
+namespace {
+
+constexpr std::string_view kFirst = R"(
+CREATE TABLE operations (
+  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, payload BLOB NOT NULL, time INTEGER NOT NULL);
+CREATE TABLE clusters (
+  cluster TEXT PRIMARY KEY, link BLOB NOT NULL, certificate BLOB NOT NULL, lifetime INTEGER NOT NULL,
+  expires INTEGER NOT NULL);
+CREATE TABLE functions (
+  function TEXT PRIMARY KEY, owner_key BLOB NOT NULL, version INTEGER NOT NULL, descriptor BLOB NOT NULL);
+CREATE TABLE providers (
+  function TEXT NOT NULL REFERENCES functions (function), cluster TEXT NOT NULL, PRIMARY KEY (function, cluster));
+CREATE INDEX providers_of_cluster ON providers (cluster);
+CREATE TABLE authority_key (id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT NULL);
+CREATE TABLE function_keys (
+  function TEXT NOT NULL, assurance TEXT NOT NULL, epoch INTEGER NOT NULL, sealed BLOB NOT NULL,
+  PRIMARY KEY (function, assurance, epoch));
+CREATE TABLE tokens (
+  hash BLOB PRIMARY KEY, role INTEGER NOT NULL, cluster TEXT NOT NULL, expires INTEGER NOT NULL, grants TEXT NOT NULL,
+  spent INTEGER);
+CREATE TABLE subjects (
+  cluster TEXT NOT NULL, name TEXT NOT NULL, role INTEGER NOT NULL, verify_key BLOB NOT NULL, seal_key BLOB NOT NULL,
+  platform_key BLOB NOT NULL, proxy_verify_key BLOB NOT NULL, proxy_seal_key BLOB NOT NULL, evidence BLOB NOT NULL,
+  enrolled INTEGER NOT NULL, PRIMARY KEY (cluster, name));
+CREATE TABLE issued (
+  serial INTEGER PRIMARY KEY, cluster TEXT NOT NULL, holder TEXT NOT NULL, what TEXT NOT NULL, function TEXT NOT NULL,
+  assurance TEXT NOT NULL, epoch INTEGER NOT NULL, expires INTEGER NOT NULL);
+CREATE INDEX issued_by_expiry ON issued (expires);
+)";
+
+constexpr std::array kScripts = {kFirst};
+
+} // namespace
+
+Status prepare_schema(database::Database& database) { return database.migrate(kScripts); }
+
+} // namespace tcfdl::service_manager

@@ -1,0 +1,134 @@
+#include "service_manager/service.hpp"
+
+namespace tcfdl::service_manager {
+namespace {
+
+constexpr std::string_view kLabel = "Request";
+
+} // namespace
+
+std::array<std::uint8_t, 8> request_time(std::int64_t time) {
+  std::array<std::uint8_t, 8> bytes{};
+  for (unsigned i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(time) >> (56U - 8U * i));
+  return bytes;
+}
+
+wire::AuthenticatedRequest make_request(const crypto::SigningKey& master, const wire::Signed& certificate,
+                                        UnixSeconds now, BytesView body) {
+  wire::AuthenticatedRequest request;
+  *request.mutable_certificate() = certificate;
+  request.set_time(now);
+  request.set_body(wire::field(body));
+  request.set_signature(wire::field(wire::sign_labelled(master, kLabel, {request_time(now), body})));
+  return request;
+}
+
+Result<Service::Master> Service::authenticate(BytesView request) {
+  TCFDL_ASSIGN(const auto unverified, wire::parse<wire::AuthenticatedRequest>(request));
+  const auto now = clock_.now();
+  TCFDL_ASSIGN(auto certificate,
+               wire::verify_certificate(authority_.public_key(), unverified.certificate(), {wire::ROLE_MASTER}, now));
+  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(certificate.verify_key())));
+  TCFDL_TRY(wire::verify_labelled(key, kLabel, {request_time(unverified.time()), as_bytes(unverified.body())},
+                                  as_bytes(unverified.signature())));
+  if (unverified.time() > now + kRequestWindow || unverified.time() < now - kRequestWindow) {
+    return make_error(Code::kUnauthenticated,
+                      "the request of {} is of {} seconds since 1970, it is {} here; check both clocks",
+                      certificate.subject(), unverified.time(), now);
+  }
+  TCFDL_TRY(authority_.check_enrolled(certificate));
+  return Master{.certificate = std::move(certificate),
+                .signed_certificate = unverified.certificate(),
+                .body = to_bytes(unverified.body()),
+                .signature = to_bytes(unverified.signature())};
+}
+
+Result<Bytes> Service::handle_authority(BytesView request) {
+  TCFDL_ASSIGN(const auto master, authenticate(request));
+  TCFDL_ASSIGN(const auto body, wire::parse<wire::AuthorityRequest>(master.body));
+  TCFDL_ASSIGN(const auto reply, answer(master, body));
+  return wire::serialize(reply);
+}
+
+Result<Bytes> Service::handle_registry(BytesView request) {
+  TCFDL_ASSIGN(const auto master, authenticate(request));
+  TCFDL_ASSIGN(const auto body, wire::parse<wire::RegistryRequest>(master.body));
+  TCFDL_ASSIGN(const auto reply, answer(master, body));
+  return wire::serialize(reply);
+}
+
+Result<Bytes> Service::handle_enrolment(BytesView request) {
+  TCFDL_ASSIGN(const auto body, wire::parse<wire::AuthorityRequest>(request));
+  if (!body.has_enrol()) return Error(Code::kUnauthenticated, "only enrolment is open to who has no certificate");
+  wire::AuthorityReply reply;
+  TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.enrol(body.enrol()));
+  return wire::serialize(reply);
+}
+
+Result<wire::CreateTokenReply> Service::create_token(const Master& master, wire::CreateToken request) {
+  const auto& cluster = master.certificate.cluster();
+  if (request.cluster().empty()) request.set_cluster(cluster);
+  if (request.cluster() != cluster) {
+    return make_error(Code::kPermissionDenied, "a master of cluster {} makes no tokens for {}", cluster,
+                      request.cluster());
+  }
+  if (request.role() != wire::ROLE_WORKER && request.role() != wire::ROLE_CLIENT) {
+    return Error(Code::kPermissionDenied,
+                 "a master makes tokens for workers and clients; others are made at the service manager");
+  }
+  TCFDL_TRY(replays_.admit(master.signature, clock_.now()));
+  return authority_.create_token(request);
+}
+
+Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::AuthorityRequest& request) {
+  const auto& cluster = master.certificate.cluster();
+  wire::AuthorityReply reply;
+  switch (request.kind_case()) {
+  case wire::AuthorityRequest::kEnrol: {
+    TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.enrol(request.enrol()));
+    return reply;
+  }
+  case wire::AuthorityRequest::kInstanceKeys: {
+    TCFDL_ASSIGN(*reply.mutable_instance_keys(), authority_.instance_keys(request.instance_keys(), cluster));
+    return reply;
+  }
+  case wire::AuthorityRequest::kSenderKeys: {
+    TCFDL_ASSIGN(*reply.mutable_sender_keys(), authority_.sender_keys(request.sender_keys(), cluster));
+    return reply;
+  }
+  case wire::AuthorityRequest::kCreateToken: {
+    TCFDL_ASSIGN(*reply.mutable_create_token(), create_token(master, request.create_token()));
+    return reply;
+  }
+  case wire::AuthorityRequest::KIND_NOT_SET: break;
+  }
+  return Error(Code::kUnimplemented, "the authority does not know this request; a newer program sent it");
+}
+
+Result<wire::RegistryReply> Service::answer(const Master& master, const wire::RegistryRequest& request) {
+  const auto& cluster = master.certificate.cluster();
+  wire::RegistryReply reply;
+  switch (request.kind_case()) {
+  case wire::RegistryRequest::kRenew: {
+    TCFDL_ASSIGN(*reply.mutable_renewed(), registry_.renew(master.signed_certificate, request.renew()));
+    return reply;
+  }
+  case wire::RegistryRequest::kRegisterFunction: {
+    TCFDL_TRY(registry_.register_function(cluster, request.register_function()));
+    return reply;
+  }
+  case wire::RegistryRequest::kUnregisterFunction: {
+    TCFDL_TRY(registry_.unregister_function(cluster, request.unregister_function()));
+    return reply;
+  }
+  case wire::RegistryRequest::kInquire: {
+    TCFDL_ASSIGN(*reply.mutable_inquired(), registry_.inquire(request.inquire()));
+    return reply;
+  }
+  case wire::RegistryRequest::KIND_NOT_SET: break;
+  }
+  return Error(Code::kUnimplemented, "the registry does not know this request; a newer program sent it");
+}
+
+} // namespace tcfdl::service_manager

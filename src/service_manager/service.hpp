@@ -1,0 +1,55 @@
+// The service manager's face: bytes in, bytes out, over whatever carries them.
+#pragma once
+
+#include "service_manager/authority/authority.hpp"
+#include "service_manager/replay_guard.hpp"
+
+namespace tcfdl::service_manager {
+
+/// How far a request's time may be from ours, seconds.
+constexpr std::int64_t kRequestWindow = 300;
+
+/// The bytes that a master signs for an AuthenticatedRequest: time (8 bytes, big endian), before the body. Label
+/// 'Request'.
+std::array<std::uint8_t, 8> request_time(std::int64_t time);
+
+/// Makes an AuthenticatedRequest of a serialised AuthorityRequest or RegistryRequest.
+wire::AuthenticatedRequest make_request(const crypto::SigningKey& master, const wire::Signed& certificate,
+                                        UnixSeconds now, BytesView body);
+
+/// Checks who asks, then dispatches. Requests with an error leave no trace. Any thread; authority, registry and clock
+/// outlive it.
+class Service {
+public:
+  Service(Authority& authority, Registry& registry, const Clock& clock)
+      : authority_(authority), registry_(registry), clock_(clock) {}
+
+  /// An AuthenticatedRequest of a master around an AuthorityRequest; gives an AuthorityReply. Masters make tokens for
+  /// workers and clients of their own cluster only.
+  Result<Bytes> handle_authority(BytesView request);
+
+  /// An AuthenticatedRequest of a master around a RegistryRequest; gives a RegistryReply.
+  Result<Bytes> handle_registry(BytesView request);
+
+  /// A bare AuthorityRequest that enrols, since who enrols has no certificate yet; the token authenticates it.
+  Result<Bytes> handle_enrolment(BytesView request);
+
+private:
+  struct Master {
+    wire::Certificate certificate;
+    wire::Signed signed_certificate;
+    Bytes body;
+    Bytes signature;
+  };
+  Result<Master> authenticate(BytesView request);
+  Result<wire::CreateTokenReply> create_token(const Master& master, wire::CreateToken request);
+  Result<wire::AuthorityReply> answer(const Master& master, const wire::AuthorityRequest& request);
+  Result<wire::RegistryReply> answer(const Master& master, const wire::RegistryRequest& request);
+
+  Authority& authority_;
+  Registry& registry_;
+  const Clock& clock_;
+  ReplayGuard replays_{2 * kRequestWindow};
+};
+
+} // namespace tcfdl::service_manager
