@@ -1,0 +1,321 @@
+#include "instance_manager/cluster_instances.hpp"
+
+#include "base/log.hpp"
+#include "instance_manager/names.hpp"
+
+#include <algorithm>
+
+namespace tcfdl::instance_manager {
+namespace {
+
+bool ends(const wire::InstanceStatus& status) {
+  return status.state() == wire::INSTANCE_STATE_DRAINING || status.state() == wire::INSTANCE_STATE_STOPPED;
+}
+
+bool same_run(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
+  return a.restarts() == b.restarts() && std::ranges::equal(a.addresses(), b.addresses());
+}
+
+bool admits(const wire::Descriptor& descriptor, const std::string& tee_kind) {
+  return descriptor.tee_kinds().empty() ||
+         std::ranges::find(descriptor.tee_kinds(), tee_kind) != descriptor.tee_kinds().end();
+}
+
+} // namespace
+
+ClusterInstances::ClusterInstances(ClusterInstancesSettings settings, NodeCommands& nodes, InstanceEvents& events,
+                                   Executor& executor, EventQueue::Now now)
+    : settings_(settings), commands_(nodes), events_(events), executor_(executor),
+      queue_("cluster-insts", std::move(now)) {
+  queue_.post([this] { handle_tick(); });
+}
+
+void ClusterInstances::post(Handler handler) {
+  queue_.post([this, handler = std::move(handler)] {
+    std::vector<Handler> outbox;
+    {
+      const std::scoped_lock lock(mutex_);
+      handler();
+      reconcile();
+      outbox.swap(outbox_);
+    }
+    for (const auto& tell : outbox) tell();
+  });
+}
+
+Status ClusterInstances::set_function(const WantedFunction& wanted) {
+  TCFDL_ASSIGN(auto descriptor, wire::parse<wire::Descriptor>(wanted.descriptor.statement()));
+  TCFDL_ASSIGN(auto name, parse_function_name(descriptor.name()));
+  {
+    const std::scoped_lock lock(mutex_);
+    functions_[name] = {.what = wanted, .descriptor = std::move(descriptor), .problem = {}};
+  }
+  post([] {});
+  return {};
+}
+
+Status ClusterInstances::set_scale(const FunctionName& function, std::size_t scale) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = functions_.find(function);
+    if (found == functions_.end()) return make_error(Code::kNotFound, "no function {} in this cluster", function);
+    found->second.what.scale = scale;
+  }
+  post([] {});
+  return {};
+}
+
+void ClusterInstances::remove_function(const FunctionName& function) {
+  {
+    const std::scoped_lock lock(mutex_);
+    functions_.erase(function);
+  }
+  post([] {});
+}
+
+void ClusterInstances::on_node_status(const wire::NodeStatus& status) {
+  if (const auto named = check_label(status.node(), "a node's name"); !named) {
+    spdlog::warn("instances: refused a heartbeat: {}", named.error().to_string());
+    return;
+  }
+  post([this, status] { handle_status(status); });
+}
+
+void ClusterInstances::handle_tick() {
+  post([this] {
+    const auto now = queue_.now();
+    std::vector<NodeId> silent;
+    for (const auto& [id, node] : nodes_) {
+      if (now - node.seen >= settings_.node_lost_after) silent.push_back(id);
+    }
+    for (const auto& id : silent) drop_node(id);
+    std::erase_if(ordered_, [&](const auto& each) { return now - each.second.since >= settings_.reported_within; });
+  });
+  const auto period = std::chrono::duration<double, std::milli>(settings_.reconcile_every) * (0.9 + random_unit() / 5);
+  queue_.post_at(queue_.now() + std::chrono::duration_cast<std::chrono::milliseconds>(period),
+                 [this] { handle_tick(); });
+}
+
+void ClusterInstances::handle_status(const wire::NodeStatus& report) {
+  const NodeId id(report.node());
+  const auto [at, is_new] = nodes_.try_emplace(id);
+  if (is_new) spdlog::info("instances: node {} is here ({}, TEE {})", id, report.role(), report.tee_kind());
+  at->second.status = report;
+  at->second.seen = queue_.now();
+  std::vector<InstanceId> missing;
+  for (const auto& [instance, known] : known_) {
+    const auto same = [&](const auto& each) { return each.instance() == instance.str(); };
+    if (known.node == id && std::ranges::none_of(report.instances(), same)) missing.push_back(instance);
+  }
+  for (const auto& instance : missing) drop_instance(instance, "it ended");
+  for (const auto& status : report.instances()) update(id, report, status);
+}
+
+void ClusterInstances::update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status) {
+  if (!check_instance_id(status.instance()) || !parse_function_name(status.function())) return;
+  const InstanceId id(status.instance());
+  const auto ordered = ordered_.find(id);
+  const auto other = known_.find(id);
+  if ((ordered != ordered_.end() && ordered->second.node != node) ||
+      (other != known_.end() && other->second.node != node)) {
+    spdlog::warn("instances: node {} reports {}, which is another node's", node, id);
+    return;
+  }
+  ordered_.erase(id);
+  const auto [at, is_new] = known_.try_emplace(id);
+  auto& known = at->second;
+  const auto before = std::exchange(known.status, status);
+  known.node = node;
+  const bool ready = status.state() == wire::INSTANCE_STATE_READY;
+  if (is_new || before.state() == wire::INSTANCE_STATE_READY) known.not_ready_since = queue_.now();
+  if (!ready) note_problem(status);
+  announce(id, known, report, before);
+}
+
+void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::NodeStatus& report,
+                                const wire::InstanceStatus& before) {
+  const auto& status = known.status;
+  if (status.state() == wire::INSTANCE_STATE_DRAINING) {
+    if (known.announced && !std::exchange(known.drain_told, true)) {
+      outbox_.emplace_back([this, id] { events_.on_draining(id); });
+    }
+    return;
+  }
+  if (status.state() != wire::INSTANCE_STATE_READY) {
+    return withdraw(id, known, status.last_error().empty() ? "it is not ready" : status.last_error());
+  }
+  if (known.announced && same_run(before, status)) return;
+  withdraw(id, known, "it restarted");
+  if (known.stop_again) return;
+  known.announced = true;
+  const ReadyInstance ready{.instance = id,
+                            .function = FunctionName(status.function()),
+                            .node = known.node,
+                            .tee_kind = report.tee_kind(),
+                            .addresses = {status.addresses().begin(), status.addresses().end()},
+                            .version = status.version()};
+  outbox_.emplace_back([this, ready] { events_.on_ready(ready); });
+}
+
+void ClusterInstances::withdraw(const InstanceId& id, Known& known, const std::string& reason) {
+  if (!std::exchange(known.announced, false)) return;
+  known.drain_told = false;
+  outbox_.emplace_back([this, id, reason] { events_.on_gone(id, reason); });
+}
+
+void ClusterInstances::note_problem(const wire::InstanceStatus& status) {
+  const auto wanted = functions_.find(FunctionName(status.function()));
+  if (wanted == functions_.end() || status.last_error().empty()) return;
+  wanted->second.problem =
+      fmt::format("{}: {} ({} restarts)", status.instance(), status.last_error(), status.restarts());
+}
+
+void ClusterInstances::drop_instance(const InstanceId& id, const std::string& reason) {
+  const auto found = known_.find(id);
+  withdraw(id, found->second, reason);
+  known_.erase(found);
+}
+
+void ClusterInstances::drop_node(const NodeId& node) {
+  const auto reason = fmt::format("node {} is lost: no heartbeat for {} ms", node, settings_.node_lost_after.count());
+  spdlog::warn("instances: {}", reason);
+  nodes_.erase(node);
+  std::vector<InstanceId> gone;
+  for (const auto& [id, known] : known_) {
+    if (known.node == node) gone.push_back(id);
+  }
+  for (const auto& id : gone) drop_instance(id, reason);
+  std::erase_if(ordered_, [&](const auto& each) { return each.second.node == node; });
+}
+
+void ClusterInstances::reconcile() {
+  stop_unwanted();
+  for (auto& [name, wanted] : functions_) reconcile(name, wanted);
+}
+
+void ClusterInstances::stop_unwanted() {
+  for (auto& [id, known] : known_) {
+    const bool repeat = known.stop_again && queue_.now() >= *known.stop_again;
+    if (repeat || !functions_.contains(FunctionName(known.status.function()))) order_stop(id, known);
+  }
+}
+
+void ClusterInstances::reconcile(const FunctionName& name, Wanted& wanted) {
+  const auto views = views_of(name);
+  const auto nodes = choices_for(wanted.descriptor);
+  const auto plan = make_plan(wanted.descriptor.version(), wanted.what.scale, views, nodes);
+  for (const auto& id : plan.stop) {
+    if (const auto known = known_.find(id); known != known_.end()) order_stop(id, known->second);
+  }
+  for (const auto& node : plan.start) order_start(name, wanted, node);
+  const auto ready = std::ranges::count_if(
+      views, [&](const auto& each) { return each.ready && each.version == wanted.descriptor.version(); });
+  if (static_cast<std::size_t>(ready) >= wanted.what.scale) wanted.problem.clear();
+  if (nodes.empty() && views.empty() && wanted.what.scale > 0) {
+    wanted.problem = fmt::format("no node of this cluster can run it now (TEE kinds: {})",
+                                 fmt::join(wanted.descriptor.tee_kinds(), ", "));
+  }
+}
+
+std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) const {
+  std::vector<InstanceView> views;
+  for (const auto& [id, known] : known_) {
+    if (known.status.function() != name.str() || known.stop_again || ends(known.status)) continue;
+    const bool ready = known.status.state() == wire::INSTANCE_STATE_READY;
+    const bool first_start = known.status.state() == wire::INSTANCE_STATE_STARTING && known.status.restarts() == 0;
+    const bool fresh = queue_.now() - known.not_ready_since < settings_.replace_after;
+    views.push_back({.id = id,
+                     .node = known.node,
+                     .version = known.status.version(),
+                     .ready = ready,
+                     .counts = ready || first_start || fresh});
+  }
+  for (const auto& [id, ordered] : ordered_) {
+    if (ordered.function != name) continue;
+    views.push_back({.id = id, .node = ordered.node, .version = ordered.version, .ready = false, .counts = true});
+  }
+  return views;
+}
+
+std::vector<NodeChoice> ClusterInstances::choices_for(const wire::Descriptor& descriptor) const {
+  std::vector<NodeChoice> choices;
+  for (const auto& [id, node] : nodes_) {
+    if (!admits(descriptor, node.status.tee_kind()) || queue_.now() < node.avoid_until) continue;
+    const auto ordered = std::ranges::count_if(ordered_, [&](const auto& each) { return each.second.node == id; });
+    choices.push_back({.node = id,
+                       .is_master = node.status.role() == "master",
+                       .instances = static_cast<std::size_t>(node.status.instances_size() + ordered)});
+  }
+  return choices;
+}
+
+void ClusterInstances::order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node) {
+  const auto id = make_instance_id(name);
+  ordered_[id] = {.function = name, .version = wanted.descriptor.version(), .node = node, .since = queue_.now()};
+  wire::StartInstance order;
+  order.set_instance(id.str());
+  *order.mutable_descriptor() = wanted.what.descriptor;
+  order.set_manifest(wanted.what.manifest);
+  spdlog::info("instances: {} starts on node {}", id, node);
+  outbox_.emplace_back([this, id, node, order = std::move(order)] {
+    executor_.run([this, id, node, order] {
+      const auto taken = commands_.start(node, order, Deadline::after(settings_.command_timeout));
+      if (!taken) post([this, id, node, error = taken.error()] { handle_refused(id, node, error); });
+    });
+  });
+}
+
+void ClusterInstances::handle_refused(const InstanceId& id, const NodeId& node, const Error& error) {
+  const auto ordered = ordered_.find(id);
+  if (ordered == ordered_.end()) return;
+  spdlog::warn("instances: node {} does not start {}: {}", node, id, error.to_string());
+  const auto wanted = functions_.find(ordered->second.function);
+  if (wanted != functions_.end()) wanted->second.problem = fmt::format("node {}: {}", node, error.to_string());
+  if (const auto found = nodes_.find(node); found != nodes_.end()) {
+    found->second.avoid_until = queue_.now() + settings_.avoid_node_for;
+  }
+  ordered_.erase(ordered);
+}
+
+void ClusterInstances::order_stop(const InstanceId& id, Known& known) {
+  if (known.stop_again && queue_.now() < *known.stop_again) return;
+  known.stop_again = queue_.now() + settings_.drain + settings_.command_timeout;
+  spdlog::info("instances: {} on node {} stops", id, known.node);
+  if (known.announced && !std::exchange(known.drain_told, true)) {
+    outbox_.emplace_back([this, id] { events_.on_draining(id); });
+  }
+  wire::StopInstance order;
+  order.set_instance(id.str());
+  order.set_drain_ms(static_cast<std::uint32_t>(settings_.drain.count()));
+  outbox_.emplace_back([this, node = known.node, order] {
+    executor_.run([this, node, order] {
+      const auto taken = commands_.stop(node, order, Deadline::after(settings_.command_timeout));
+      if (!taken) spdlog::warn("instances: node {}: {}", node, taken.error().to_string());
+    });
+  });
+}
+
+ClusterView ClusterInstances::view() const {
+  const std::scoped_lock lock(mutex_);
+  ClusterView view;
+  for (const auto& [id, node] : nodes_) {
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(queue_.now() - node.seen);
+    view.nodes.push_back({.status = node.status, .age = age});
+  }
+  for (const auto& [name, wanted] : functions_) {
+    auto& function = view.functions.emplace_back();
+    function.function = name;
+    function.version = wanted.descriptor.version();
+    function.scale = wanted.what.scale;
+    function.problem = wanted.problem;
+    for (const auto& [id, known] : known_) {
+      if (known.status.function() != name.str()) continue;
+      function.instances.emplace_back(known.node, known.status);
+      const bool is_ready = known.status.state() == wire::INSTANCE_STATE_READY;
+      if (is_ready && known.status.version() == function.version) ++function.ready;
+    }
+  }
+  return view;
+}
+
+} // namespace tcfdl::instance_manager

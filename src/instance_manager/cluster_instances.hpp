@@ -1,0 +1,143 @@
+// The instances of the cluster, as its master wants and sees them.
+#pragma once
+
+#include "instance_manager/event_queue.hpp"
+#include "instance_manager/plan.hpp"
+#include "instance_manager/ports.hpp"
+
+#include <map>
+#include <optional>
+
+namespace tcfdl::instance_manager {
+
+struct ClusterInstancesSettings {
+  std::chrono::milliseconds node_lost_after{3000};   ///< without a heartbeat
+  std::chrono::milliseconds replace_after{3000};     ///< an instance that failed and is not ready again
+  std::chrono::milliseconds reported_within{10'000}; ///< after an order to start
+  std::chrono::milliseconds avoid_node_for{2000};    ///< after it refused an order
+  std::chrono::milliseconds command_timeout{5000};
+  std::chrono::milliseconds drain{10'000};
+  std::chrono::milliseconds reconcile_every{500};
+};
+
+/// A function as it should run. The scale is the number of instances.
+struct WantedFunction {
+  wire::Signed descriptor;
+  std::string manifest;
+  std::size_t scale = 1;
+};
+
+struct NodeView {
+  wire::NodeStatus status;
+  std::chrono::milliseconds age{0}; ///< of its last heartbeat
+};
+
+struct FunctionView {
+  FunctionName function;
+  std::uint64_t version = 0;
+  std::size_t scale = 0;
+  std::size_t ready = 0; ///< of this version
+  std::string problem;   ///< why it does not reach its scale; empty if nothing is known
+  std::vector<std::pair<NodeId, wire::InstanceStatus>> instances;
+};
+
+struct ClusterView {
+  std::vector<NodeView> nodes;
+  std::vector<FunctionView> functions;
+};
+
+/// What runs is what nodes report, so a restarted master adopts what it finds. Set all functions before `start`:
+/// instances of functions that are not wanted are stopped. Every method may be called from any thread and returns at
+/// once; events go through one queue to one thread, commands run on the executor.
+class ClusterInstances {
+public:
+  ClusterInstances(ClusterInstancesSettings settings, NodeCommands& nodes, InstanceEvents& events, Executor& executor,
+                   EventQueue::Now now = std::chrono::steady_clock::now);
+  ClusterInstances(const ClusterInstances&) = delete;
+  ClusterInstances& operator=(const ClusterInstances&) = delete;
+  ~ClusterInstances() { stop(); }
+
+  void start() { queue_.start(); }
+  /// Ends the thread; instances run on. Idempotent.
+  void stop() noexcept { queue_.stop(); }
+  /// In place of `start`'s thread: handles what is due.
+  void run_due() { queue_.run_due(); }
+
+  /// Adds a function or another version of it. INVALID_ARGUMENT for a bad descriptor. The caller verified it.
+  Status set_function(const WantedFunction& wanted);
+  /// NOT_FOUND for an unknown function.
+  Status set_scale(const FunctionName& function, std::size_t scale);
+  /// Its instances stop.
+  void remove_function(const FunctionName& function);
+
+  /// A heartbeat; its sender is known to be the node that it names.
+  void on_node_status(const wire::NodeStatus& status);
+
+  [[nodiscard]] ClusterView view() const;
+
+private:
+  using TimePoint = EventQueue::TimePoint;
+  using Handler = std::function<void()>;
+
+  struct Wanted {
+    WantedFunction what;
+    wire::Descriptor descriptor;
+    std::string problem;
+  };
+  struct Node {
+    wire::NodeStatus status;
+    TimePoint seen;
+    TimePoint avoid_until;
+  };
+  /// An instance that a node reports.
+  struct Known {
+    NodeId node;
+    wire::InstanceStatus status;
+    TimePoint not_ready_since;
+    bool announced = false;
+    bool drain_told = false;
+    std::optional<TimePoint> stop_again; // set once an order to stop was given
+  };
+  /// An instance that a node was told to start and does not report yet.
+  struct Ordered {
+    FunctionName function;
+    std::uint64_t version = 0;
+    NodeId node;
+    TimePoint since;
+  };
+
+  void post(Handler handler);
+  void handle_tick();
+  // Under mutex_, on the event thread. What they tell others waits in outbox_ until the lock is released.
+  void handle_status(const wire::NodeStatus& status);
+  void update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status);
+  void announce(const InstanceId& id, Known& known, const wire::NodeStatus& report, const wire::InstanceStatus& before);
+  void drop_node(const NodeId& node);
+  void drop_instance(const InstanceId& id, const std::string& reason);
+  void withdraw(const InstanceId& id, Known& known, const std::string& reason);
+  void note_problem(const wire::InstanceStatus& status);
+  void reconcile();
+  void reconcile(const FunctionName& name, Wanted& wanted);
+  void stop_unwanted();
+  [[nodiscard]] std::vector<InstanceView> views_of(const FunctionName& name) const;
+  [[nodiscard]] std::vector<NodeChoice> choices_for(const wire::Descriptor& descriptor) const;
+  void order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node);
+  void order_stop(const InstanceId& id, Known& known);
+  void handle_refused(const InstanceId& id, const NodeId& node, const Error& error);
+
+  // Constant after construction.
+  const ClusterInstancesSettings settings_;
+  NodeCommands& commands_;
+  InstanceEvents& events_;
+  Executor& executor_;
+
+  mutable std::mutex mutex_;
+  std::map<FunctionName, Wanted> functions_; // guarded by mutex_, as are those below
+  std::map<NodeId, Node> nodes_;
+  std::map<InstanceId, Known> known_;
+  std::map<InstanceId, Ordered> ordered_;
+  std::vector<Handler> outbox_;
+  EventQueue queue_;
+};
+
+} // namespace tcfdl::instance_manager

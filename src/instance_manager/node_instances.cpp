@@ -1,0 +1,363 @@
+#include "instance_manager/node_instances.hpp"
+
+#include "base/log.hpp"
+#include "instance_manager/names.hpp"
+#include "instance_manager/system_status.hpp"
+#include "wire/address.hpp"
+
+#include <sys/wait.h>
+
+namespace tcfdl::instance_manager {
+namespace {
+
+constexpr int kMaxAddresses = 8;
+constexpr std::size_t kMaxErrorText = 512;
+
+std::string describe_exit(std::int32_t status) {
+  if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
+  return fmt::format("exited with status {}", WEXITSTATUS(status));
+}
+
+Result<wire::Descriptor> check(const wire::StartInstance& order) {
+  TCFDL_TRY(check_instance_id(order.instance()));
+  TCFDL_ASSIGN(auto descriptor, wire::parse<wire::Descriptor>(order.descriptor().statement()));
+  TCFDL_TRY(parse_function_name(descriptor.name()));
+  return descriptor;
+}
+
+} // namespace
+
+NodeInstances::NodeInstances(NodeInstancesSettings settings, Proxy& proxy, Bundles& bundles, Reporter& reporter,
+                             Executor& executor, EventQueue::Now now)
+    : settings_(std::move(settings)), logs_(settings_.log_directory), proxy_(proxy), bundles_(bundles),
+      reporter_(reporter), executor_(executor), queue_("instances", std::move(now)) {}
+
+void NodeInstances::stop() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(stopped_, true)) return;
+  }
+  queue_.stop();
+  std::vector<InstanceId> running;
+  {
+    const std::scoped_lock lock(mutex_);
+    tokens_.clear();
+    for (const auto& [id, record] : records_) {
+      if (record.alive || record.launching) running.push_back(id);
+    }
+  }
+  for (const auto& id : running) kill_blocking(id);
+}
+
+void NodeInstances::kill_blocking(const InstanceId& id) {
+  if (const auto killed = proxy_.kill(id); !killed) spdlog::warn("instance {}: {}", id, killed.error().to_string());
+}
+
+void NodeInstances::handle(Handler handler) {
+  bool changed = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    handler();
+    changed = std::exchange(changed_, false);
+  }
+  if (changed) reporter_.instances_changed();
+}
+
+void NodeInstances::post(Handler handler) {
+  queue_.post([this, handler = std::move(handler)] { handle(handler); });
+}
+
+void NodeInstances::post_after(std::chrono::milliseconds delay, Handler handler) {
+  queue_.post_at(queue_.now() + delay, [this, handler = std::move(handler)] { handle(handler); });
+}
+
+NodeInstances::Record* NodeInstances::find(const InstanceId& id) {
+  const auto found = records_.find(id);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+NodeInstances::Record* NodeInstances::find(const InstanceId& id, std::uint64_t run) {
+  auto* record = find(id);
+  return record != nullptr && record->run == run ? record : nullptr;
+}
+
+Status NodeInstances::start_instance(const wire::StartInstance& order) {
+  TCFDL_ASSIGN(auto descriptor, check(order));
+  {
+    const std::scoped_lock lock(mutex_);
+    if (records_.size() >= settings_.max_instances && !records_.contains(InstanceId(order.instance()))) {
+      return make_error(Code::kResourceExhausted, "this node has {} instances, as many as it may", records_.size());
+    }
+  }
+  post([this, order, descriptor = std::move(descriptor)] { handle_start(order, descriptor); });
+  return {};
+}
+
+void NodeInstances::stop_instance(const wire::StopInstance& order) {
+  post([this, id = InstanceId(order.instance()), drain = std::chrono::milliseconds(order.drain_ms())] {
+    handle_stop(id, drain);
+  });
+}
+
+void NodeInstances::exited(const wire::InstanceExited& event) {
+  post([this, id = InstanceId(event.instance()), how = describe_exit(event.status())] { handle_exit(id, how); });
+}
+
+Result<Admission> NodeInstances::admit(const wire::InstanceReady& ready, std::shared_ptr<Agent> agent) {
+  if (ready.addresses_size() < 1 || ready.addresses_size() > kMaxAddresses) {
+    return make_error(Code::kInvalidArgument, "an instance has 1 to {} addresses, not {}", kMaxAddresses,
+                      ready.addresses_size());
+  }
+  for (const auto& address : ready.addresses()) TCFDL_TRY(wire::parse_address(address));
+  Admission admission;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = tokens_.find(ready.token());
+    if (found == tokens_.end()) return Error(Code::kUnauthenticated, "the token is of no instance that starts");
+    admission = std::move(found->second);
+    tokens_.erase(found);
+  }
+  post([this, admission, ready, agent = std::move(agent)] { handle_ready(admission, ready, agent); });
+  return admission;
+}
+
+void NodeInstances::agent_lost(const Admission& admission) {
+  post([this, admission] {
+    auto* record = find(admission.instance, admission.run);
+    if (record == nullptr) return;
+    record->agent.reset();
+    if (record->life.state() == State::kReady) fail(*record, "its connection to the node ended");
+  });
+}
+
+void NodeInstances::task_event(const Admission& admission, wire::TaskEvent event) {
+  event.set_instance(admission.instance.str());
+  reporter_.task_event(event);
+}
+
+std::vector<wire::InstanceStatus> NodeInstances::status() const {
+  std::vector<wire::InstanceStatus> result;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [id, record] : records_) {
+      auto& status = result.emplace_back();
+      status.set_instance(id.str());
+      status.set_function(record.descriptor.name());
+      status.set_version(record.descriptor.version());
+      status.set_state(static_cast<wire::InstanceState>(record.life.state()));
+      for (const auto& address : record.addresses) status.add_addresses(address);
+      status.set_pid(record.pid);
+      status.set_restarts(record.restarts);
+      status.set_last_error(record.last_error);
+    }
+  }
+  for (auto& status : result) status.set_rss(resident_bytes(status.pid()));
+  return result;
+}
+
+wire::Logs NodeInstances::read_logs(const wire::ReadLogs& request) const {
+  const auto function = parse_function_name(request.function());
+  return function ? logs_.read(*function, request.max_bytes()) : wire::Logs();
+}
+
+void NodeInstances::handle_start(const wire::StartInstance& order, wire::Descriptor descriptor) {
+  const InstanceId id(order.instance());
+  const auto [at, is_new] = records_.try_emplace(id, id, settings_.backoff);
+  if (!is_new) return;
+  auto& record = at->second;
+  record.order = order;
+  record.descriptor = std::move(descriptor);
+  spdlog::info("instance {}: STARTING, {} version {}", id, record.descriptor.name(), record.descriptor.version());
+  launch(record);
+}
+
+void NodeInstances::launch(Record& record) {
+  ++record.run;
+  record.launching = true;
+  record.exit_told = false;
+  record.retry_due = false;
+  record.token = make_token();
+  tokens_[record.token] = {record.id, record.run};
+  changed_ = true;
+  executor_.run([this, id = record.id, run = record.run, order = make_launch(record)] {
+    auto pid = launch_blocking(order);
+    const bool launched = pid.has_value();
+    post([this, id, run, pid = std::move(pid)] { handle_launched(id, run, pid); });
+    std::unique_lock lock(mutex_);
+    const bool unheard = stopped_; // nobody handles the event any more
+    lock.unlock();
+    if (launched && unheard) kill_blocking(id);
+  });
+}
+
+wire::LaunchInstance NodeInstances::make_launch(const Record& record) const {
+  wire::LaunchInstance launch;
+  launch.set_instance(record.id.str());
+  launch.set_manifest(record.order.manifest());
+  *launch.mutable_descriptor() = record.order.descriptor();
+  launch.set_role(wire::ROLE_INSTANCE);
+  auto& environment = *launch.mutable_environment();
+  for (const auto& [name, value] : settings_.environment) environment[name] = value;
+  environment["TCFDL_INSTANCE"] = record.id.str();
+  environment["TCFDL_FUNCTION"] = record.descriptor.name();
+  environment["TCFDL_AGENT_TOKEN"] = record.token;
+  environment["TCFDL_CONCURRENCY"] = std::to_string(std::max(1U, record.descriptor.concurrency()));
+  return launch;
+}
+
+Result<std::uint32_t> NodeInstances::launch_blocking(wire::LaunchInstance order) {
+  TCFDL_ASSIGN(const auto log,
+               logs_.prepare(FunctionName(order.environment().at("TCFDL_FUNCTION")), InstanceId(order.instance())));
+  TCFDL_ASSIGN(const auto directory,
+               bundles_.prepare(as_bytes(order.manifest()), Deadline::after(settings_.prepare_timeout)));
+  order.set_log(log.string());
+  order.set_directory(directory.string());
+  return proxy_.launch(order, Deadline::after(settings_.launch_timeout));
+}
+
+void NodeInstances::handle_launched(const InstanceId& id, std::uint64_t run, const Result<std::uint32_t>& pid) {
+  auto* record = find(id, run);
+  if (record == nullptr) return;
+  record->launching = false;
+  changed_ = true;
+  if (pid && !record->exit_told) {
+    record->alive = true;
+    record->pid = *pid;
+  }
+  if (record->life.state() == State::kStopped) {
+    kill(*record);
+    return forget_if_over(*record);
+  }
+  if (!pid && record->life.state() == State::kStarting) {
+    fail(*record, "not launched: " + pid.error().to_string());
+  } else if (record->life.state() == State::kStarting) {
+    post_after(settings_.start_timeout, [this, id, run] { handle_overdue(id, run); });
+  } else if (record->life.state() == State::kBackingOff) {
+    kill(*record);
+    if (record->retry_due && !record->alive) handle_retry(id, run);
+  }
+}
+
+void NodeInstances::handle_ready(const Admission& admission, const wire::InstanceReady& ready,
+                                 std::shared_ptr<Agent> agent) {
+  auto* record = find(admission.instance, admission.run);
+  if (record == nullptr || record->life.state() != State::kStarting) return;
+  record->agent = std::move(agent);
+  record->addresses.assign(ready.addresses().begin(), ready.addresses().end());
+  record->ready_at = queue_.now();
+  record->life.move(State::kReady, "it answered");
+  changed_ = true;
+}
+
+void NodeInstances::handle_overdue(const InstanceId& id, std::uint64_t run) {
+  auto* record = find(id, run);
+  if (record == nullptr || record->life.state() != State::kStarting) return;
+  fail(*record, fmt::format("not ready {} s after its launch", settings_.start_timeout.count() / 1000));
+}
+
+/// A run that should go on is over: another follows after a delay.
+void NodeInstances::fail(Record& record, std::string why) {
+  if (record.life.state() == State::kReady) record.backoff.ran(queue_.now() - record.ready_at);
+  record.life.move(State::kBackingOff, why);
+  why.resize(std::min(why.size(), kMaxErrorText));
+  record.last_error = std::move(why);
+  record.failed_at = queue_.now();
+  record.agent.reset();
+  record.addresses.clear();
+  tokens_.erase(record.token);
+  changed_ = true;
+  kill(record);
+  post_after(record.backoff.next(random_unit()), [this, id = record.id, run = record.run] { handle_retry(id, run); });
+}
+
+void NodeInstances::handle_retry(const InstanceId& id, std::uint64_t run) {
+  auto* record = find(id, run);
+  if (record == nullptr || record->life.state() != State::kBackingOff) return;
+  const auto give_up = record->failed_at + settings_.exit_timeout;
+  if (record->launching || (record->alive && queue_.now() < give_up)) {
+    record->retry_due = true;
+    const auto until = record->launching ? queue_.now() + settings_.exit_timeout : give_up;
+    queue_.post_at(until, [this, id, run] { handle([this, id, run] { handle_retry(id, run); }); });
+    return;
+  }
+  record->alive = false;
+  record->pid = 0;
+  ++record->restarts;
+  record->life.move(State::kStarting, fmt::format("restart {}", record->restarts));
+  launch(*record);
+}
+
+void NodeInstances::handle_exit(const InstanceId& id, const std::string& how) {
+  auto* record = find(id);
+  if (record == nullptr) return;
+  record->exit_told = true;
+  record->alive = false;
+  record->pid = 0;
+  changed_ = true;
+  switch (record->life.state()) {
+  case State::kStarting:
+  case State::kReady: return fail(*record, how);
+  case State::kBackingOff:
+    if (record->retry_due) handle_retry(id, record->run);
+    return;
+  case State::kDraining: record->life.move(State::kStopped, how); [[fallthrough]];
+  case State::kStopped: forget_if_over(*record);
+  }
+}
+
+void NodeInstances::handle_stop(const InstanceId& id, std::chrono::milliseconds drain_for) {
+  auto* record = find(id);
+  if (record == nullptr || record->life.state() == State::kStopped) return;
+  const bool draining = record->life.state() == State::kDraining;
+  if (record->life.state() == State::kReady && record->agent && drain_for.count() > 0) {
+    drain(*record, drain_for);
+  } else if (!draining || drain_for.count() == 0) {
+    end(*record, "stopped");
+  }
+}
+
+void NodeInstances::drain(Record& record, std::chrono::milliseconds within) {
+  record.life.move(State::kDraining, "stopped");
+  changed_ = true;
+  executor_.run([agent = record.agent, id = record.id, within] {
+    wire::InstanceCommand command;
+    command.mutable_drain()->set_within_ms(static_cast<std::uint32_t>(within.count()));
+    const auto sent = agent->send(command, Deadline::after(std::chrono::seconds(2)));
+    if (!sent) spdlog::warn("instance {}: cannot ask it to drain: {}", id, sent.error().to_string());
+  });
+  post_after(within, [this, id = record.id] {
+    auto* late = find(id);
+    if (late != nullptr && late->life.state() == State::kDraining) end(*late, "the time to drain is over");
+  });
+}
+
+/// For good: nothing follows but its exit.
+void NodeInstances::end(Record& record, std::string_view why) {
+  record.life.move(State::kStopped, why);
+  record.agent.reset();
+  record.addresses.clear();
+  tokens_.erase(record.token);
+  changed_ = true;
+  kill(record);
+  post_after(settings_.exit_timeout, [this, id = record.id, run = record.run] {
+    auto* left = find(id, run);
+    if (left == nullptr || left->life.state() != State::kStopped) return;
+    left->alive = false;
+    forget_if_over(*left);
+  });
+  forget_if_over(record);
+}
+
+void NodeInstances::kill(const Record& record) {
+  if (!record.alive) return;
+  executor_.run([this, id = record.id] { kill_blocking(id); });
+}
+
+void NodeInstances::forget_if_over(Record& record) {
+  if (record.alive || record.launching) return;
+  tokens_.erase(record.token);
+  changed_ = true;
+  records_.erase(InstanceId(record.id));
+}
+
+} // namespace tcfdl::instance_manager

@@ -1,0 +1,134 @@
+// The instances of this node: starts, watches, restarts and stops them.
+#pragma once
+
+#include "instance_manager/backoff.hpp"
+#include "instance_manager/event_queue.hpp"
+#include "instance_manager/instance_logs.hpp"
+#include "instance_manager/lifecycle.hpp"
+#include "instance_manager/ports.hpp"
+
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+namespace tcfdl::instance_manager {
+
+struct NodeInstancesSettings {
+  std::filesystem::path log_directory;              ///< within the node's state directory
+  std::map<std::string, std::string> environment{}; ///< of every instance: TCFDL_… variables
+  std::chrono::milliseconds prepare_timeout{300'000};
+  std::chrono::milliseconds launch_timeout{30'000};
+  std::chrono::milliseconds start_timeout{30'000}; ///< from launch to ready
+  std::chrono::milliseconds exit_timeout{10'000};  ///< from kill to exit
+  BackoffSettings backoff{};
+  std::size_t max_instances = 256;
+};
+
+/// One run of an instance, admitted by its one-time token.
+struct Admission {
+  InstanceId instance;
+  std::uint64_t run = 0;
+};
+
+/// Events go through one queue to one thread; what blocks runs on the executor. Every method may be called from any
+/// thread and returns at once. An instance restarts until it is stopped, after a growing delay.
+class NodeInstances {
+public:
+  NodeInstances(NodeInstancesSettings settings, Proxy& proxy, Bundles& bundles, Reporter& reporter, Executor& executor,
+                EventQueue::Now now = std::chrono::steady_clock::now);
+  NodeInstances(const NodeInstances&) = delete;
+  NodeInstances& operator=(const NodeInstances&) = delete;
+  ~NodeInstances() { stop(); }
+
+  void start() { queue_.start(); }
+  /// Ends the thread, then kills all instances. Idempotent.
+  void stop() noexcept;
+  /// In place of the thread: handles what is due.
+  void run_due() { queue_.run_due(); }
+
+  /// Nothing for an instance that exists. INVALID_ARGUMENT for a bad order, RESOURCE_EXHAUSTED with too many instances.
+  Status start_instance(const wire::StartInstance& order);
+  /// Asks the instance to end what it has, kills it when `drain_ms` are over. Nothing for an unknown instance.
+  void stop_instance(const wire::StopInstance& order);
+  /// Its process ended; `status` as waitpid gives it.
+  void exited(const wire::InstanceExited& event);
+
+  /// An instance says that it is ready. UNAUTHENTICATED for a token that is not one of a starting instance,
+  /// INVALID_ARGUMENT for bad addresses.
+  Result<Admission> admit(const wire::InstanceReady& ready, std::shared_ptr<Agent> agent);
+  /// The connection of an admitted instance ended: if it should run, it is killed and restarted.
+  void agent_lost(const Admission& admission);
+  /// Passed on in the instance's name, whatever the event says.
+  void task_event(const Admission& admission, wire::TaskEvent event);
+
+  /// All instances, by name.
+  [[nodiscard]] std::vector<wire::InstanceStatus> status() const;
+  [[nodiscard]] wire::Logs read_logs(const wire::ReadLogs& request) const;
+
+private:
+  using TimePoint = EventQueue::TimePoint;
+  struct Record {
+    Record(InstanceId name, BackoffSettings settings) : id(name), life(std::move(name)), backoff(settings) {}
+    InstanceId id;
+    wire::StartInstance order;
+    wire::Descriptor descriptor;
+    Lifecycle life;
+    Backoff backoff;
+    std::uint64_t run = 0;  // counts launches
+    bool launching = false; // a launch is under way
+    bool alive = false;     // launched, and no exit was told
+    bool exit_told = false; // of this run
+    bool retry_due = false; // waits for the exit of the run before
+    TimePoint failed_at;
+    TimePoint ready_at;
+    std::uint32_t pid = 0;
+    std::uint32_t restarts = 0;
+    std::string last_error;
+    std::vector<std::string> addresses;
+    std::shared_ptr<Agent> agent;
+    std::string token;
+  };
+  using Handler = std::function<void()>;
+
+  void handle(Handler handler);
+  void post(Handler handler);
+  void post_after(std::chrono::milliseconds delay, Handler handler);
+  Record* find(const InstanceId& id);
+  Record* find(const InstanceId& id, std::uint64_t run);
+
+  // Under mutex_, on the event thread.
+  void handle_start(const wire::StartInstance& order, wire::Descriptor descriptor);
+  void handle_launched(const InstanceId& id, std::uint64_t run, const Result<std::uint32_t>& pid);
+  void handle_ready(const Admission& admission, const wire::InstanceReady& ready, std::shared_ptr<Agent> agent);
+  void handle_overdue(const InstanceId& id, std::uint64_t run);
+  void handle_exit(const InstanceId& id, const std::string& how);
+  void handle_retry(const InstanceId& id, std::uint64_t run);
+  void handle_stop(const InstanceId& id, std::chrono::milliseconds drain);
+  void launch(Record& record);
+  void fail(Record& record, std::string why);
+  void drain(Record& record, std::chrono::milliseconds within);
+  void end(Record& record, std::string_view why);
+  void kill(const Record& record);
+  void kill_blocking(const InstanceId& id);
+  void forget_if_over(Record& record);
+
+  Result<std::uint32_t> launch_blocking(wire::LaunchInstance order);
+  wire::LaunchInstance make_launch(const Record& record) const;
+
+  // Constant after construction.
+  const NodeInstancesSettings settings_;
+  const InstanceLogs logs_;
+  Proxy& proxy_;
+  Bundles& bundles_;
+  Reporter& reporter_;
+  Executor& executor_;
+
+  mutable std::mutex mutex_;
+  std::map<InstanceId, Record> records_;              // guarded by mutex_
+  std::unordered_map<std::string, Admission> tokens_; // guarded by mutex_: not used yet
+  bool changed_ = false;                              // guarded by mutex_
+  bool stopped_ = false;                              // guarded by mutex_
+  EventQueue queue_;
+};
+
+} // namespace tcfdl::instance_manager

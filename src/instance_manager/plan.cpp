@@ -1,0 +1,63 @@
+#include "instance_manager/plan.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace tcfdl::instance_manager {
+namespace {
+
+using Counts = std::map<NodeId, std::size_t>;
+
+/// Instances that do not get ready go first, then those of the fullest nodes.
+void stop_surplus(std::vector<InstanceView> current, std::size_t scale, Counts counts, Plan& plan) {
+  while (current.size() > scale) {
+    const auto worst = std::ranges::max_element(current, {}, [&](const InstanceView& each) {
+      return std::tuple(!each.ready, !each.counts, counts[each.node], each.id);
+    });
+    --counts[worst->node];
+    plan.stop.push_back(worst->id);
+    current.erase(worst);
+  }
+}
+
+void start_missing(std::size_t missing, std::span<const NodeChoice> nodes, Counts counts, Plan& plan) {
+  if (nodes.empty()) return;
+  Counts added;
+  for (; missing > 0; --missing) {
+    const auto best = std::ranges::min_element(nodes, {}, [&](const NodeChoice& each) {
+      return std::tuple(counts[each.node], each.is_master, each.instances + added[each.node], each.node);
+    });
+    ++counts[best->node];
+    ++added[best->node];
+    plan.start.push_back(best->node);
+  }
+}
+
+} // namespace
+
+Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const InstanceView> instances,
+               std::span<const NodeChoice> nodes) {
+  Plan plan;
+  Counts counts;
+  std::vector<InstanceView> current;
+  for (const auto& each : instances) {
+    if (each.version != version) continue;
+    current.push_back(each);
+    ++counts[each.node];
+  }
+  if (static_cast<std::size_t>(std::ranges::count(current, true, &InstanceView::ready)) >= scale) {
+    for (const auto& each : instances) {
+      if (each.version != version) plan.stop.push_back(each.id);
+    }
+    stop_surplus(std::move(current), scale, std::move(counts), plan);
+    return plan;
+  }
+  const auto counting = static_cast<std::size_t>(std::ranges::count(current, true, &InstanceView::counts));
+  const auto lacking = scale - std::min(scale, counting);
+  const auto allowed = 2 * scale - std::min(2 * scale, current.size());
+  start_missing(std::min(lacking, allowed), nodes, std::move(counts), plan);
+  return plan;
+}
+
+} // namespace tcfdl::instance_manager

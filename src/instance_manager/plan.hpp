@@ -1,0 +1,37 @@
+// What to start and stop so that a function has the instances it should: a pure function.
+#pragma once
+
+#include "instance_manager/lifecycle.hpp"
+
+#include <chrono>
+#include <span>
+
+namespace tcfdl::instance_manager {
+
+struct InstanceView {
+  InstanceId id;
+  NodeId node;
+  std::uint64_t version = 0;
+  bool ready = false;
+  bool counts = false; ///< ready, or on a good way there
+};
+
+struct NodeChoice {
+  NodeId node;
+  bool is_master = false;
+  std::size_t instances = 0; ///< of all functions
+};
+
+struct Plan {
+  std::vector<NodeId> start; ///< one entry for each instance to start
+  std::vector<InstanceId> stop;
+};
+
+/// `instances` are the function's that do not end already, `nodes` those that can run it.
+/// While fewer than `scale` are ready, as many start as are lacking, but no more than twice the scale exist: a program
+/// that never gets ready does not multiply. They go to the node with the fewest instances of the function; among equals
+/// workers come first, then nodes with fewer instances. Once enough are ready, other versions and the surplus stop.
+Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const InstanceView> instances,
+               std::span<const NodeChoice> nodes);
+
+} // namespace tcfdl::instance_manager

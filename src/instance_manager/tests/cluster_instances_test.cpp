@@ -1,0 +1,279 @@
+#include "instance_manager/cluster_instances.hpp"
+
+#include "instance_manager/tests/fakes.hpp"
+
+namespace tcfdl::instance_manager::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using Lines = std::vector<std::string>;
+
+/// A node that says what it has.
+struct FakeNode {
+  wire::NodeStatus status;
+  explicit FakeNode(const std::string& name, const std::string& role = "worker") {
+    status.set_node(name);
+    status.set_role(role);
+    status.set_tee_kind("software");
+  }
+  wire::InstanceStatus& add(const std::string& id, std::uint64_t version = 1,
+                            wire::InstanceState state = wire::INSTANCE_STATE_READY) {
+    auto& instance = *status.add_instances();
+    instance.set_instance(id);
+    instance.set_function("plates/read");
+    instance.set_version(version);
+    instance.set_state(state);
+    instance.add_addresses("unix:/" + id);
+    return instance;
+  }
+};
+
+class ClusterInstancesTest : public ::testing::Test {
+protected:
+  void settle() {
+    do {
+      cluster_.run_due();
+      executor_.run_all();
+      cluster_.run_due();
+    } while (!executor_.jobs.empty());
+  }
+  void advance(milliseconds by) {
+    time_.advance(by);
+    settle();
+  }
+  void report(const FakeNode& node) {
+    cluster_.on_node_status(node.status);
+    settle();
+  }
+  void want(std::size_t scale, std::uint64_t version = 1) {
+    ASSERT_TRUE(cluster_.set_function(
+        {.descriptor = make_descriptor("plates/read", version), .manifest = "manifest", .scale = scale}));
+    settle();
+  }
+  std::string started(std::size_t index) { return nodes_.started.at(index).second.instance(); }
+
+  ManualTime time_;
+  FakeExecutor executor_;
+  FakeNodeCommands nodes_;
+  FakeInstanceEvents events_;
+  ClusterInstances cluster_{{}, nodes_, events_, executor_, time_};
+  FakeNode worker_{"worker-1"};
+  FakeNode master_{"main", "master"};
+};
+
+TEST_F(ClusterInstancesTest, StartsWhatIsWantedOnWorkersFirst) {
+  report(master_);
+  report(worker_);
+  want(2);
+  ASSERT_EQ(nodes_.started.size(), 2U);
+  EXPECT_EQ(nodes_.started[0].first, "worker-1");
+  EXPECT_EQ(nodes_.started[1].first, "main");
+  EXPECT_EQ(started(0).substr(0, 12), "plates-read-");
+  EXPECT_EQ(nodes_.started[0].second.manifest(), "manifest");
+  advance(milliseconds(600));
+  EXPECT_EQ(nodes_.started.size(), 2U) << "what was ordered counts until it is reported";
+}
+
+TEST_F(ClusterInstancesTest, TellsWhenAnInstanceIsReadyAndWhenItIsGone) {
+  report(worker_);
+  want(1);
+  auto& instance = worker_.add(started(0), 1, wire::INSTANCE_STATE_STARTING);
+  report(worker_);
+  EXPECT_EQ(events_.take(), Lines{});
+  instance.set_state(wire::INSTANCE_STATE_READY);
+  report(worker_);
+  report(worker_);
+  EXPECT_EQ(events_.take(), Lines{"ready " + started(0)});
+  EXPECT_EQ(events_.last_ready.node, NodeId("worker-1"));
+  EXPECT_EQ(events_.last_ready.tee_kind, "software");
+  EXPECT_EQ(events_.last_ready.version, 1U);
+  EXPECT_EQ(events_.last_ready.addresses, Lines{"unix:/" + started(0)});
+  instance.set_state(wire::INSTANCE_STATE_BACKING_OFF);
+  instance.set_last_error("killed by signal 9");
+  report(worker_);
+  EXPECT_EQ(events_.take(), Lines{"gone " + started(0)});
+  EXPECT_EQ(events_.last_reason, "killed by signal 9");
+}
+
+TEST_F(ClusterInstancesTest, TellsOfARestartBetweenTwoHeartbeats) {
+  want(1);
+  auto& instance = worker_.add("a");
+  report(worker_);
+  instance.set_restarts(1);
+  report(worker_);
+  EXPECT_EQ(events_.take(), (Lines{"ready a", "gone a", "ready a"}));
+}
+
+TEST_F(ClusterInstancesTest, AdoptsWhatItFindsAfterARestart) {
+  want(2);
+  worker_.add("a");
+  worker_.add("b");
+  report(worker_);
+  EXPECT_EQ(events_.take(), (Lines{"ready a", "ready b"}));
+  EXPECT_TRUE(nodes_.started.empty());
+  EXPECT_TRUE(nodes_.stopped.empty());
+}
+
+TEST_F(ClusterInstancesTest, StopsWhatNobodyWants) {
+  worker_.add("a");
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped, Lines{"a"});
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped, Lines{"a"}) << "once, until the time to drain is over";
+  time_.advance(milliseconds(15'001));
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped, (Lines{"a", "a"}));
+}
+
+TEST_F(ClusterInstancesTest, DrainsBeforeItStops) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  events_.take();
+  cluster_.remove_function(FunctionName("plates/read"));
+  settle();
+  EXPECT_EQ(events_.take(), Lines{"draining a"});
+  EXPECT_EQ(nodes_.stopped, Lines{"a"});
+  worker_.status.clear_instances();
+  report(worker_);
+  EXPECT_EQ(events_.take(), Lines{"gone a"});
+}
+
+TEST_F(ClusterInstancesTest, LosesASilentNodeAndStartsElsewhere) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  events_.take();
+  for (int i = 0; i < 6; ++i) {
+    time_.advance(milliseconds(600));
+    report(master_);
+  }
+  EXPECT_EQ(events_.take(), Lines{"gone a"});
+  EXPECT_NE(events_.last_reason.find("node worker-1 is lost"), std::string::npos);
+  ASSERT_EQ(nodes_.started.size(), 1U);
+  EXPECT_EQ(nodes_.started[0].first, "main");
+  EXPECT_EQ(cluster_.view().nodes.size(), 1U);
+}
+
+TEST_F(ClusterInstancesTest, TakesALostNodeBackAndStopsTheSurplus) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  advance(milliseconds(3600));
+  master_.add("b");
+  report(master_);
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped.size(), 1U);
+}
+
+TEST_F(ClusterInstancesTest, ReplacesAnInstanceThatKeepsFailing) {
+  want(1);
+  auto& instance = worker_.add("a", 1, wire::INSTANCE_STATE_BACKING_OFF);
+  instance.set_last_error("exited with status 1");
+  instance.set_restarts(4);
+  report(worker_);
+  report(master_);
+  EXPECT_TRUE(nodes_.started.empty());
+  EXPECT_EQ(cluster_.view().functions.at(0).problem, "a: exited with status 1 (4 restarts)");
+  for (int i = 0; i < 8; ++i) {
+    time_.advance(milliseconds(600));
+    report(worker_);
+    report(master_);
+  }
+  ASSERT_EQ(nodes_.started.size(), 1U) << "at most twice the scale exists";
+  EXPECT_EQ(nodes_.started[0].first, "main");
+}
+
+TEST_F(ClusterInstancesTest, ReplacesAVersionOnlyWhenTheNextIsReady) {
+  want(1, 1);
+  worker_.add("old", 1);
+  report(worker_);
+  want(1, 2);
+  ASSERT_EQ(nodes_.started.size(), 1U);
+  EXPECT_TRUE(nodes_.stopped.empty());
+  auto& next = worker_.add(started(0), 2, wire::INSTANCE_STATE_STARTING);
+  report(worker_);
+  EXPECT_TRUE(nodes_.stopped.empty());
+  next.set_state(wire::INSTANCE_STATE_READY);
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped, Lines{"old"});
+  EXPECT_EQ(events_.take(), (Lines{"ready old", "ready " + started(0), "draining old"}));
+}
+
+TEST_F(ClusterInstancesTest, FollowsItsScale) {
+  report(worker_);
+  want(0);
+  EXPECT_TRUE(nodes_.started.empty());
+  ASSERT_TRUE(cluster_.set_scale(FunctionName("plates/read"), 1));
+  settle();
+  EXPECT_EQ(nodes_.started.size(), 1U);
+  worker_.add(started(0));
+  report(worker_);
+  ASSERT_TRUE(cluster_.set_scale(FunctionName("plates/read"), 0));
+  settle();
+  EXPECT_EQ(nodes_.stopped, Lines{started(0)});
+  EXPECT_EQ(cluster_.set_scale(FunctionName("unknown"), 1).error().code(), Code::kNotFound);
+}
+
+TEST_F(ClusterInstancesTest, AvoidsANodeThatRefused) {
+  nodes_.refusal = Error(Code::kResourceExhausted, "no memory");
+  report(worker_);
+  want(1);
+  EXPECT_NE(cluster_.view().functions.at(0).problem, "");
+  nodes_.refusal.reset();
+  report(worker_);
+  EXPECT_TRUE(nodes_.started.empty());
+  time_.advance(milliseconds(2000));
+  report(worker_);
+  EXPECT_EQ(nodes_.started.size(), 1U);
+}
+
+TEST_F(ClusterInstancesTest, StartsNothingOnNodesWhoseTeeTheFunctionDoesNotAdmit) {
+  worker_.status.set_tee_kind("other");
+  report(worker_);
+  want(1);
+  EXPECT_TRUE(nodes_.started.empty());
+  EXPECT_EQ(cluster_.view().functions.at(0).problem, "no node of this cluster can run it now (TEE kinds: software)");
+}
+
+TEST_F(ClusterInstancesTest, OrdersAgainWhatIsNeverReported) {
+  report(worker_);
+  want(1);
+  for (int i = 0; i < 18; ++i) {
+    time_.advance(milliseconds(600));
+    report(worker_);
+  }
+  EXPECT_EQ(nodes_.started.size(), 2U);
+}
+
+TEST_F(ClusterInstancesTest, IgnoresANodeThatReportsAnothersInstance) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  events_.take();
+  FakeNode thief("thief");
+  thief.add("a");
+  report(thief);
+  EXPECT_EQ(events_.take(), Lines{});
+  EXPECT_EQ(cluster_.view().functions.at(0).instances.at(0).first, NodeId("worker-1"));
+}
+
+TEST_F(ClusterInstancesTest, ShowsNodesAndFunctions) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  time_.advance(milliseconds(250));
+  const auto view = cluster_.view();
+  EXPECT_EQ(view.nodes.at(0).age, milliseconds(250));
+  EXPECT_EQ(view.functions.at(0).ready, 1U);
+  EXPECT_EQ(view.functions.at(0).scale, 1U);
+  EXPECT_EQ(view.functions.at(0).problem, "");
+}
+
+TEST_F(ClusterInstancesTest, RefusesDescriptorsWithoutAName) {
+  EXPECT_EQ(cluster_.set_function({.descriptor = make_descriptor(""), .manifest = ""}).error().code(),
+            Code::kInvalidArgument);
+}
+
+} // namespace
+} // namespace tcfdl::instance_manager::testing

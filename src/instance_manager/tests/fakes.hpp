@@ -1,0 +1,126 @@
+// Ports of the instance manager, played by hand.
+#pragma once
+
+#include "instance_manager/ports.hpp"
+
+#include <deque>
+#include <gtest/gtest.h>
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace tcfdl::instance_manager::testing {
+
+/// Copies share one time.
+class ManualTime {
+public:
+  std::chrono::steady_clock::time_point operator()() const { return *now_; }
+  void advance(std::chrono::milliseconds by) { *now_ += by; }
+
+private:
+  std::shared_ptr<std::chrono::steady_clock::time_point> now_ =
+      std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours(1));
+};
+
+/// Jobs wait until they are let go.
+class FakeExecutor final : public Executor {
+public:
+  void run(std::function<void()> job) override { jobs.push_back(std::move(job)); }
+  void run_all() {
+    while (!jobs.empty()) {
+      const auto job = std::move(jobs.front());
+      jobs.pop_front();
+      job();
+    }
+  }
+  std::deque<std::function<void()>> jobs;
+};
+
+class FakeProxy final : public Proxy {
+public:
+  Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline) override {
+    launched.push_back(order);
+    if (refusal) return *refusal;
+    return static_cast<std::uint32_t>(1000 + launched.size());
+  }
+  Status kill(const InstanceId& instance) override {
+    killed.push_back(instance.str());
+    return {};
+  }
+  [[nodiscard]] std::string token() const { return launched.back().environment().at("TCFDL_AGENT_TOKEN"); }
+
+  std::vector<wire::LaunchInstance> launched;
+  std::vector<std::string> killed;
+  std::optional<Error> refusal;
+};
+
+class FakeBundles final : public Bundles {
+public:
+  Result<std::filesystem::path> prepare(BytesView, Deadline) override { return answer; }
+  Result<std::filesystem::path> answer = std::filesystem::path("/bundle");
+};
+
+class FakeReporter final : public Reporter {
+public:
+  void instances_changed() override { ++changes; }
+  void task_event(const wire::TaskEvent& event) override { tasks.push_back(event); }
+  int changes = 0;
+  std::vector<wire::TaskEvent> tasks;
+};
+
+class FakeAgent final : public Agent {
+public:
+  Status send(const wire::InstanceCommand& command, Deadline) override {
+    sent.push_back(command);
+    return {};
+  }
+  std::vector<wire::InstanceCommand> sent;
+};
+
+class FakeNodeCommands final : public NodeCommands {
+public:
+  Status start(const NodeId& node, const wire::StartInstance& order, Deadline) override {
+    if (refusal) return *refusal;
+    started.emplace_back(node.str(), order);
+    return {};
+  }
+  Status stop(const NodeId&, const wire::StopInstance& order, Deadline) override {
+    stopped.push_back(order.instance());
+    return {};
+  }
+  std::vector<std::pair<std::string, wire::StartInstance>> started;
+  std::vector<std::string> stopped;
+  std::optional<Error> refusal;
+};
+
+/// One line an event: `ready ID`, `draining ID`, `gone ID`.
+class FakeInstanceEvents final : public InstanceEvents {
+public:
+  void on_ready(const ReadyInstance& instance) override {
+    lines.push_back("ready " + instance.instance.str());
+    last_ready = instance;
+  }
+  void on_draining(const InstanceId& instance) override { lines.push_back("draining " + instance.str()); }
+  void on_gone(const InstanceId& instance, const std::string& reason) override {
+    lines.push_back("gone " + instance.str());
+    last_reason = reason;
+  }
+  std::vector<std::string> take() { return std::exchange(lines, {}); }
+
+  std::vector<std::string> lines;
+  ReadyInstance last_ready;
+  std::string last_reason;
+};
+
+inline wire::Signed make_descriptor(const std::string& function, std::uint64_t version = 1) {
+  wire::Descriptor descriptor;
+  descriptor.set_name(function);
+  descriptor.set_version(version);
+  descriptor.set_concurrency(3);
+  descriptor.add_tee_kinds("software");
+  wire::Signed result;
+  result.set_statement(descriptor.SerializeAsString());
+  return result;
+}
+
+} // namespace tcfdl::instance_manager::testing

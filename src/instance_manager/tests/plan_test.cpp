@@ -1,0 +1,70 @@
+#include "instance_manager/plan.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tcfdl::instance_manager {
+namespace {
+
+using Ids = std::vector<std::string>;
+
+InstanceView ready(const std::string& id, const std::string& node, std::uint64_t version = 1) {
+  return {.id = InstanceId(id), .node = NodeId(node), .version = version, .ready = true, .counts = true};
+}
+InstanceView starting(const std::string& id, const std::string& node) {
+  return {.id = InstanceId(id), .node = NodeId(node), .version = 1, .ready = false, .counts = true};
+}
+InstanceView failing(const std::string& id, const std::string& node) {
+  return {.id = InstanceId(id), .node = NodeId(node), .version = 1, .ready = false, .counts = false};
+}
+NodeChoice worker(const std::string& name, std::size_t instances = 0) {
+  return {.node = NodeId(name), .is_master = false, .instances = instances};
+}
+NodeChoice master(const std::string& name) { return {.node = NodeId(name), .is_master = true}; }
+
+Plan plan(std::size_t scale, const std::vector<InstanceView>& instances, const std::vector<NodeChoice>& nodes) {
+  return make_plan(1, scale, instances, nodes);
+}
+template <class Id> Ids names(const std::vector<Id>& ids) {
+  Ids result;
+  for (const auto& id : ids) result.push_back(id.str());
+  return result;
+}
+
+TEST(Plan, SpreadsOverNodesWorkersFirst) {
+  const auto made = plan(3, {}, {master("m"), worker("b"), worker("a")});
+  EXPECT_EQ(names(made.start), (Ids{"a", "b", "m"}));
+}
+
+TEST(Plan, PrefersNodesWithFewerInstances) {
+  EXPECT_EQ(names(plan(1, {}, {worker("a", 5), worker("b", 2)}).start), Ids{"b"});
+  EXPECT_EQ(names(plan(2, {ready("i", "b")}, {worker("a", 5), worker("b", 0)}).start), Ids{"a"});
+}
+
+TEST(Plan, StartsNothingWithoutNodes) { EXPECT_TRUE(plan(2, {}, {}).start.empty()); }
+
+TEST(Plan, CountsThoseThatStart) { EXPECT_TRUE(plan(1, {starting("i", "a")}, {worker("a")}).start.empty()); }
+
+TEST(Plan, ReplacesWhatFailsElsewhere) {
+  EXPECT_EQ(names(plan(1, {failing("i", "a")}, {worker("a"), worker("b", 9)}).start), Ids{"b"});
+}
+
+TEST(Plan, NeverExceedsTwiceTheScale) {
+  EXPECT_TRUE(plan(1, {failing("i", "a"), failing("j", "b")}, {worker("a")}).start.empty());
+}
+
+TEST(Plan, StopsTheSurplusThatIsNotReadyThenFromTheFullestNode) {
+  const auto made = plan(2, {ready("i", "a"), ready("j", "a"), failing("k", "c"), ready("l", "b")}, {worker("a")});
+  EXPECT_EQ(made.stop.at(0).str(), "k");
+  EXPECT_TRUE(made.stop.at(1).str() == "i" || made.stop.at(1).str() == "j");
+  EXPECT_EQ(made.stop.size(), 2U);
+}
+
+TEST(Plan, KeepsOldVersionsUntilTheNewOneIsReady) {
+  EXPECT_TRUE(plan(1, {ready("old", "a", 7), starting("new", "a")}, {worker("a")}).stop.empty());
+  EXPECT_EQ(names(plan(1, {ready("old", "a", 7), ready("new", "a")}, {worker("a")}).stop), Ids{"old"});
+}
+
+TEST(Plan, StopsAllAtScaleZero) { EXPECT_EQ(names(plan(0, {ready("i", "a")}, {worker("a")}).stop), Ids{"i"}); }
+
+} // namespace
+} // namespace tcfdl::instance_manager
