@@ -41,7 +41,7 @@ Result<Api> Api::at(const std::string& url, const std::string& token) {
 
 Result<Api> Api::of_context(const std::string& name) {
   TCFDL_ASSIGN(const auto context, sdk::load_context(name));
-  return at(context.api_url, context.api_token);
+  return connect(context);
 }
 
 Result<nlohmann::json> Api::get(const std::string& target) { return exchange(http::Request::make("GET", target)); }

@@ -17,7 +17,8 @@ class Api {
 public:
   /// `url` as `http://127.0.0.1:PORT`. INVALID_ARGUMENT, UNIMPLEMENTED.
   static Result<Api> at(const std::string& url, const std::string& token);
-  /// The API of a context. Errors of sdk::load_context.
+  static Result<Api> connect(const sdk::Context& context) { return at(context.api_url, context.api_token); }
+  /// The API of a context by name. Errors of sdk::load_context.
   static Result<Api> of_context(const std::string& name);
 
   Result<nlohmann::json> get(const std::string& target);

@@ -54,7 +54,7 @@ Result<ClientKeys> keep_keys(const std::filesystem::path& path) {
 
 Result<sdk::Context> enrol(const Layout& layout, const sdk::Context& place) {
   TCFDL_ASSIGN(const auto keys, keep_keys(layout.client_keys()));
-  TCFDL_ASSIGN(auto api, Api::at(place.api_url, place.api_token));
+  TCFDL_ASSIGN(auto api, Api::connect(place));
   TCFDL_ASSIGN(const auto text, create_token(api, "client", std::chrono::seconds(600)));
   TCFDL_ASSIGN(const auto token, wire::parse_enrolment_token(text));
   TCFDL_ASSIGN(auto client, enrol_client(api, token, std::string(kLocalClient), keys));

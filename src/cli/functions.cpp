@@ -10,7 +10,7 @@ namespace {
 Status run_deploy(const Session& session, DeployOptions options) {
   options.progress = ::isatty(STDERR_FILENO) == 1;
   TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
-  TCFDL_ASSIGN(auto api, Api::at(context.api_url, context.api_token));
+  TCFDL_ASSIGN(auto api, Api::connect(context));
   TCFDL_ASSIGN(const auto function, deploy(api, context, options));
   if (session.json) {
     print_json(function);
