@@ -50,16 +50,18 @@ Answer check_access(const Head& head, const Router::Resource* resource, const Ro
   }
   if (resource == nullptr) return refuse(404, Code::kNotFound, "no resource has this path", path);
   if (route != nullptr) return std::nullopt;
-  Answer answer = Response::empty();
-  if (head.method != "OPTIONS") answer = refuse(405, Code::kUnimplemented, "the resource lacks this method", path);
-  answer->headers.set("Allow", Router::allowed(*resource));
+  auto answer = Response::empty();
+  if (head.method != "OPTIONS") {
+    answer = problem(405, Error(Code::kUnimplemented, "the resource lacks this method"), path);
+  }
+  answer.headers.set("Allow", Router::allowed(*resource));
   return answer;
 }
 
 Answer check_body(const Head& head, std::uint64_t limit, std::string_view path) {
-  if (head.length.value_or(0) > limit) {
-    return problem(413, make_error(Code::kOutOfRange, "the body has {} bytes, more than {}", *head.length, limit),
-                   path);
+  const auto length = head.length.value_or(0);
+  if (length > limit) {
+    return problem(413, make_error(Code::kOutOfRange, "the body has {} bytes, more than {}", length, limit), path);
   }
   const auto expects = head.headers.get("Expect");
   if (expects.empty() || same_text(expects, "100-continue")) return std::nullopt;
@@ -97,7 +99,7 @@ Admission admit(const Head& head, const Router& router, const ServerSettings& se
   request.headers = head.headers;
   request.path = std::move(target->path);
   request.query = std::move(target->query);
-  request.params = std::move(match->params);
+  if (match) request.params = std::move(match->params);
   return admission;
 }
 

@@ -49,7 +49,6 @@ private:
   const Sink& sink_;
   Deadline deadline_;
   Bytes pending_;
-  std::uint64_t kept_ = 0;
   bool early_ = false; // the peer answers or closes before it has the whole request
   bool answered_ = false;
   bool reusable_ = false;

@@ -41,36 +41,36 @@ asio::awaitable<void> Connection::run() {
     more = !closing_;
   }
   ErrorCode ec;
-  socket_.close(ec);
+  (void)socket_.close(ec);
 }
 
 void Connection::retire() {
   closing_ = true;
   ErrorCode ec;
-  if (idle_) socket_.close(ec);
+  if (idle_) (void)socket_.close(ec);
 }
 
 void Connection::abort() {
   closing_ = true;
   if (stop_) stop_->request_stop();
   ErrorCode ec;
-  socket_.close(ec);
+  (void)socket_.close(ec);
 }
 
 void Connection::arm(Duration within) {
   timed_out_ = false;
-  timer_.expires_after(std::max(within, Duration::zero()));
+  (void)timer_.expires_after(std::max(within, Duration::zero()));
   timer_.async_wait([self = shared_from_this(), number = ++armed_](const ErrorCode& ec) {
     if (ec || number != self->armed_) return;
     self->timed_out_ = true;
     ErrorCode ignored;
-    self->socket_.cancel(ignored);
+    (void)self->socket_.cancel(ignored);
   });
 }
 
 void Connection::disarm() {
   ++armed_;
-  timer_.cancel();
+  (void)timer_.cancel();
 }
 
 asio::awaitable<void> Connection::receive(Duration within) {
@@ -118,7 +118,7 @@ asio::awaitable<bool> Connection::send(BytesView bytes) {
 /// instead of a reset.
 asio::awaitable<void> Connection::drain() {
   ErrorCode ec;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+  (void)socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
   const Deadline end = Deadline::after(kLongestDrain);
   for (std::uint64_t drained = 0; drained < kMostDrained && !end.expired() && !context_.abandoned;) {
     pending_.clear();
@@ -132,7 +132,7 @@ asio::awaitable<void> Connection::drain() {
 /// Reads a request's line and fields. False when the connection is to be closed.
 asio::awaitable<bool> Connection::read_head() {
   const auto& settings = context_.settings;
-  parser_.emplace(ParserLimits{.header_bytes = settings.max_header});
+  parser_ = std::make_unique<Parser<true>>(ParserLimits{.header_bytes = settings.max_header});
   bool begun = served_ == 0 || !pending_.empty();
   const auto now = [] { return std::chrono::steady_clock::now(); };
   TimePoint until = now() + (begun ? settings.header_timeout : settings.idle_timeout);

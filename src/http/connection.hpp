@@ -86,7 +86,7 @@ private:
   asio::steady_timer timer_;
   asio::steady_timer wake_;
   std::string remote_;
-  std::optional<Parser<true>> parser_;
+  std::unique_ptr<Parser<true>> parser_; // of the present request; set by read_head
   std::optional<std::stop_source> stop_;
   Bytes pending_;     // received, not parsed
   Bytes watched_;     // where the watch reads to

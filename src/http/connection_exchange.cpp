@@ -172,7 +172,7 @@ asio::awaitable<Result<std::size_t>> Connection::read_some(std::span<std::uint8_
   while (body.empty() && !parser_->is_done()) {
     const Status status = co_await more_body();
     if (status) continue;
-    if (fault_ == Fault::kGone) stop_->request_stop();
+    if (fault_ == Fault::kGone && stop_) stop_->request_stop();
     co_return status.error();
   }
   const auto count = std::min(into.size(), body.size());
@@ -191,14 +191,14 @@ asio::awaitable<bool> Connection::on_pool(WorkerPool::Job work, bool admitted) {
     auto& io = self->context_.io;
     asio::post(io, [self = std::move(self)] {
       self->working_ = false;
-      self->wake_.cancel();
+      (void)self->wake_.cancel();
     });
   };
   auto& pool = context_.pool;
   const bool accepted = admitted ? pool.submit_more(std::move(job)) : pool.submit(std::move(job));
   while (accepted && working_) {
     ErrorCode ec;
-    wake_.expires_at(TimePoint::max());
+    (void)wake_.expires_at(TimePoint::max());
     co_await wake_.async_wait(redirect_error(use_awaitable, ec));
   }
   co_return accepted;
@@ -243,16 +243,16 @@ void Connection::watch() {
       self->closing_ = true;
       if (self->stop_) self->stop_->request_stop();
     }
-    self->wake_.cancel();
+    (void)self->wake_.cancel();
   });
 }
 
 asio::awaitable<void> Connection::end_watch() {
   stop_watch_ = true;
   ErrorCode ec;
-  if (watching_) socket_.cancel(ec);
+  if (watching_) (void)socket_.cancel(ec);
   while (watching_) {
-    wake_.expires_at(TimePoint::max());
+    (void)wake_.expires_at(TimePoint::max());
     co_await wake_.async_wait(redirect_error(use_awaitable, ec));
   }
   stop_watch_ = false;

@@ -78,8 +78,8 @@ Response problem(int status, const Error& error, std::string_view instance) {
 }
 
 Error error_of(const Response& response) {
-  const auto otherwise = make_error(code_of_status(response.status), "the server answered with status {} {}",
-                                    response.status, reason_phrase(response.status));
+  auto otherwise = make_error(code_of_status(response.status), "the server answered with status {} {}", response.status,
+                              reason_phrase(response.status));
   if (!response.content_type.starts_with(kContentType)) return otherwise;
   const auto document = parse_json(response.body, {.depth = 8, .size = kLongestDocument});
   if (!document || !document->is_object()) return otherwise;

@@ -101,7 +101,7 @@ struct Router::Resource {
 Router::Router() = default;
 Router::~Router() = default;
 
-Status Router::add(std::string_view method, std::string_view pattern, Route route) {
+Status Router::add(std::string_view method, std::string_view pattern, const Route& route) {
   auto segments = parse_pattern(pattern);
   if (!segments) return segments.error().within(fmt::format("pattern '{}'", pattern));
   auto found =
@@ -113,7 +113,7 @@ Status Router::add(std::string_view method, std::string_view pattern, Route rout
   } else if (!same_names((*found)->pattern, *segments)) {
     return make_error(Code::kInvalidArgument, "pattern '{}': its methods name the parameters differently", pattern);
   }
-  if ((*found)->routes.try_emplace(std::string(method), std::move(route)).second) return {};
+  if ((*found)->routes.try_emplace(std::string(method), route).second) return {};
   return make_error(Code::kAlreadyExists, "{} {} has a handler already", method, pattern);
 }
 

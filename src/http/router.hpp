@@ -52,7 +52,7 @@ public:
 
   /// `pattern` is a path of literal segments, `{name}` (one segment) and at most one `{name...}` (one or more).
   /// INVALID_ARGUMENT for a malformed pattern, ALREADY_EXISTS for a second handler of a method.
-  Status add(std::string_view method, std::string_view pattern, Route route);
+  Status add(std::string_view method, std::string_view pattern, const Route& route);
 
   /// The most specific pattern that the decoded segments match: more literals, then more single segments, then the
   /// pattern that is literal where the other is not, from the left.

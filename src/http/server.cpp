@@ -66,17 +66,17 @@ Status Server::Impl::listen() {
   TCFDL_ASSIGN(const auto literal, loopback_address(settings.address));
   ErrorCode ec;
   const tcp::endpoint endpoint(asio::ip::make_address(literal, ec), settings.port);
-  if (!ec) acceptor_.open(endpoint.protocol(), ec);
-  if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) acceptor_.bind(endpoint, ec);
-  if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  if (!ec) (void)acceptor_.open(endpoint.protocol(), ec);
+  if (!ec) (void)acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec) (void)acceptor_.bind(endpoint, ec);
+  if (!ec) (void)acceptor_.listen(asio::socket_base::max_listen_connections, ec);
   const auto local = ec ? endpoint : acceptor_.local_endpoint(ec);
   if (!ec) {
     port = local.port();
     return {};
   }
   ErrorCode ignored;
-  acceptor_.close(ignored);
+  (void)acceptor_.close(ignored);
   return make_error(Code::kUnavailable, "cannot listen on {}: {}; stop what uses the port or configure another",
                     host_and_port(literal, settings.port), ec.message());
 }
@@ -103,7 +103,7 @@ asio::awaitable<void> Server::Impl::accept() {
       admit(std::move(socket));
     } else if (ec != asio::error::connection_aborted) {
       spdlog::warn("http: cannot accept a connection: {}", ec.message());
-      pause_.expires_after(kAcceptPause);
+      (void)pause_.expires_after(kAcceptPause);
       co_await pause_.async_wait(redirect_error(use_awaitable, ec));
     }
   }
@@ -111,10 +111,10 @@ asio::awaitable<void> Server::Impl::accept() {
 
 void Server::Impl::admit(tcp::socket socket) {
   ErrorCode ec;
-  socket.non_blocking(true, ec);
-  socket.set_option(tcp::no_delay(true), ec);
+  (void)socket.non_blocking(true, ec);
+  (void)socket.set_option(tcp::no_delay(true), ec);
   if (context_.connections.size() >= settings.max_connections) {
-    socket.write_some(asio::buffer(kFull), ec);
+    (void)socket.write_some(asio::buffer(kFull), ec);
     return;
   }
   auto connection = std::make_shared<Connection>(context_, std::move(socket));
@@ -140,8 +140,8 @@ std::future<void> Server::Impl::retire() {
   asio::post(io_, [this, done] {
     context_.stopping = true;
     ErrorCode ec;
-    acceptor_.close(ec);
-    pause_.cancel();
+    (void)acceptor_.close(ec);
+    (void)pause_.cancel();
     for (auto* connection : context_.connections) connection->retire();
     if (context_.connections.empty()) {
       done->set_value();
