@@ -37,6 +37,7 @@ void add_function_commands(CLI::App& app, Session& session);
 void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
 void add_context_commands(CLI::App& app, Session& session);
 void add_invoke_command(CLI::App& app, Session& session);
+void add_bench_commands(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session); ///< completion, version
 
 /// Writes text to standard output. Without an effect on errors: who closed the pipe wants no more.

@@ -51,6 +51,12 @@ Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& ser
   return Doors{std::move(local), std::move(tcp)};
 }
 
+/// The largest body that the function's owner admits, bytes.
+std::uint64_t max_body(const wire::Descriptor& descriptor) {
+  constexpr std::uint64_t kDefault = std::uint64_t{1} << 30U;
+  return descriptor.max_body() == 0 ? kDefault : descriptor.max_body();
+}
+
 int serve_work(Work work) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto environment = InstanceEnvironment::read();
@@ -81,7 +87,6 @@ Result<InstanceEnvironment> InstanceEnvironment::read() {
   TCFDL_ASSIGN(environment.tasks_token, variable("TCFDL_TASKS_TOKEN"));
   TCFDL_ASSIGN(environment.run_directory, variable("TCFDL_RUN_DIR"));
   TCFDL_ASSIGN(const auto concurrency, number_variable("TCFDL_CONCURRENCY"));
-  TCFDL_ASSIGN(environment.max_body, number_variable("TCFDL_MAX_BODY"));
   environment.concurrency = static_cast<unsigned>(std::clamp<std::uint64_t>(concurrency, 1, 1024));
   for (const auto* secret : {"TCFDL_PROXY_TOKEN", "TCFDL_AGENT_TOKEN", "TCFDL_TASKS_TOKEN"}) ::unsetenv(secret);
   return environment;
@@ -119,7 +124,8 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   }
   Attachment attachment{Identity{certificate.subject(), std::move(signing), std::move(sealing), attached.certificate(),
                                  std::move(authority)},
-                        std::nullopt};
+                        std::nullopt,
+                        {}};
   if (certificate.role() == wire::ROLE_GATEWAY) return attachment;
   wire::KeyScope scope;
   TCFDL_ASSIGN(const auto x, open_key_package(attachment.identity, attached.processor_key(), wire::KEY_ROLE_PROCESSOR,
@@ -128,6 +134,7 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
     return make_error(Code::kPermissionDenied, "got a key of {} for an instance of {}", scope.function(),
                       environment.function);
   }
+  TCFDL_ASSIGN(attachment.descriptor, wire::verify_descriptor(attached.descriptor()));
   attachment.processor.emplace(ProcessorKey{crypto::DecryptionKey(x), std::move(scope)});
   return attachment;
 }
@@ -174,7 +181,8 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
   TaskServer server({.instance = environment.instance,
                      .function = environment.function,
                      .concurrency = environment.concurrency,
-                     .max_body = environment.max_body},
+                     .max_body = max_body(attachment.descriptor),
+                     .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()}},
                     attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
   TCFDL_TRY(agent->ready(environment.agent_token, {doors.local->address(), doors.tcp->address()}));

@@ -20,7 +20,6 @@ struct InstanceEnvironment {
   std::string tasks_token;
   std::string run_directory;  ///< for the listening socket
   unsigned concurrency = 1;
-  std::uint64_t max_body = 0; ///< bytes
 
   /// Reads TCFDL_* variables. FAILED_PRECONDITION names the missing one: the process was not started by the platform.
   static Result<InstanceEnvironment> read();
@@ -42,6 +41,7 @@ private:
 struct Attachment {
   Identity identity;
   std::optional<ProcessorKey> processor; ///< none for a gateway
+  wire::Descriptor descriptor;           ///< of the function; empty for a gateway
 };
 
 /// Makes the instance's keys and has them certified. Errors of the proxy and the authority.

@@ -4,7 +4,9 @@
 #include "crypto/random.hpp"
 #include "sdk/result_writer.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <fmt/ranges.h>
 
 namespace tcfdl::sdk {
 namespace {
@@ -179,6 +181,10 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
   const auto millis = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), request.remaining_ms());
   Task task{std::move(lease), std::move(header), request.sealed_header(), request.salt(), nullptr,
             request.attempt(), Deadline::after_millis(millis), {}, true};
+  if (std::ranges::find(settings_.protections, task.header.protection()) == settings_.protections.end()) {
+    return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", settings_.function,
+                      task.header.protection(), fmt::join(settings_.protections, ", "));
+  }
   if (task.header.protection() == "none") {
     if (!task.header.capsule_id().empty()) return Error(Code::kInvalidArgument, "a capsule without protection");
     return task;

@@ -23,6 +23,7 @@ struct TaskServerSettings {
   std::string function;
   unsigned concurrency = 1;
   std::uint64_t max_body = std::uint64_t{1} << 30U; ///< bytes
+  std::vector<std::string> protections; ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
 };
 

@@ -2,6 +2,7 @@
 
 #include "attestation/report_data.hpp"
 #include "attestation/software.hpp"
+#include "base/file.hpp"
 #include "base/log.hpp"
 #include "crypto/random.hpp"
 #include "tee/bundle.hpp"

@@ -1,8 +1,8 @@
 #include "wire/manifest.hpp"
 
+#include "wire/strict_json.hpp"
+
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <unordered_set>
 
 namespace tcfdl::wire {
@@ -123,45 +123,11 @@ Status check_environment(const std::vector<std::pair<std::string, std::string>>&
   return {};
 }
 
-/// The document, free of duplicate keys and of more depth than a manifest has.
-Result<json> parse_strictly(BytesView text) {
-  if (text.size() > kMaxManifest) return refuse("{} bytes; {} are allowed", text.size(), kMaxManifest);
-  std::vector<std::set<std::string>> keys;
-  std::string fault;
-  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > kMaxDepth) fault = "it is nested too deeply";
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
-      fault = "an object has a key twice";
-    }
-    return true;
-  };
-  auto document = json::parse(text.begin(), text.end(), watch, false);
-  if (document.is_discarded()) return refuse("it is no valid JSON");
-  if (!fault.empty()) return refuse("{}", fault);
-  if (!document.is_object()) return refuse("it is no JSON object");
-  return document;
-}
-
-Status check_keys(const json& object, std::string_view where, std::initializer_list<std::string_view> required,
-                  std::initializer_list<std::string_view> optional) {
-  for (const auto key : required) {
-    if (!object.contains(key)) return refuse("{}'{}' is missing", where, key);
-  }
-  for (const auto& [key, value] : object.items()) {
-    const auto is_key = [&key](std::string_view known) { return known == key; };
-    if (std::ranges::none_of(required, is_key) && std::ranges::none_of(optional, is_key)) {
-      return refuse("{}an unknown key; allowed are those of docs/formats/manifest.md", where);
-    }
-  }
-  return {};
-}
-
 Result<ManifestFile> read_file_entry(const json& entry, std::size_t index) {
   const auto where = fmt::format("files[{}]: ", index);
   if (!entry.is_object()) return refuse("{}is no object", where);
-  TCFDL_TRY(check_keys(entry, where, {"path", "sha256", "size", "mode"}, {}));
+  const auto keys = check_json_keys(entry, {"path", "sha256", "size", "mode"}, {});
+  if (!keys) return refuse("{}{}", where, keys.error().message());
   if (!entry["path"].is_string() || !entry["sha256"].is_string()) return refuse("{}path or sha256 is no text", where);
   if (!entry["size"].is_number_unsigned()) return refuse("{}size is no whole number of bytes", where);
   if (entry["mode"] != "0644" && entry["mode"] != "0755")
@@ -205,11 +171,13 @@ Status read_texts(const json& document, Manifest& manifest) {
 } // namespace
 
 Result<Manifest> parse_manifest(BytesView text) {
-  TCFDL_ASSIGN(const auto document, parse_strictly(text));
-  TCFDL_TRY(check_keys(document, "", {"format", "command", "files"}, {"environment", "logs"}));
+  const auto document = parse_json_object(text, {.size = kMaxManifest, .depth = kMaxDepth});
+  if (!document) return document.error().within("manifest");
+  const auto keys = check_json_keys(*document, {"format", "command", "files"}, {"environment", "logs"});
+  if (!keys) return keys.error().within("manifest");
   Manifest manifest;
-  TCFDL_TRY(read_texts(document, manifest));
-  TCFDL_TRY(read_files(document["files"], manifest.files));
+  TCFDL_TRY(read_texts(*document, manifest));
+  TCFDL_TRY(read_files((*document)["files"], manifest.files));
   TCFDL_TRY(check_manifest(manifest));
   return manifest;
 }

@@ -1,0 +1,24 @@
+// What the function manager needs from others.
+#pragma once
+
+#include "wire/messages.hpp"
+
+namespace tcfdl::function_manager {
+
+/// The service manager's registry, as seen by one cluster. Called from any thread, by one at a time.
+class Registry {
+public:
+  virtual ~Registry() = default;
+
+  /// UNAVAILABLE or DEADLINE_EXCEEDED when the registry cannot be reached: the call is repeated with a later renewal.
+  /// Any other error is the registry's refusal.
+  virtual Status register_function(const wire::Signed& descriptor) = 0;
+
+  /// Errors as above; NOT_FOUND when the registry does not hold it.
+  virtual Status unregister_function(const std::string& name) = 0;
+
+  /// Keeps the cluster and its functions listed. Gives the names among them that the registry lacks.
+  virtual Result<std::vector<std::string>> renew(const std::vector<std::string>& names) = 0;
+};
+
+} // namespace tcfdl::function_manager

@@ -1,0 +1,21 @@
+// A function as the cluster holds it.
+#pragma once
+
+#include "base/clock.hpp"
+#include "function_manager/settings.hpp"
+#include "wire/messages.hpp"
+
+namespace tcfdl::function_manager {
+
+struct FunctionRecord {
+  wire::Descriptor descriptor; ///< checked
+  wire::Signed signed_descriptor;
+  Bytes manifest; ///< JSON; its SHA-256 is the descriptor's measurement
+  FunctionSettings settings;
+  UnixSeconds created = 0; ///< first deployed here
+  UnixSeconds updated = 0;
+  bool registered = false;        ///< the registry holds this version for this cluster
+  std::string registration_error; ///< why not
+};
+
+} // namespace tcfdl::function_manager

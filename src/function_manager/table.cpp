@@ -1,0 +1,120 @@
+#include "function_manager/table.hpp"
+
+#include <array>
+
+namespace tcfdl::function_manager {
+namespace {
+
+using database::Row;
+
+constexpr std::array<std::string_view, 3> kTables = {
+    "CREATE TABLE IF NOT EXISTS functions (name TEXT PRIMARY KEY, descriptor BLOB NOT NULL, manifest BLOB NOT NULL, "
+    "settings TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, registered INTEGER NOT NULL, "
+    "registration_error TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS function_names (name TEXT PRIMARY KEY, owner_key BLOB NOT NULL, "
+    "version INTEGER NOT NULL, statement BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS pending_unregistrations (name TEXT PRIMARY KEY)"};
+
+constexpr std::string_view kColumns =
+    "SELECT descriptor, manifest, settings, created, updated, registered, registration_error FROM functions";
+
+Result<FunctionRecord> read_record(const Row& row) {
+  FunctionRecord record;
+  TCFDL_ASSIGN(record.signed_descriptor, wire::parse<wire::Signed>(row.blob(0)));
+  TCFDL_ASSIGN(record.descriptor, wire::parse<wire::Descriptor>(record.signed_descriptor.statement()));
+  record.manifest = row.blob(1);
+  TCFDL_ASSIGN(record.settings, parse_settings(row.text(2)));
+  record.created = row.integer(3);
+  record.updated = row.integer(4);
+  record.registered = row.integer(5) != 0;
+  record.registration_error = row.text(6);
+  return record;
+}
+
+} // namespace
+
+Result<FunctionTable> FunctionTable::open(database::Database& database) {
+  const auto create = [&]() -> Status {
+    for (const auto table : kTables) TCFDL_TRY(database.execute(table));
+    return {};
+  };
+  TCFDL_TRY(database.transaction(create));
+  return FunctionTable(database);
+}
+
+Status FunctionTable::put(const FunctionRecord& record) {
+  const auto& name = record.descriptor.name();
+  return database_->transaction([&]() -> Status {
+    TCFDL_TRY(database_->execute(
+        "INSERT OR REPLACE INTO functions (name, descriptor, manifest, settings, created, updated, registered, "
+        "registration_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        {name, wire::serialize(record.signed_descriptor), record.manifest, write_settings(record.settings),
+         record.created, record.updated, std::int64_t{record.registered}, record.registration_error}));
+    TCFDL_TRY(database_->execute(
+        "INSERT OR REPLACE INTO function_names (name, owner_key, version, statement) VALUES (?, ?, ?, ?)",
+        {name, to_bytes(record.descriptor.owner_key()), static_cast<std::int64_t>(record.descriptor.version()),
+         to_bytes(record.signed_descriptor.statement())}));
+    return forget_unregistration(name);
+  });
+}
+
+Result<std::optional<FunctionRecord>> FunctionTable::find(const std::string& name) {
+  std::optional<FunctionRecord> found;
+  TCFDL_TRY(database_->query(fmt::format("{} WHERE name = ?", kColumns), {name}, [&](const Row& row) -> Status {
+    TCFDL_ASSIGN(found, read_record(row));
+    return {};
+  }));
+  return found;
+}
+
+Result<std::vector<FunctionRecord>> FunctionTable::list() {
+  std::vector<FunctionRecord> records;
+  TCFDL_TRY(database_->query(fmt::format("{} ORDER BY name", kColumns), {}, [&](const Row& row) -> Status {
+    TCFDL_ASSIGN(auto record, read_record(row));
+    records.push_back(std::move(record));
+    return {};
+  }));
+  return records;
+}
+
+Result<std::optional<KnownName>> FunctionTable::known(const std::string& name) {
+  return database_->query_one(
+      "SELECT owner_key, version, statement FROM function_names WHERE name = ?", {name}, [](const Row& row) {
+        return KnownName{
+            .owner_key = row.blob(0), .version = static_cast<std::uint64_t>(row.integer(1)), .statement = row.blob(2)};
+      });
+}
+
+Status FunctionTable::remove(const std::string& name) {
+  return database_->transaction([&]() -> Status {
+    TCFDL_ASSIGN(const auto removed, database_->execute("DELETE FROM functions WHERE name = ?", {name}));
+    if (removed == 0) return make_error(Code::kNotFound, "no function {} is deployed here", name);
+    TCFDL_TRY(database_->execute("INSERT OR IGNORE INTO pending_unregistrations (name) VALUES (?)", {name}));
+    return {};
+  });
+}
+
+Result<std::vector<std::string>> FunctionTable::pending_unregistrations() {
+  std::vector<std::string> names;
+  TCFDL_TRY(
+      database_->query("SELECT name FROM pending_unregistrations ORDER BY name", {}, [&](const Row& row) -> Status {
+        names.push_back(row.text(0));
+        return {};
+      }));
+  return names;
+}
+
+Status FunctionTable::forget_unregistration(const std::string& name) {
+  TCFDL_TRY(database_->execute("DELETE FROM pending_unregistrations WHERE name = ?", {name}));
+  return {};
+}
+
+Status FunctionTable::set_registration(const std::string& name, std::uint64_t version, const std::string& error) {
+  TCFDL_ASSIGN(const auto known_name, known(name));
+  if (!known_name || known_name->version != version) return {};
+  TCFDL_TRY(database_->execute("UPDATE functions SET registered = ?, registration_error = ? WHERE name = ?",
+                               {std::int64_t{error.empty()}, error, name}));
+  return {};
+}
+
+} // namespace tcfdl::function_manager

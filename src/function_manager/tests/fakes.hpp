@@ -1,0 +1,44 @@
+// A registry in memory that refuses or is out of reach as told.
+#pragma once
+
+#include "function_manager/ports.hpp"
+
+#include <map>
+#include <optional>
+
+namespace tcfdl::function_manager {
+
+class FakeRegistry final : public Registry {
+public:
+  Status register_function(const wire::Signed& descriptor) override {
+    ++calls;
+    if (error) return *error;
+    const auto parsed = wire::parse<wire::Descriptor>(descriptor.statement());
+    held[parsed->name()] = parsed->version();
+    return {};
+  }
+  Status unregister_function(const std::string& name) override {
+    ++calls;
+    if (error) return *error;
+    if (held.erase(name) == 0) return Error(Code::kNotFound, "not registered");
+    return {};
+  }
+  Result<std::vector<std::string>> renew(const std::vector<std::string>& names) override {
+    ++calls;
+    if (renewal_error) return *renewal_error;
+    renewed = names;
+    std::vector<std::string> missing;
+    for (const auto& name : names) {
+      if (!held.contains(name)) missing.push_back(name);
+    }
+    return missing;
+  }
+
+  std::map<std::string, std::uint64_t> held;
+  std::vector<std::string> renewed;
+  std::optional<Error> error;
+  std::optional<Error> renewal_error;
+  int calls = 0;
+};
+
+} // namespace tcfdl::function_manager

@@ -1,0 +1,48 @@
+#include "function_manager/settings.hpp"
+
+#include <gmock/gmock.h>
+
+namespace tcfdl::function_manager {
+namespace {
+
+std::string refusal(const std::string& json) {
+  const auto settings = parse_settings(json);
+  EXPECT_FALSE(settings) << json;
+  if (settings) return "";
+  EXPECT_EQ(settings.error().code(), Code::kInvalidArgument);
+  return settings.error().message();
+}
+
+TEST(Settings, RoundTrip) {
+  const auto settings = parse_settings(R"({"scale":{"min":0,"max":9},"resources":{"memory":1048576,"millicores":500},)"
+                                       R"("labels":{"zone":"kerb"}})");
+  ASSERT_TRUE(settings) << settings.error().to_string();
+  EXPECT_EQ(settings->scale, (Scale{0, 9}));
+  EXPECT_EQ(settings->resources.memory, 1048576U);
+  EXPECT_EQ(settings->labels.at("zone"), "kerb");
+  EXPECT_EQ(parse_settings(write_settings(*settings)).value(), *settings);
+}
+
+TEST(Settings, HaveDefaults) {
+  EXPECT_EQ(parse_settings("").value(), FunctionSettings());
+  EXPECT_EQ(parse_settings("{}").value(), FunctionSettings());
+  EXPECT_EQ(parse_settings(R"({"scale":{"min":7}})").value().scale, (Scale{7, 7}));
+}
+
+TEST(Settings, RefuseWhatTheyDoNotKnow) {
+  EXPECT_THAT(refusal(R"({"scales":{}})"), testing::HasSubstr("scales"));
+  EXPECT_THAT(refusal(R"({"scale":{"least":1}})"), testing::HasSubstr("least"));
+  EXPECT_THAT(refusal(R"({"scale":{"min":3,"max":2}})"), testing::HasSubstr("min is 3"));
+  EXPECT_THAT(refusal(R"({"scale":{"max":0,"min":0}})"), testing::HasSubstr("at least 1"));
+  EXPECT_THAT(refusal(R"({"scale":{"min":-1}})"), testing::HasSubstr("min"));
+  EXPECT_THAT(refusal(R"({"scale":{"max":1001}})"), testing::HasSubstr("max"));
+  EXPECT_THAT(refusal(R"({"scale":[]})"), testing::HasSubstr("scale"));
+  EXPECT_THAT(refusal(R"({"resources":{"memory":"1GiB"}})"), testing::HasSubstr("memory"));
+  EXPECT_THAT(refusal(R"({"labels":{"a":1}})"), testing::HasSubstr("labels"));
+  EXPECT_THAT(refusal(R"({"scale":{},"scale":{}})"), testing::HasSubstr("twice"));
+  EXPECT_THAT(refusal("[]"), testing::HasSubstr("object"));
+  EXPECT_THAT(refusal("{"), testing::HasSubstr("JSON"));
+}
+
+} // namespace
+} // namespace tcfdl::function_manager

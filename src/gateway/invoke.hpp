@@ -1,0 +1,20 @@
+// POST /v1/functions/NAME/invoke: the raw body in, the raw result out.
+#pragma once
+
+#include "http/server.hpp"
+
+#include <tcfdl/client.hpp>
+
+namespace tcfdl::gateway {
+
+/// The largest body of a call over HTTP, bytes: it is held once in memory. The SDK streams larger ones.
+constexpr std::uint64_t kMaxBody = std::uint64_t{256} << 20U;
+
+/// Options of a call from its request: query `timeout` (as 5s), `protection`, `cluster`; header Idempotency-Key (the task
+/// id), Content-Type. INVALID_ARGUMENT names the one at fault.
+Result<CallOptions> options_of(const http::Request& request);
+
+/// Adds the route. The client outlives the server.
+void add_invoke_route(http::Server& server, Client& client);
+
+} // namespace tcfdl::gateway

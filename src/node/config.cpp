@@ -1,0 +1,97 @@
+#include "node/config.hpp"
+
+#include "base/file.hpp"
+#include "base/ids.hpp"
+#include "wire/address.hpp"
+
+namespace tcfdl::node {
+namespace {
+
+Result<ConfigMapping> open(const std::filesystem::path& file) {
+  TCFDL_ASSIGN(const auto text, read_text_file(file, std::size_t{1} << 20U));
+  return ConfigMapping::parse(text, file.string());
+}
+
+ListenAddress listen_address(ConfigMapping& config, const std::string& key) {
+  const auto text = config.text_or(key, "127.0.0.1:0");
+  const auto parsed = wire::parse_address("tcp:" + text);
+  if (!parsed) {
+    config.refuse(key, fmt::format("'{}' is no address and port, as 127.0.0.1:0", text));
+    return {};
+  }
+  const auto& tcp = std::get<wire::TcpAddress>(*parsed);
+  if (!wire::is_loopback(tcp)) {
+    config.refuse(key, fmt::format("{} is no loopback address; channels are not protected yet", tcp.host));
+  }
+  return {tcp.host, tcp.port};
+}
+
+std::uint16_t port(ConfigMapping& config, const std::string& key) {
+  return static_cast<std::uint16_t>(config.integer_or(key, 0, 0, 65535));
+}
+
+std::string label(ConfigMapping& config, const std::string& key, const std::string& value) {
+  const auto checked = check_label(value, key);
+  if (!checked) config.refuse(key, checked.error().message());
+  return value;
+}
+
+HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
+  HostConfig host;
+  host.node = label(config, "node", default_node.empty() ? config.text("node") : config.text_or("node", default_node));
+  host.state = config.text("state");
+  host.enrolment_token_file = config.text_or("enrolment_token_file", "");
+  if (const auto tee = config.text("tee"); tee != "software") {
+    config.refuse("tee", fmt::format("'{}' is no TEE kind that this version starts; there is 'software'", tee));
+  }
+  const auto adapter = config.text_or("local_adapter", "unix");
+  if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");
+  host.local_tcp = adapter == "tcp";
+  host.log_level = config.text_or("log_level", "info");
+  host.ready_file = config.text_or("ready_file", "");
+  return host;
+}
+
+} // namespace
+
+Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
+  TCFDL_ASSIGN(auto config, open(file));
+  ServiceManagerConfig result;
+  result.state = config.text("state");
+  result.nats_port = port(config, "nats_port");
+  for (auto& token : config.mappings("initial_tokens")) {
+    if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
+    InitialToken initial;
+    initial.cluster = label(token, "cluster", token.text("cluster"));
+    initial.file = token.text("file");
+    TCFDL_TRY(token.finish());
+    result.initial_tokens.push_back(std::move(initial));
+  }
+  result.log_level = config.text_or("log_level", "info");
+  result.ready_file = config.text_or("ready_file", "");
+  TCFDL_TRY(config.finish());
+  return result;
+}
+
+Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
+  TCFDL_ASSIGN(auto config, open(file));
+  MasterConfig result;
+  result.cluster = label(config, "cluster", config.text("cluster"));
+  result.host = host_config(config, result.cluster + "-master");
+  result.api = listen_address(config, "api");
+  result.gateway = listen_address(config, "gateway");
+  result.tasks = listen_address(config, "tasks");
+  result.nats_port = port(config, "nats_port");
+  result.host_instances = config.boolean_or("host_instances", true);
+  TCFDL_TRY(config.finish());
+  return result;
+}
+
+Result<WorkerConfig> WorkerConfig::read(const std::filesystem::path& file) {
+  TCFDL_ASSIGN(auto config, open(file));
+  WorkerConfig result{host_config(config, {})};
+  TCFDL_TRY(config.finish());
+  return result;
+}
+
+} // namespace tcfdl::node

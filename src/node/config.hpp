@@ -1,0 +1,59 @@
+// The configuration files of the daemons. docs/formats/topology.md lists their keys.
+#pragma once
+
+#include "base/config.hpp"
+
+#include <filesystem>
+
+namespace tcfdl::node {
+
+/// A listening address on loopback; port 0 is chosen once and kept in the state.
+struct ListenAddress {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;
+};
+
+struct InitialToken {
+  std::string cluster;
+  std::filesystem::path file;
+};
+
+struct ServiceManagerConfig {
+  std::filesystem::path state;
+  std::uint16_t nats_port = 0;
+  std::vector<InitialToken> initial_tokens; ///< for masters; made at the first start
+  std::string log_level;
+  std::filesystem::path ready_file;
+
+  static Result<ServiceManagerConfig> read(const std::filesystem::path& file);
+};
+
+/// What masters and workers have in common.
+struct HostConfig {
+  std::string node;
+  std::filesystem::path state;
+  std::filesystem::path enrolment_token_file;
+  bool local_tcp = false; ///< local connections over loopback TCP in place of Unix sockets
+  std::string log_level;
+  std::filesystem::path ready_file;
+};
+
+struct MasterConfig {
+  HostConfig host;
+  std::string cluster;
+  ListenAddress api;
+  ListenAddress gateway;
+  ListenAddress tasks;
+  std::uint16_t nats_port = 0;
+  bool host_instances = true;
+
+  static Result<MasterConfig> read(const std::filesystem::path& file);
+};
+
+struct WorkerConfig {
+  HostConfig host;
+
+  static Result<WorkerConfig> read(const std::filesystem::path& file);
+};
+
+} // namespace tcfdl::node

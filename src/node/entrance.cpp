@@ -1,0 +1,50 @@
+#include "node/entrance.hpp"
+
+#include "base/ids.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace tcfdl::node {
+
+Bytes NodeEntrance::to_json() const {
+  const nlohmann::json json{{"cluster", cluster}, {"host", host},   {"port", port},
+                            {"user", user},       {"password", password}, {"tasks", tasks},
+                            {"tasks_token", tasks_token}};
+  return to_bytes(json.dump());
+}
+
+Result<NodeEntrance> NodeEntrance::from_json(BytesView text) {
+  const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+  if (!json.is_object()) return Error(Code::kInvalidArgument, "the enrolment token does not say where to connect");
+  NodeEntrance entrance;
+  for (const auto& [key, member] : {std::pair{"cluster", &entrance.cluster}, {"host", &entrance.host},
+                                    {"user", &entrance.user}, {"password", &entrance.password},
+                                    {"tasks", &entrance.tasks}, {"tasks_token", &entrance.tasks_token}}) {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_string()) {
+      return make_error(Code::kInvalidArgument, "the enrolment token lacks '{}'", key);
+    }
+    *member = found->get<std::string>();
+  }
+  const auto port = json.find("port");
+  if (port == json.end() || !port->is_number_unsigned() || *port > 65535U || *port == 0U) {
+    return Error(Code::kInvalidArgument, "the enrolment token's 'port' is no port");
+  }
+  entrance.port = port->get<std::uint16_t>();
+  TCFDL_TRY(check_label(entrance.cluster, "cluster"));
+  return entrance;
+}
+
+message_queue::NatsBusSettings NodeEntrance::bus(const std::string& who) const {
+  message_queue::NatsBusSettings settings;
+  settings.host = host;
+  settings.port = port;
+  settings.user = user;
+  settings.password = password;
+  settings.name = who;
+  settings.inbox_prefix = "_INBOX_" + user;
+  settings.retry_first_connect = true;
+  return settings;
+}
+
+} // namespace tcfdl::node

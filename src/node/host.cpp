@@ -1,0 +1,201 @@
+#include "node/host.hpp"
+
+#include "base/encoding.hpp"
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "collaboration/subjects.hpp"
+#include "crypto/hash.hpp"
+#include "instance_manager/system_status.hpp"
+
+#include <csignal>
+#include <random>
+
+namespace tcfdl::node {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kHeartbeat{1000};
+constexpr std::size_t kLaunchThreads = 4;
+constexpr std::size_t kMostEvents = 65536;
+
+} // namespace
+
+Result<std::filesystem::path> program_beside_this(const std::string& name) {
+  std::error_code failure;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (failure) return make_error(Code::kInternal, "cannot find the running program: {}", failure.message());
+  return self.parent_path() / name;
+}
+
+std::map<std::string, std::string> host_environment(const HostSettings& settings) {
+  return {{"TCFDL_CLUSTER", settings.cluster},
+          {"TCFDL_NODE", settings.config.node},
+          {"TCFDL_AGENT", wire::to_string(settings.agent)},
+          {"TCFDL_TASKS", settings.tasks},
+          {"TCFDL_TASKS_TOKEN", settings.tasks_token},
+          {"TCFDL_RUN_DIR", runtime_directory(settings.config.state).string()}};
+}
+
+std::filesystem::path runtime_directory(const std::filesystem::path& state) {
+  const auto digest = to_hex(crypto::sha256(as_bytes(std::filesystem::absolute(state).string())));
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  const auto base = runtime != nullptr && *runtime == '/' ? std::filesystem::path(runtime)
+                                                          : std::filesystem::temp_directory_path();
+  return base / fmt::format("tcfdl-{}-{}", ::getuid(), digest.substr(0, 16));
+}
+
+Result<wire::Address> local_address(const HostConfig& config, NodeState& state, const std::string& name) {
+  if (config.local_tcp) {
+    TCFDL_ASSIGN(const auto port, state.port(name + "_port", 0));
+    return wire::Address(wire::TcpAddress{"127.0.0.1", port});
+  }
+  const auto directory = runtime_directory(config.state);
+  TCFDL_TRY(make_private_directory(directory));
+  return wire::parse_address(fmt::format("unix:{}/{}.sock", directory.string(), name));
+}
+
+Result<ProxyProcessSettings> proxy_settings(const HostConfig& config, NodeState& state) {
+  TCFDL_ASSIGN(auto instances, local_address(config, state, "proxy"));
+  TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-proxy"));
+  return ProxyProcessSettings{std::move(program), config.state / "proxy", config.state / "proxy.log",
+                              config.node, std::move(instances)};
+}
+
+instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettings& settings) {
+  instance_manager::NodeInstancesSettings result;
+  result.log_directory = settings.config.state / "instances";
+  result.environment = host_environment(settings);
+  return result;
+}
+
+Host::Host(HostSettings settings, message_queue::Bus& bus, ProxyProcess& proxy, FetchFile fetch)
+    : settings_(std::move(settings)), boot_(std::random_device()()), bus_(bus),
+      bundles_(settings_.config.state / "store", std::move(fetch)), executor_(kLaunchThreads),
+      instances_(instance_settings(settings_), proxy, bundles_, *this, executor_),
+      agents_(instances_) {}
+
+Status Host::start() {
+  TCFDL_TRY(make_private_directory(settings_.config.state / "instances"));
+  TCFDL_ASSIGN(agent_listener_,
+               wire::Listener::start(settings_.agent, {.name = "agent"},
+                                     [this](wire::Connection& connection) { agents_.serve(connection); }));
+  instances_.start();
+  TCFDL_ASSIGN(relay_, collaboration::RelayServer::start(
+                           bus_, settings_.config.node,
+                           [this](const std::string& instance) { return open_instance(instance); }));
+  TCFDL_ASSIGN(commands_, bus_.serve(collaboration::command_subject(settings_.config.node),
+                                     [this](BytesView bytes) { return handle_command(bytes); }));
+  reporter_ = std::thread([this] { report_loop(); });
+  return {};
+}
+
+void Host::stop() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(stopping_, true)) return;
+  }
+  commands_.reset();
+  relay_.reset();
+  instances_.stop();
+  agent_listener_.reset();
+  executor_.stop();
+  wake_.notify_all();
+  if (reporter_.joinable()) reporter_.join();
+  std::error_code ignored;
+  std::filesystem::remove_all(runtime_directory(settings_.config.state), ignored);
+}
+
+void Host::on_proxy_restarted() {
+  for (const auto& instance : instances_.status()) {
+    wire::InstanceExited gone;
+    gone.set_instance(instance.instance());
+    gone.set_status(SIGKILL);
+    instances_.exited(gone);
+  }
+}
+
+void Host::instances_changed() {
+  const std::scoped_lock lock(mutex_);
+  changed_ = true;
+  wake_.notify_all();
+}
+
+void Host::task_event(const wire::TaskEvent& event) {
+  const std::scoped_lock lock(mutex_);
+  if (events_.size() < kMostEvents) events_.push_back(event);
+  wake_.notify_all();
+}
+
+void Host::report_loop() {
+  for (;;) {
+    std::vector<wire::TaskEvent> events;
+    bool status_due = false;
+    {
+      std::unique_lock lock(mutex_);
+      const bool told = wake_.wait_for(lock, kHeartbeat, [this] { return stopping_ || changed_ || !events_.empty(); });
+      if (stopping_) return;
+      events.swap(events_);
+      status_due = std::exchange(changed_, false) || !told;
+    }
+    if (!events.empty()) send_events(std::move(events));
+    if (status_due) send_status();
+  }
+}
+
+void Host::send_events(std::vector<wire::TaskEvent> events) {
+  wire::NodeReport report;
+  report.set_node(settings_.config.node);
+  for (auto& event : events) *report.mutable_tasks()->add_events() = std::move(event);
+  const auto sent = bus_.publish(collaboration::kReportSubject + ".events", wire::serialize(report));
+  if (!sent) spdlog::debug("cannot report tasks: {}", sent.error().message());
+}
+
+void Host::send_status() {
+  wire::NodeReport report;
+  report.set_node(settings_.config.node);
+  *report.mutable_status() = status();
+  const auto sent = bus_.publish(collaboration::kReportSubject + ".status", wire::serialize(report));
+  if (!sent) spdlog::debug("cannot report: {}", sent.error().message());
+}
+
+wire::NodeStatus Host::status() const {
+  wire::NodeStatus status;
+  status.set_node(settings_.config.node);
+  status.set_role(settings_.role);
+  status.set_tee_kind(settings_.hosts ? "software" : "");
+  status.set_pid(static_cast<std::uint32_t>(::getpid()));
+  status.set_boot(boot_);
+  *status.mutable_proxy_certificate() = settings_.proxy_certificate;
+  instance_manager::fill_system_status(status);
+  for (auto& instance : instances_.status()) *status.add_instances() = std::move(instance);
+  return status;
+}
+
+Result<Bytes> Host::handle_command(BytesView bytes) {
+  TCFDL_ASSIGN(const auto command, wire::parse<wire::NodeCommand>(bytes));
+  wire::NodeCommandReply reply;
+  if (command.has_start()) {
+    TCFDL_TRY(instances_.start_instance(command.start()));
+  } else if (command.has_stop()) {
+    instances_.stop_instance(command.stop());
+  } else if (command.has_logs()) {
+    *reply.mutable_logs() = instances_.read_logs(command.logs());
+  } else {
+    return Error(Code::kUnimplemented, "this node does not know the command");
+  }
+  return wire::serialize(reply);
+}
+
+Result<std::unique_ptr<wire::Connection>> Host::open_instance(const std::string& instance) {
+  for (const auto& known : instances_.status()) {
+    if (known.instance() != instance || known.addresses().empty()) continue;
+    TCFDL_ASSIGN(const auto address, wire::parse_address(known.addresses(0)));
+    TCFDL_ASSIGN(auto connection, wire::connect(address, Deadline::after(seconds(5))));
+    return std::unique_ptr<wire::Connection>(std::move(connection));
+  }
+  return make_error(Code::kNotFound, "{} is not on this node", instance);
+}
+
+} // namespace tcfdl::node

@@ -1,0 +1,375 @@
+// The master as a daemon: the composition of a cluster.
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/stop_order.hpp"
+#include "collaboration/link_service.hpp"
+#include "collaboration/subjects.hpp"
+#include "message_queue/server.hpp"
+#include "node/daemon.hpp"
+#include "node/gateway_keeper.hpp"
+#include "node/host.hpp"
+#include "node/identity.hpp"
+#include "node/master_api.hpp"
+#include "node/run.hpp"
+#include "node/task_door.hpp"
+
+namespace tcfdl::node {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr const char* kMasterUser = "master";
+constexpr const char* kNodeUser = "node";
+constexpr const char* kLinkUser = "link";
+
+/// What is chosen once and kept: ports and secrets.
+struct Kept {
+  std::uint16_t nats_port = 0;
+  std::string master_password;
+  std::string node_password;
+  std::string link_password;
+  ListenAddress api;
+  ListenAddress gateway;
+  ListenAddress tasks;
+  std::string api_token;
+  std::string gateway_token;
+  std::string tasks_token;
+
+  static Result<Kept> read(const MasterConfig& config, NodeState& state) {
+    Kept kept{0, {}, {}, {}, config.api, config.gateway, config.tasks, {}, {}, {}};
+    TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats_port));
+    TCFDL_ASSIGN(kept.api.port, state.port("api_port", config.api.port));
+    TCFDL_ASSIGN(kept.gateway.port, state.port("gateway_port", config.gateway.port));
+    TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", config.tasks.port));
+    TCFDL_ASSIGN(kept.master_password, state.secret("nats_password"));
+    TCFDL_ASSIGN(kept.node_password, state.secret("node_password"));
+    TCFDL_ASSIGN(kept.link_password, state.secret("link_password"));
+    TCFDL_ASSIGN(kept.api_token, state.secret("api_token"));
+    TCFDL_ASSIGN(kept.gateway_token, state.secret("gateway_token"));
+    TCFDL_ASSIGN(kept.tasks_token, state.secret("tasks_token"));
+    return kept;
+  }
+
+  [[nodiscard]] std::string tasks_address() const { return fmt::format("tcp:{}:{}", tasks.host, tasks.port); }
+};
+
+/// Each user reaches exactly its subjects; answers go to the inboxes of those who ask.
+message_queue::ServerSettings server_settings(const MasterConfig& config, const Kept& kept) {
+  message_queue::ServerSettings settings;
+  settings.state_directory = config.host.state / "nats";
+  settings.port = kept.nats_port;
+  settings.users = {
+      {kMasterUser, kept.master_password, {}, {}},
+      {kNodeUser,
+       kept.node_password,
+       {"tcfdl.master.>", "tcfdl.stream.>"},
+       {"tcfdl.node.>", "tcfdl.link.open.>", "tcfdl.stream.>", fmt::format("_INBOX_{}.>", kNodeUser)}},
+      {kLinkUser,
+       kept.link_password,
+       {"tcfdl.link.>", "tcfdl.stream.>"},
+       {"tcfdl.stream.>", fmt::format("_INBOX_{}.>", kLinkUser)}},
+  };
+  return settings;
+}
+
+NodeEntrance entrance_for(const MasterConfig& config, const Kept& kept, const char* user, const std::string& password) {
+  return {config.cluster, "127.0.0.1", kept.nats_port, user, password, kept.tasks_address(), kept.tasks_token};
+}
+
+/// The proxy's events: to the host or the gateway, and to the service manager.
+class MasterEvents final : public ProxyEvents {
+public:
+  void connect(ServiceManagerClient* service_manager, Host* host, GatewayKeeper* gateway) {
+    const std::scoped_lock lock(mutex_);
+    service_manager_ = service_manager;
+    host_ = host;
+    gateway_ = gateway;
+  }
+  void on_exited(const wire::InstanceExited& event) override {
+    const std::scoped_lock lock(mutex_);
+    if (gateway_ != nullptr && gateway_->on_exited(event.instance())) return;
+    if (host_ != nullptr) host_->on_exited(event);
+  }
+  void on_restarted() override {
+    const std::scoped_lock lock(mutex_);
+    if (gateway_ != nullptr) gateway_->on_proxy_restarted();
+    if (host_ != nullptr) host_->on_proxy_restarted();
+  }
+  Result<Bytes> on_authority(BytesView request) override {
+    ServiceManagerClient* service_manager = nullptr;
+    {
+      const std::scoped_lock lock(mutex_);
+      service_manager = service_manager_;
+    }
+    if (service_manager == nullptr) return Error(Code::kUnavailable, "the master is starting or stopping");
+    return service_manager->authority(request, Deadline::after(seconds(10)));
+  }
+
+private:
+  std::mutex mutex_;
+  ServiceManagerClient* service_manager_ = nullptr; // guarded by mutex_, as are those below
+  Host* host_ = nullptr;
+  GatewayKeeper* gateway_ = nullptr;
+};
+
+/// Reports of nodes: heartbeats, ends of tasks, and their proxies' requests to the authority.
+class NodeReports {
+public:
+  static Result<std::unique_ptr<NodeReports>> start(message_queue::Bus& bus, message_queue::Bus& service_manager_bus,
+                                                    ServiceManagerClient& service_manager,
+                                                    instance_manager::ClusterInstances& instances,
+                                                    task_manager::TaskManager& tasks) {
+    auto reports = std::make_unique<NodeReports>();
+    const auto& subject = collaboration::kReportSubject;
+    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject + ".status", [&instances](const auto& message) {
+      const auto report = wire::parse<wire::NodeReport>(message.data);
+      if (report && report->has_status()) instances.on_node_status(report->status());
+    }));
+    TCFDL_ASSIGN(reports->events_, bus.subscribe(subject + ".events", [&tasks](const auto& message) {
+      const auto report = wire::parse<wire::NodeReport>(message.data);
+      if (!report) return;
+      for (const auto& event : report->tasks().events()) tasks.handle_event(event);
+    }));
+    TCFDL_ASSIGN(reports->authority_, bus.serve(subject, [&service_manager](BytesView bytes) -> Result<Bytes> {
+      TCFDL_ASSIGN(const auto report, wire::parse<wire::NodeReport>(bytes));
+      return service_manager.authority(as_bytes(report.authority()), Deadline::after(seconds(10)));
+    }));
+    TCFDL_ASSIGN(reports->enrol_, bus.serve(collaboration::kEnrolSubject, [&service_manager_bus](BytesView bytes) {
+      return service_manager_bus.request(collaboration::kServiceEnrolSubject, bytes, Deadline::after(seconds(10)));
+    }));
+    return reports;
+  }
+
+private:
+  message_queue::Subscription status_;
+  message_queue::Subscription events_;
+  message_queue::Subscription authority_;
+  message_queue::Subscription enrol_;
+};
+
+FetchFile fetch_from(database::FileStore& files) {
+  return [&files](const std::string& digest, const std::filesystem::path& to, Deadline) -> Status {
+    TCFDL_ASSIGN(const auto content, files.get(digest));
+    return write_file(to, content);
+  };
+}
+
+/// The whole cluster, built in order of need and stopped in reverse.
+class Master {
+public:
+  explicit Master(const MasterConfig& config) : config_(config) {}
+  Master(const Master&) = delete;
+  Master& operator=(const Master&) = delete;
+  ~Master() { stops_.stop(); }
+
+  Status start() {
+    TCFDL_ASSIGN(auto state, NodeState::open(config_.host.state));
+    state_.emplace(std::move(state));
+    TCFDL_ASSIGN(kept_, Kept::read(config_, *state_));
+    TCFDL_TRY(wire_messaging());
+    TCFDL_TRY(wire_identity());
+    TCFDL_TRY(wire_storage());
+    TCFDL_TRY(wire_tasks());
+    TCFDL_TRY(wire_host());
+    TCFDL_TRY(wire_doors());
+    (void)functions_->renew_now();
+    return {};
+  }
+
+  [[nodiscard]] nlohmann::json ready() const {
+    return {{"pid", ::getpid()},
+            {"cluster", config_.cluster},
+            {"node", config_.host.node},
+            {"api_url", fmt::format("http://{}:{}", kept_.api.host, kept_.api.port)},
+            {"api_token", kept_.api_token},
+            {"gateway_url", fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port)},
+            {"gateway_token", kept_.gateway_token},
+            {"tasks_address", kept_.tasks_address()},
+            {"tasks_token", kept_.tasks_token},
+            {"nats_port", kept_.nats_port}};
+  }
+
+private:
+  Status wire_messaging() {
+    server_ = std::make_unique<message_queue::EmbeddedServer>(server_settings(config_, kept_));
+    TCFDL_TRY(server_->start());
+    stops_.add([this] { server_->stop(); });
+    auto settings = entrance_for(config_, kept_, kMasterUser, kept_.master_password).bus(config_.host.node);
+    settings.workers = 64; // leases for other clusters wait on them
+    TCFDL_ASSIGN(bus_, message_queue::NatsBus::connect(settings));
+    TCFDL_TRY(bus_->create_bucket(kRoutesBucket));
+    TCFDL_ASSIGN(auto entrance, read_entrance(config_.host, *state_));
+    if (entrance.cluster != config_.cluster) {
+      return make_error(Code::kFailedPrecondition, "the enrolment token is for cluster {}, the configuration for {}",
+                        entrance.cluster, config_.cluster);
+    }
+    TCFDL_ASSIGN(service_manager_bus_, message_queue::NatsBus::connect(entrance.bus(config_.host.node)));
+    entrance_ = std::move(entrance);
+    return {};
+  }
+
+  Status wire_identity() {
+    TCFDL_ASSIGN(auto settings, proxy_settings(config_.host, *state_));
+    proxy_ = std::make_unique<ProxyProcess>(std::move(settings), events_);
+    TCFDL_TRY(proxy_->start());
+    stops_.add([this] { proxy_->stop(); });
+    TCFDL_ASSIGN(auto identity, obtain_identity(config_.host, *state_, entrance_, wire::ROLE_MASTER, *proxy_,
+                                                [this](BytesView request) {
+                                                  return service_manager_bus_->request(
+                                                      collaboration::kServiceEnrolSubject, request,
+                                                      Deadline::after(seconds(20)));
+                                                }));
+    identity_.emplace(std::move(identity));
+    service_manager_ = std::make_unique<ServiceManagerClient>(*service_manager_bus_, identity_->signing,
+                                                              identity_->certificate, clock_);
+    events_.connect(service_manager_.get(), nullptr, nullptr);
+    stops_.add([this] { events_.connect(nullptr, nullptr, nullptr); });
+    return {};
+  }
+
+  Status wire_storage() {
+    TCFDL_ASSIGN(database_, database::Database::open(config_.host.state / "master.sqlite"));
+    TCFDL_ASSIGN(files_, database::FileStore::open(*database_, clock_,
+                                                   function_manager::artefact_settings(config_.host.state / "artefacts")));
+    wire::LinkAddress link;
+    link.set_host("127.0.0.1");
+    link.set_port(kept_.nats_port);
+    link.set_user(kLinkUser);
+    link.set_password(kept_.link_password);
+    registry_ = std::make_unique<RegisteredFunctions>(*service_manager_, std::move(link));
+    TCFDL_ASSIGN(function_manager_,
+                 function_manager::FunctionManager::open(*database_, *files_, *registry_, clock_, config_.cluster));
+    return {};
+  }
+
+  Status wire_tasks() {
+    links_ = std::make_unique<collaboration::Links>(collaboration::LinksSettings{config_.cluster}, *service_manager_);
+    signer_ = std::make_unique<MasterSigner>(identity_->signing, identity_->certificate);
+    peers_ = std::make_unique<LinkedPeers>(*links_);
+    tasks_ = std::make_unique<task_manager::TaskManager>(
+        task_manager::TaskManagerSettings{.cluster = ClusterId(config_.cluster)}, *signer_, *peers_, time_);
+    tasks_->start();
+    stops_.add([this] { tasks_->stop(); });
+    router_ = std::make_unique<InstanceRouter>(*tasks_, *bus_);
+    commander_ = std::make_unique<NodeCommander>(*bus_);
+    executor_ = std::make_unique<instance_manager::WorkerPool>(4);
+    stops_.add([this] { executor_->stop(); });
+    instances_ = std::make_unique<instance_manager::ClusterInstances>(instance_manager::ClusterInstancesSettings{},
+                                                                      *commander_, *router_, *executor_);
+    functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_);
+    TCFDL_TRY(functions_->restore());
+    instances_->start();
+    stops_.add([this] { instances_->stop(); });
+    TCFDL_ASSIGN(reports_, NodeReports::start(*bus_, *service_manager_bus_, *service_manager_, *instances_, *tasks_));
+    stops_.add([this] { reports_.reset(); });
+    local_tasks_ = std::make_unique<LeasesForPeers>(*tasks_, config_.cluster);
+    TCFDL_ASSIGN(auto service, collaboration::LinkService::start(*bus_, *local_tasks_));
+    link_service_.emplace(std::move(service));
+    stops_.add([this] { link_service_.reset(); });
+    return {};
+  }
+
+  Status wire_host() {
+    HostSettings settings;
+    settings.config = config_.host;
+    settings.role = "master";
+    settings.cluster = config_.cluster;
+    settings.hosts = config_.host_instances;
+    TCFDL_ASSIGN(settings.agent, local_address(config_.host, *state_, "agent"));
+    settings.tasks = kept_.tasks_address();
+    settings.tasks_token = kept_.tasks_token;
+    settings.proxy_certificate = identity_->proxy_certificate;
+    const auto environment = host_environment(settings);
+    host_ = std::make_unique<Host>(std::move(settings), *bus_, *proxy_, fetch_from(*files_));
+    TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-gateway"));
+    gateway_ = std::make_unique<GatewayKeeper>(
+        GatewaySettings{std::move(program), config_.host.state, "gateway-" + config_.host.node, kept_.gateway,
+                        kept_.gateway_token, environment},
+        *proxy_);
+    events_.connect(service_manager_.get(), host_.get(), gateway_.get());
+    TCFDL_TRY(host_->start());
+    stops_.add([this] { host_->stop(); });
+    return {};
+  }
+
+  Status wire_doors() {
+    TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port}, kept_.tasks_token, config_.cluster,
+                          config_.host.node, identity_->proxy_certificate};
+    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *bus_, *files_, *proxy_,
+                                                          identity_->authority, clock_}));
+    stops_.add([this] { door_->stop(); });
+    stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
+    TCFDL_TRY(gateway_->start());
+    stops_.add([this] { gateway_->stop(); });
+    api_ = std::make_unique<MasterApi>(MasterApiParts{
+        config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_, *links_, *commander_,
+        *files_, *service_manager_, *service_manager_bus_,
+        entrance_for(config_, kept_, kNodeUser, kept_.node_password).to_json()});
+    api_service::Settings settings;
+    settings.server.address = kept_.api.host;
+    settings.server.port = kept_.api.port;
+    settings.server.token = kept_.api_token;
+    settings.cluster = config_.cluster;
+    settings.gateway_url = fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port);
+    api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
+    TCFDL_TRY(api_service_->start());
+    stops_.add([this] { api_service_->stop(); });
+    functions_->start();
+    stops_.add([this] { functions_->stop(); });
+    return {};
+  }
+
+  const MasterConfig& config_;
+  const SystemClock clock_;
+  const task_manager::SystemTimeSource time_;
+  std::optional<NodeState> state_;
+  Kept kept_;
+  NodeEntrance entrance_;
+  MasterEvents events_;
+  std::unique_ptr<message_queue::EmbeddedServer> server_;
+  std::unique_ptr<message_queue::NatsBus> bus_;
+  std::unique_ptr<message_queue::NatsBus> service_manager_bus_;
+  std::unique_ptr<ProxyProcess> proxy_;
+  std::optional<NodeIdentity> identity_;
+  std::unique_ptr<ServiceManagerClient> service_manager_;
+  std::unique_ptr<database::Database> database_;
+  std::unique_ptr<database::FileStore> files_;
+  std::unique_ptr<RegisteredFunctions> registry_;
+  std::unique_ptr<function_manager::FunctionManager> function_manager_;
+  std::unique_ptr<collaboration::Links> links_;
+  std::unique_ptr<MasterSigner> signer_;
+  std::unique_ptr<LinkedPeers> peers_;
+  std::unique_ptr<task_manager::TaskManager> tasks_;
+  std::unique_ptr<InstanceRouter> router_;
+  std::unique_ptr<NodeCommander> commander_;
+  std::unique_ptr<instance_manager::WorkerPool> executor_;
+  std::unique_ptr<instance_manager::ClusterInstances> instances_;
+  std::unique_ptr<MasterFunctions> functions_;
+  std::unique_ptr<NodeReports> reports_;
+  std::unique_ptr<LeasesForPeers> local_tasks_;
+  std::optional<collaboration::LinkService> link_service_;
+  std::unique_ptr<Host> host_;
+  std::unique_ptr<GatewayKeeper> gateway_;
+  std::unique_ptr<TaskDoor> door_;
+  std::unique_ptr<MasterApi> api_;
+  std::unique_ptr<api_service::ApiService> api_service_;
+  StopOrder stops_;
+};
+
+} // namespace
+
+int run_master(const std::string& config) {
+  return run_daemon("master", [&]() -> Status {
+    TCFDL_ASSIGN(const auto parsed, MasterConfig::read(config));
+    start_logging(parsed.host.node, parsed.host.log_level);
+    ReadyFile ready(parsed.host.ready_file);
+    Master master(parsed);
+    TCFDL_TRY(master.start());
+    TCFDL_TRY(ready.write(master.ready()));
+    spdlog::info("ready: cluster {}", parsed.cluster);
+    wait_for_stop();
+    return {};
+  });
+}
+
+} // namespace tcfdl::node

@@ -1,0 +1,244 @@
+#include "node/master_api.hpp"
+
+#include "base/encoding.hpp"
+#include "collaboration/subjects.hpp"
+
+#include <set>
+
+namespace tcfdl::node {
+namespace {
+
+using api_service::Json;
+using std::chrono::seconds;
+
+std::string state_name(wire::InstanceState state) {
+  switch (state) {
+  case wire::INSTANCE_STATE_STARTING: return "starting";
+  case wire::INSTANCE_STATE_READY: return "ready";
+  case wire::INSTANCE_STATE_DRAINING: return "draining";
+  case wire::INSTANCE_STATE_BACKING_OFF: return "backing-off";
+  case wire::INSTANCE_STATE_STOPPED: return "stopped";
+  default: return "unknown";
+  }
+}
+
+template <class Texts> Json list_of(const Texts& texts) {
+  Json result = Json::array();
+  for (const auto& text : texts) result.push_back(text);
+  return result;
+}
+
+Json describe(const wire::Descriptor& descriptor) {
+  return {{"name", descriptor.name()},
+          {"version", descriptor.version()},
+          {"protections", list_of(descriptor.protections())},
+          {"idempotent", descriptor.idempotent()},
+          {"concurrency", descriptor.concurrency()},
+          {"measurement", to_hex(as_bytes(descriptor.measurement()))},
+          {"tee", list_of(descriptor.tee_kinds())},
+          {"assurance", list_of(descriptor.assurance())},
+          {"providers", list_of(descriptor.providers())},
+          {"queue_limit", descriptor.queue_limit()},
+          {"max_body", descriptor.max_body()},
+          {"epoch", descriptor.epoch()},
+          {"owner", to_hex(crypto::sha256(as_bytes(descriptor.owner_key())))}};
+}
+
+Json describe(const NodeId& node, const wire::InstanceStatus& status) {
+  return {{"id", status.instance()}, {"function", status.function()}, {"version", status.version()},
+          {"node", node.str()},      {"state", state_name(status.state())}, {"tee_kind", "software"},
+          {"pid", status.pid()},     {"rss", status.rss()}, {"restarts", status.restarts()},
+          {"last_error", status.last_error()}};
+}
+
+void add_progress(Json& function, const instance_manager::ClusterView& view,
+                  const std::vector<task_manager::FunctionStats>& stats) {
+  const std::string name = function["name"];
+  function["instances_ready"] = 0;
+  function["instances_wanted"] = 0;
+  function["waiting"] = 0;
+  function["in_flight"] = 0;
+  for (const auto& running : view.functions) {
+    if (running.function.str() != name) continue;
+    function["instances_ready"] = running.ready;
+    function["instances_wanted"] = running.scale;
+    if (!running.problem.empty()) function["problem"] = running.problem;
+  }
+  for (const auto& figures : stats) {
+    if (figures.function.str() != name) continue;
+    function["waiting"] = figures.waiting;
+    function["in_flight"] = figures.in_flight;
+  }
+}
+
+Json own_function(const MasterApiParts& parts, const wire::Descriptor& descriptor) {
+  auto function = describe(descriptor);
+  function["cluster"] = parts.cluster;
+  function["local"] = true;
+  add_progress(function, parts.instances.view(), parts.tasks.stats());
+  return function;
+}
+
+std::string settings_text(const api_service::FunctionSettings& settings) {
+  function_manager::FunctionSettings kept;
+  kept.scale = {settings.least, settings.most};
+  kept.resources.memory = settings.memory;
+  kept.labels.insert(settings.labels.begin(), settings.labels.end());
+  return function_manager::write_settings(kept);
+}
+
+Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& node) {
+  const auto& status = node.status;
+  return {{"name", status.node()},   {"role", status.role()},   {"tee_kind", status.tee_kind()},
+          {"cluster", parts.cluster}, {"state", node.age < seconds(3) ? "ready" : "silent"},
+          {"cores", status.cores()}, {"memory_total", status.memory_total()},
+          {"memory_available", status.memory_available()}, {"load", status.load()}, {"pid", status.pid()}};
+}
+
+} // namespace
+
+Result<Json> MasterApi::list() {
+  Json functions = Json::array();
+  std::set<std::string> own;
+  TCFDL_ASSIGN(const auto records, parts_.functions.list());
+  for (const auto& record : records) {
+    own.insert(record.descriptor.name());
+    functions.push_back(own_function(parts_, record.descriptor));
+  }
+  const auto elsewhere = parts_.links.inquire({}, Deadline::after(seconds(2)));
+  if (!elsewhere) return functions; // the cluster's own functions need no service manager
+  for (const auto& provider : elsewhere->providers()) {
+    if (provider.cluster() == parts_.cluster) continue;
+    const auto descriptor = wire::verify_descriptor(provider.descriptor());
+    if (!descriptor) continue;
+    auto function = describe(*descriptor);
+    function["cluster"] = provider.cluster();
+    function["local"] = false;
+    functions.push_back(std::move(function));
+  }
+  return functions;
+}
+
+Result<Json> MasterApi::get(const FunctionName& name) {
+  TCFDL_ASSIGN(const auto record, parts_.functions.get(name.str()));
+  auto function = own_function(parts_, record.descriptor);
+  function["settings"] = Json::parse(function_manager::write_settings(record.settings), nullptr, false);
+  function["registered"] = record.registered;
+  function["instances"] = Json::array();
+  for (const auto& running : parts_.instances.view().functions) {
+    if (running.function != name) continue;
+    for (const auto& [node, status] : running.instances) function["instances"].push_back(describe(node, status));
+  }
+  return function;
+}
+
+Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& deployment) {
+  TCFDL_ASSIGN(const auto record,
+               parts_.deployments.deploy({deployment.unverified_descriptor, to_bytes(deployment.manifest),
+                                          settings_text(deployment.settings)}));
+  return api_service::Deployed{record.created == record.updated, own_function(parts_, record.descriptor)};
+}
+
+Status MasterApi::remove(const FunctionName& name) { return parts_.deployments.remove(name); }
+
+Status MasterApi::put(const std::string& digest, BytesView content) {
+  if (to_hex(crypto::sha256(content)) != digest) {
+    return make_error(Code::kInvalidArgument, "the content has SHA-256 {}, not {}", to_hex(crypto::sha256(content)), digest);
+  }
+  TCFDL_TRY(parts_.functions.put_file(content));
+  return {};
+}
+
+Result<Json> MasterApi::status() {
+  Json clusters = Json::array();
+  clusters.push_back({{"name", parts_.cluster}, {"state", "self"}, {"expires", 0}});
+  for (const auto& peer : parts_.links.peers()) {
+    clusters.push_back({{"name", peer.cluster}, {"state", peer.reachable ? "reachable" : "unreachable"}, {"expires", peer.expires}});
+  }
+  const auto view = parts_.instances.view();
+  Json nodes = Json::array();
+  for (const auto& node : view.nodes) nodes.push_back(node_json(parts_, node));
+  Json instances = Json::array();
+  for (const auto& function : view.functions) {
+    for (const auto& [node, status] : function.instances) instances.push_back(describe(node, status));
+  }
+  TCFDL_ASSIGN(auto functions, list());
+  return Json{{"cluster", parts_.cluster},
+              {"node", parts_.node},
+              {"protection", "software TEE: protects against nothing that root on this machine does"},
+              {"clusters", std::move(clusters)},
+              {"nodes", std::move(nodes)},
+              {"functions", std::move(functions)},
+              {"instances", std::move(instances)}};
+}
+
+Result<Json> MasterApi::read(const FunctionName& name, std::size_t bytes) {
+  TCFDL_ASSIGN(const auto record, parts_.functions.get(name.str()));
+  TCFDL_ASSIGN(const auto manifest, wire::parse_manifest(record.manifest));
+  if (manifest.logs != wire::LogPolicy::kHost) {
+    return make_error(Code::kPermissionDenied, "{} keeps its output inside the TEE: its policy does not say logs: host", name);
+  }
+  wire::ReadLogs request;
+  request.set_function(name.str());
+  request.set_max_bytes(static_cast<std::uint32_t>(bytes));
+  Json logs = Json::array();
+  for (const auto& node : parts_.instances.view().nodes) {
+    const auto found = parts_.commander.logs(NodeId(node.status.node()), request, Deadline::after(seconds(5)));
+    if (!found) continue; // a silent node's logs are with it
+    for (const auto& log : found->logs()) logs.push_back({{"instance", log.instance()}, {"text", log.text()}});
+  }
+  return logs;
+}
+
+Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenRequest& request) {
+  if (request.role == wire::ROLE_MASTER) {
+    return Error(Code::kPermissionDenied, "tokens for masters are the service manager's to give: name the cluster in its "
+                                          "configuration, under initial_tokens");
+  }
+  wire::AuthorityRequest wanted;
+  auto& token = *wanted.mutable_create_token();
+  token.set_role(request.role);
+  token.set_cluster(request.cluster.empty() ? parts_.cluster : request.cluster);
+  token.set_lifetime(request.lifetime.count());
+  for (const auto& grant : request.grants) token.add_grants(grant);
+  TCFDL_ASSIGN(const auto bytes, parts_.service_manager.authority(wire::serialize(wanted), Deadline::after(seconds(10))));
+  TCFDL_ASSIGN(const auto reply, wire::parse<wire::AuthorityReply>(bytes));
+  const auto& made = reply.create_token();
+  const wire::EnrolmentToken text{made.secret(), to_bytes(made.authority_key_hash()),
+                                  request.role == wire::ROLE_WORKER ? parts_.worker_entrance : Bytes()};
+  return api_service::IssuedToken{text.text(), made.expires()};
+}
+
+Result<wire::AuthorityReply> MasterApi::enrol(const wire::AuthorityRequest& request) {
+  TCFDL_ASSIGN(const auto bytes,
+               parts_.service_manager_bus.request(collaboration::kServiceEnrolSubject, wire::serialize(request),
+                                                  Deadline::after(seconds(10))));
+  return wire::parse<wire::AuthorityReply>(bytes);
+}
+
+std::string MasterApi::text() {
+  std::string result = "# HELP tcfdl_tasks_done_total Tasks that ended, by function and code.\n# TYPE tcfdl_tasks_done_total counter\n";
+  const auto stats = parts_.tasks.stats();
+  for (const auto& function : stats) {
+    for (std::size_t code = 0; code < function.done.size(); ++code) {
+      if (function.done[code] == 0) continue;
+      result += fmt::format("tcfdl_tasks_done_total{{function=\"{}\",code=\"{}\"}} {}\n", function.function,
+                            code == 0 ? "OK" : code_name(code_from_number(static_cast<std::uint32_t>(code))), function.done[code]);
+    }
+  }
+  const auto gauge = [&](std::string_view name, std::string_view help, auto value) {
+    result += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
+    for (const auto& function : stats) result += fmt::format("{}{{function=\"{}\"}} {}\n", name, function.function, value(function));
+  };
+  gauge("tcfdl_tasks_waiting", "Tasks in the function's queue.", [](const auto& f) { return f.waiting; });
+  gauge("tcfdl_tasks_in_flight", "Tasks with a lease.", [](const auto& f) { return f.in_flight; });
+  gauge("tcfdl_instances_ready", "Instances that take tasks.", [](const auto& f) { return f.instances; });
+  gauge("tcfdl_service_seconds", "Moving average of the run time.", [](const auto& f) { return f.service_us / 1e6; });
+  return result;
+}
+
+api_service::HealthState MasterApi::state() {
+  return parts_.service_manager_bus.connected() ? api_service::HealthState::kOk : api_service::HealthState::kFallback;
+}
+
+} // namespace tcfdl::node

@@ -1,0 +1,60 @@
+// The administration API's ports, answered by the master's modules.
+#pragma once
+
+#include "api_service/api_service.hpp"
+#include "node/master_adapters.hpp"
+#include "node/master_functions.hpp"
+#include "wire/enrolment_token.hpp"
+
+namespace tcfdl::node {
+
+/// What the API shows and changes; all outlive it.
+struct MasterApiParts {
+  std::string cluster;
+  std::string node;
+  MasterFunctions& deployments;
+  function_manager::FunctionManager& functions;
+  instance_manager::ClusterInstances& instances;
+  task_manager::TaskManager& tasks;
+  collaboration::Links& links;
+  NodeCommander& commander;
+  database::FileStore& files;
+  ServiceManagerClient& service_manager;
+  message_queue::Bus& service_manager_bus;
+  Bytes worker_entrance;         ///< NodeEntrance as JSON, for tokens of workers
+};
+
+/// One object for all ports: each is a few lines. Thread-safe, as its parts are.
+class MasterApi final : public api_service::Functions,
+                        public api_service::Artefacts,
+                        public api_service::Cluster,
+                        public api_service::Logs,
+                        public api_service::Tokens,
+                        public api_service::Enrolment,
+                        public api_service::Metrics,
+                        public api_service::Health {
+public:
+  explicit MasterApi(MasterApiParts parts) : parts_(std::move(parts)) {}
+  [[nodiscard]] api_service::Ports ports() { return {*this, *this, *this, *this, *this, *this, *this, *this}; }
+
+  Result<api_service::Json> list() override;
+  Result<api_service::Json> get(const FunctionName& name) override;
+  Result<api_service::Deployed> deploy(const api_service::Deployment& deployment) override;
+  Status remove(const FunctionName& name) override;
+
+  Result<bool> contains(const std::string& digest) override { return parts_.files.contains(digest); }
+  Status put(const std::string& digest, BytesView content) override;
+  Result<Bytes> get(const std::string& digest) override { return parts_.files.get(digest); }
+
+  Result<api_service::Json> status() override;
+  Result<api_service::Json> read(const FunctionName& name, std::size_t bytes) override;
+  Result<api_service::IssuedToken> create(const api_service::TokenRequest& request) override;
+  Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) override;
+  std::string text() override;
+  api_service::HealthState state() override;
+
+private:
+  const MasterApiParts parts_;
+};
+
+} // namespace tcfdl::node

@@ -1,0 +1,109 @@
+#include "node/master_functions.hpp"
+
+#include "base/log.hpp"
+#include "instance_manager/names.hpp"
+
+namespace tcfdl::node {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::int64_t kRegistrationLifetime = 30;   // seconds
+constexpr milliseconds kRenewEvery{5000};
+constexpr milliseconds kRetryRenewal{1000};
+
+} // namespace
+
+Status RegisteredFunctions::register_function(const wire::Signed& descriptor) {
+  wire::RegistryRequest request;
+  *request.mutable_register_function() = descriptor;
+  TCFDL_TRY(service_manager_.registry(request, Deadline::after(seconds(5))));
+  return {};
+}
+
+Status RegisteredFunctions::unregister_function(const std::string& name) {
+  wire::RegistryRequest request;
+  request.set_unregister_function(name);
+  TCFDL_TRY(service_manager_.registry(request, Deadline::after(seconds(5))));
+  return {};
+}
+
+Result<std::vector<std::string>> RegisteredFunctions::renew(const std::vector<std::string>& functions) {
+  wire::RegistryRequest request;
+  auto& renewal = *request.mutable_renew();
+  *renewal.mutable_link() = link_;
+  renewal.set_lifetime(kRegistrationLifetime);
+  for (const auto& name : functions) renewal.add_functions(name);
+  TCFDL_ASSIGN(const auto reply, service_manager_.registry(request, Deadline::after(seconds(5))));
+  return std::vector<std::string>(reply.renewed().missing().begin(), reply.renewed().missing().end());
+}
+
+Status MasterFunctions::restore() {
+  TCFDL_ASSIGN(const auto records, functions_.list());
+  for (const auto& record : records) TCFDL_TRY(open(record));
+  return {};
+}
+
+bool MasterFunctions::renew_now() {
+  const auto renewed = functions_.renew();
+  if (!renewed) {
+    spdlog::log(reached_ ? spdlog::level::warn : spdlog::level::debug, "cannot renew the registration: {}",
+                renewed.error().message());
+  } else {
+    if (!reached_) spdlog::info("the registration is renewed again");
+    for (const auto& [name, error] : renewed->failed) spdlog::warn("the registry refuses {}: {}", name, error.message());
+  }
+  return reached_ = renewed.has_value();
+}
+
+void MasterFunctions::start() {
+  renewer_ = std::thread([this] { renew_loop(); });
+}
+
+void MasterFunctions::stop() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(stopping_, true)) return;
+  }
+  wake_.notify_all();
+  if (renewer_.joinable()) renewer_.join();
+}
+
+Result<function_manager::FunctionRecord> MasterFunctions::deploy(const function_manager::Deployment& deployment) {
+  TCFDL_ASSIGN(auto record, functions_.deploy(deployment));
+  TCFDL_TRY(open(record));
+  return record;
+}
+
+Status MasterFunctions::remove(const FunctionName& name) {
+  TCFDL_TRY(functions_.remove(name.str()));
+  tasks_.remove_function(name);
+  instances_.remove_function(name);
+  return {};
+}
+
+Status MasterFunctions::open(const function_manager::FunctionRecord& record) {
+  const auto& descriptor = record.descriptor;
+  task_manager::FunctionPolicy policy;
+  policy.name = FunctionName(descriptor.name());
+  policy.version = descriptor.version();
+  policy.concurrency = descriptor.concurrency();
+  policy.queue_limit = descriptor.queue_limit();
+  policy.idempotent = descriptor.idempotent();
+  policy.descriptor = record.signed_descriptor;
+  policy.assurance = "software";
+  tasks_.set_function(std::move(policy));
+  return instances_.set_function({record.signed_descriptor, wire::field(record.manifest), record.settings.scale.min});
+}
+
+void MasterFunctions::renew_loop() {
+  for (;;) {
+    const auto pause = renew_now() ? kRenewEvery : kRetryRenewal;
+    const auto jittered = pause + milliseconds(static_cast<int>(instance_manager::random_unit() * 500));
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, jittered, [this] { return stopping_; })) return;
+  }
+}
+
+} // namespace tcfdl::node

@@ -1,0 +1,62 @@
+// Functions in their three places: stored and registered, wanted as instances, open for tasks.
+#pragma once
+
+#include "function_manager/function_manager.hpp"
+#include "instance_manager/cluster_instances.hpp"
+#include "node/service_manager_client.hpp"
+#include "task_manager/task_manager.hpp"
+
+#include <thread>
+
+namespace tcfdl::node {
+
+/// The registry's port, over the service manager.
+class RegisteredFunctions final : public function_manager::Registry {
+public:
+  RegisteredFunctions(ServiceManagerClient& service_manager, wire::LinkAddress link)
+      : service_manager_(service_manager), link_(std::move(link)) {}
+  Status register_function(const wire::Signed& descriptor) override;
+  Status unregister_function(const std::string& name) override;
+  Result<std::vector<std::string>> renew(const std::vector<std::string>& functions) override;
+
+private:
+  ServiceManagerClient& service_manager_;
+  const wire::LinkAddress link_; ///< how other clusters reach this one
+};
+
+/// Thread-safe. `start` brings what is stored back to life; one thread renews the registration.
+class MasterFunctions {
+public:
+  MasterFunctions(function_manager::FunctionManager& functions, instance_manager::ClusterInstances& instances,
+                  task_manager::TaskManager& tasks)
+      : functions_(functions), instances_(instances), tasks_(tasks) {}
+  MasterFunctions(const MasterFunctions&) = delete;
+  MasterFunctions& operator=(const MasterFunctions&) = delete;
+  ~MasterFunctions() { stop(); }
+
+  /// Opens every stored function. Called before instances are managed.
+  Status restore();
+  void start();
+  void stop() noexcept;
+  /// Tells the registry of this cluster now. An unreachable registry is only warned of.
+  /// False while the registry cannot be reached. Called before `start`, then by its thread alone.
+  bool renew_now();
+
+  Result<function_manager::FunctionRecord> deploy(const function_manager::Deployment& deployment);
+  Status remove(const FunctionName& name);
+
+private:
+  Status open(const function_manager::FunctionRecord& record);
+  void renew_loop();
+
+  function_manager::FunctionManager& functions_;
+  instance_manager::ClusterInstances& instances_;
+  task_manager::TaskManager& tasks_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false; // guarded by mutex_
+  bool reached_ = true;
+  std::thread renewer_;
+};
+
+} // namespace tcfdl::node

@@ -1,0 +1,211 @@
+#include "node/proxy_process.hpp"
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "instance_manager/backoff.hpp"
+#include "instance_manager/names.hpp"
+
+#include <csignal>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+namespace tcfdl::node {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct Ends {
+  UniqueFd ours;
+  UniqueFd theirs;
+};
+
+Result<Ends> make_pair() {
+  int fds[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return errno_error("cannot make sockets for", "the proxy");
+  return Ends{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+} // namespace
+
+ProxyProcess::ProxyProcess(ProxyProcessSettings settings, ProxyEvents& events)
+    : settings_(std::move(settings)), events_(events) {}
+
+Status ProxyProcess::start() {
+  if (!std::filesystem::exists(settings_.program)) {
+    return make_error(Code::kNotFound, "there is no TEE proxy at {}; it belongs beside the program tcfdl",
+                      settings_.program.string());
+  }
+  thread_ = std::thread([this] { supervise(); });
+  std::unique_lock lock(mutex_);
+  if (changed_.wait_for(lock, seconds(10), [this] { return commands_ != nullptr; })) return {};
+  return make_error(Code::kUnavailable, "the TEE proxy did not start; its log is {}", settings_.log.string());
+}
+
+void ProxyProcess::stop() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(stopping_, true)) return;
+    if (commands_) commands_->shutdown(); // the proxy ends when its commands do
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void ProxyProcess::supervise() {
+  instance_manager::Backoff backoff({});
+  for (bool first = true;; first = false) {
+    auto child = spawn();
+    if (child) {
+      {
+        const std::scoped_lock lock(mutex_);
+        commands_ = std::move(child->commands);
+        pid_ = child->pid;
+        if (stopping_) commands_->shutdown();
+      }
+      changed_.notify_all();
+      if (!first) {
+        events_.on_restarted();
+        const auto restored = restore_identity();
+        if (!restored) spdlog::error("the new TEE proxy does not take its identity: {}", restored.error().message());
+      }
+      serve_events(*child->events);
+      int status = 0;
+      ::kill(child->pid, SIGTERM);
+      ::waitpid(child->pid, &status, 0);
+      const std::scoped_lock lock(mutex_);
+      commands_.reset();
+      pid_ = -1;
+      if (!stopping_) spdlog::error("the TEE proxy ended with status {}; starting another", status);
+    } else {
+      spdlog::error("cannot start the TEE proxy: {}", child.error().message());
+    }
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, backoff.next(instance_manager::random_unit()), [this] { return stopping_; })) return;
+  }
+}
+
+Result<ProxyProcess::Child> ProxyProcess::spawn() const {
+  TCFDL_ASSIGN(auto commands, make_pair());
+  TCFDL_ASSIGN(auto events, make_pair());
+  const UniqueFd log(::open(settings_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kPrivateFile));
+  if (!log.valid()) return errno_error("cannot write", settings_.log);
+  const auto program = settings_.program.string();
+  const auto state = settings_.state.string();
+  const auto instances = wire::to_string(settings_.instances);
+  const std::array<const char*, 8> arguments{program.c_str(), "--state",     state.c_str(),     "--node",
+                                             settings_.node.c_str(), "--instances", instances.c_str(), nullptr};
+  const auto parent = ::getpid();
+  const auto pid = ::fork();
+  if (pid < 0) return errno_error("cannot start", settings_.program);
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(127);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    // Above every number in use first, so that neither end overwrites the other.
+    const int high_commands = ::fcntl(commands.theirs.get(), F_DUPFD, 100);
+    const int high_events = ::fcntl(events.theirs.get(), F_DUPFD, 100);
+    ::dup2(log.get(), 1);
+    ::dup2(log.get(), 2);
+    ::dup2(high_commands, 3);
+    ::dup2(high_events, 4);
+    ::close_range(5, ~0U, 0);
+    ::execv(program.c_str(), const_cast<char* const*>(arguments.data()));
+    ::_exit(127);
+  }
+  return Child{pid, std::make_unique<wire::SocketConnection>(std::move(commands.ours)),
+               std::make_unique<wire::SocketConnection>(std::move(events.ours))};
+}
+
+void ProxyProcess::serve_events(wire::Connection& events) {
+  for (;;) {
+    const auto event = wire::receive_message<wire::ProxyEvent>(events, Deadline::after(hours(24)));
+    if (!event && event.error().code() == Code::kDeadlineExceeded) continue;
+    if (!event) return;
+    wire::ProxyEventReply reply;
+    if (event->has_exited()) events_.on_exited(event->exited());
+    if (event->kind_case() == wire::ProxyEvent::kAuthority) {
+      const auto answer = events_.on_authority(as_bytes(event->authority()));
+      if (answer) {
+        reply.set_authority(wire::field(*answer));
+      } else {
+        *reply.mutable_error() = wire::to_info(answer.error());
+      }
+    }
+    if (!wire::send_message(events, reply, Deadline::after(seconds(10)))) return;
+  }
+}
+
+Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& command, Deadline deadline) {
+  const std::scoped_lock turn(command_mutex_);
+  std::shared_ptr<wire::SocketConnection> connection;
+  {
+    const std::scoped_lock lock(mutex_);
+    connection = commands_;
+  }
+  if (!connection) return Error(Code::kUnavailable, "the node's TEE proxy is being restarted");
+  auto reply = wire::exchange<wire::ProxyCommandReply>(*connection, command, deadline);
+  if (!reply) {
+    connection->shutdown(); // out of step: a new process is cleaner than a guess
+    return reply.error().within("the TEE proxy");
+  }
+  if (reply->has_error()) return wire::to_error(reply->error());
+  return reply;
+}
+
+Status ProxyProcess::restore_identity() {
+  std::optional<wire::ProxyIdentity> identity;
+  {
+    const std::scoped_lock lock(mutex_);
+    identity = identity_;
+  }
+  if (!identity) return {};
+  wire::ProxyCommand message;
+  *message.mutable_identity() = *identity;
+  TCFDL_TRY(command(message, Deadline::after(seconds(10))));
+  return {};
+}
+
+Result<wire::ProxyEnrolment> ProxyProcess::enrolment() {
+  wire::ProxyCommand message;
+  message.mutable_enrol();
+  TCFDL_ASSIGN(auto reply, command(message, Deadline::after(seconds(20))));
+  return std::move(*reply.mutable_enrolment());
+}
+
+Status ProxyProcess::set_identity(const wire::ProxyIdentity& identity) {
+  {
+    const std::scoped_lock lock(mutex_);
+    identity_ = identity;
+  }
+  return restore_identity();
+}
+
+Result<wire::ProxyReply> ProxyProcess::entry(const wire::ProxyRequest& request, Deadline deadline) {
+  wire::ProxyCommand message;
+  *message.mutable_request() = request;
+  TCFDL_ASSIGN(auto reply, command(message, deadline.earlier(Deadline::after(seconds(25)))));
+  return std::move(*reply.mutable_reply());
+}
+
+Result<std::uint32_t> ProxyProcess::launch(const wire::LaunchInstance& order, Deadline deadline) {
+  wire::ProxyCommand message;
+  *message.mutable_launch() = order;
+  TCFDL_ASSIGN(const auto reply, command(message, deadline));
+  return reply.launched().pid();
+}
+
+Status ProxyProcess::kill(const InstanceId& instance) {
+  wire::ProxyCommand message;
+  message.mutable_kill()->set_instance(instance.str());
+  TCFDL_TRY(command(message, Deadline::after(seconds(10))));
+  return {};
+}
+
+} // namespace tcfdl::node

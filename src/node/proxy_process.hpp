@@ -1,0 +1,80 @@
+// The node's TEE proxy as a child process: commands to it, its events back, a new one when it dies.
+#pragma once
+
+#include "base/guarded.hpp"
+#include "instance_manager/ports.hpp"
+#include "wire/socket.hpp"
+
+#include <condition_variable>
+#include <filesystem>
+#include <thread>
+
+namespace tcfdl::node {
+
+struct ProxyProcessSettings {
+  std::filesystem::path program;   ///< tcfdl-proxy
+  std::filesystem::path state;     ///< the proxy's own directory
+  std::filesystem::path log;
+  std::string node;
+  wire::Address instances;         ///< where instances attach
+};
+
+/// What the process tells; called on its event thread.
+class ProxyEvents {
+public:
+  virtual ~ProxyEvents() = default;
+  virtual void on_exited(const wire::InstanceExited& event) = 0;
+  /// Passes an AuthorityRequest on and returns the AuthorityReply.
+  virtual Result<Bytes> on_authority(BytesView request) = 0;
+  /// The proxy was started anew: every instance of the one before is gone.
+  virtual void on_restarted() = 0;
+};
+
+/// One thread of its own starts the process and is its parent for life (the process dies with it), serves its events and
+/// starts another with back-off when it dies. Commands may come from any thread; they take turns.
+class ProxyProcess final : public instance_manager::Proxy {
+public:
+  ProxyProcess(ProxyProcessSettings settings, ProxyEvents& events);
+  ProxyProcess(const ProxyProcess&) = delete;
+  ProxyProcess& operator=(const ProxyProcess&) = delete;
+  ~ProxyProcess() override { stop(); }
+
+  /// Returns when the proxy answers. NOT_FOUND without the program, UNAVAILABLE when it dies at once.
+  Status start();
+  /// Ends the process and with it its instances. Idempotent.
+  void stop() noexcept;
+
+  Result<wire::ProxyEnrolment> enrolment();
+  /// Gives the proxy its identity, now and after every restart.
+  Status set_identity(const wire::ProxyIdentity& identity);
+  Result<wire::ProxyReply> entry(const wire::ProxyRequest& request, Deadline deadline);
+
+  Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) override;
+  Status kill(const InstanceId& instance) override;
+
+private:
+  struct Child {
+    pid_t pid = -1;
+    std::unique_ptr<wire::SocketConnection> commands;
+    std::unique_ptr<wire::SocketConnection> events;
+  };
+
+  void supervise();
+  Result<Child> spawn() const;
+  void serve_events(wire::Connection& events);
+  Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline);
+  Status restore_identity();
+
+  const ProxyProcessSettings settings_;
+  ProxyEvents& events_;
+  std::mutex command_mutex_;                         // one command at a time
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
+  std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
+  pid_t pid_ = -1;                                   // guarded by mutex_
+  bool stopping_ = false;                            // guarded by mutex_
+  std::thread thread_;
+};
+
+} // namespace tcfdl::node

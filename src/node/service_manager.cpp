@@ -1,0 +1,109 @@
+// The service manager as a daemon.
+#include "attestation/software.hpp"
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/stop_order.hpp"
+#include "collaboration/subjects.hpp"
+#include "message_queue/nats_bus.hpp"
+#include "message_queue/server.hpp"
+#include "node/config.hpp"
+#include "node/daemon.hpp"
+#include "node/entrance.hpp"
+#include "node/run.hpp"
+#include "node/state.hpp"
+#include "service_manager/schema.hpp"
+#include "service_manager/service.hpp"
+#include "wire/enrolment_token.hpp"
+
+namespace tcfdl::node {
+namespace {
+
+constexpr const char* kOwnUser = "service-manager";
+constexpr const char* kMasterUser = "master";
+constexpr std::int64_t kTokenLifetime = 24L * 3600;
+
+message_queue::ServerSettings server_settings(const ServiceManagerConfig& config, std::uint16_t port,
+                                              const std::string& own, const std::string& masters) {
+  message_queue::ServerSettings settings;
+  settings.state_directory = config.state / "nats";
+  settings.port = port;
+  settings.users = {{kOwnUser, own, {}, {}},
+                    {kMasterUser, masters, {"tcfdl.sm.>"}, {fmt::format("_INBOX_{}.>", kMasterUser)}}};
+  return settings;
+}
+
+Status write_initial_tokens(const ServiceManagerConfig& config, service_manager::Authority& authority, NodeState& state,
+                            std::uint16_t port, const std::string& password) {
+  for (const auto& initial : config.initial_tokens) {
+    const auto done = "initial_token_" + initial.cluster;
+    if (!state.get(done).empty()) continue;
+    wire::CreateToken wanted;
+    wanted.set_role(wire::ROLE_MASTER);
+    wanted.set_cluster(initial.cluster);
+    wanted.set_lifetime(kTokenLifetime);
+    TCFDL_ASSIGN(const auto made, authority.create_token(wanted));
+    const NodeEntrance entrance{initial.cluster, "127.0.0.1", port, kMasterUser, password, {}, {}};
+    const wire::EnrolmentToken token{made.secret(), to_bytes(made.authority_key_hash()), entrance.to_json()};
+    TCFDL_TRY(write_file(initial.file, as_bytes(token.text() + "\n"), kPrivateFile));
+    TCFDL_TRY(state.set(done, "written"));
+  }
+  return {};
+}
+
+Status serve(const ServiceManagerConfig& config) {
+  const SystemClock clock;
+  StopOrder stops;
+  TCFDL_ASSIGN(auto state, NodeState::open(config.state));
+  TCFDL_ASSIGN(const auto port, state.port("nats_port", config.nats_port));
+  TCFDL_ASSIGN(const auto own_password, state.secret("nats_password"));
+  TCFDL_ASSIGN(const auto master_password, state.secret("master_password"));
+  message_queue::EmbeddedServer server(server_settings(config, port, own_password, master_password));
+  TCFDL_TRY(server.start());
+  stops.add([&] { server.stop(); });
+
+  TCFDL_ASSIGN(const auto database, database::Database::open(config.state / "service_manager.sqlite"));
+  TCFDL_TRY(service_manager::prepare_schema(*database));
+  service_manager::OperationLog log(*database, clock);
+  service_manager::Registry registry(*database, log, clock);
+  service_manager::Verifiers verifiers;
+  verifiers.push_back(std::make_unique<attestation::SoftwareVerifier>());
+  service_manager::AuthoritySettings settings;
+  settings.key_file = config.state / "authority.key";
+  settings.policy.tee_kinds["software"] = "software";
+  for (const auto& warning : settings.policy.warnings()) spdlog::warn("policy: {}", warning);
+  TCFDL_ASSIGN(const auto authority,
+               service_manager::Authority::open({*database, log, registry, verifiers, clock}, std::move(settings)));
+  service_manager::Service service(*authority, registry, clock);
+
+  const NodeEntrance own{"service-manager", "127.0.0.1", port, kOwnUser, own_password, {}, {}};
+  auto bus_settings = own.bus("service-manager");
+  bus_settings.workers = 8;
+  TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(bus_settings));
+  TCFDL_ASSIGN(const auto authority_service, bus->serve(collaboration::kAuthoritySubject, [&](BytesView bytes) {
+    return service.handle_authority(bytes);
+  }));
+  TCFDL_ASSIGN(const auto registry_service, bus->serve(collaboration::kRegistrySubject, [&](BytesView bytes) {
+    return service.handle_registry(bytes);
+  }));
+  TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject, [&](BytesView bytes) {
+    return service.handle_enrolment(bytes);
+  }));
+  TCFDL_TRY(write_initial_tokens(config, *authority, state, port, master_password));
+  ReadyFile ready(config.ready_file);
+  TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}}));
+  spdlog::info("ready: registry and authority on 127.0.0.1:{}", port);
+  wait_for_stop();
+  return {};
+}
+
+} // namespace
+
+int run_service_manager(const std::string& config) {
+  return run_daemon("service-manager", [&]() -> Status {
+    TCFDL_ASSIGN(const auto parsed, ServiceManagerConfig::read(config));
+    start_logging("service-manager", parsed.log_level);
+    return serve(parsed);
+  });
+}
+
+} // namespace tcfdl::node

@@ -1,0 +1,31 @@
+#include "node/service_manager_client.hpp"
+
+#include "collaboration/subjects.hpp"
+#include "service_manager/service.hpp"
+
+namespace tcfdl::node {
+
+Result<Bytes> ServiceManagerClient::authority(BytesView request, Deadline deadline) {
+  return ask(collaboration::kAuthoritySubject, request, deadline);
+}
+
+Result<wire::RegistryReply> ServiceManagerClient::registry(const wire::RegistryRequest& request, Deadline deadline) {
+  TCFDL_ASSIGN(const auto reply, ask(collaboration::kRegistrySubject, wire::serialize(request), deadline));
+  return wire::parse<wire::RegistryReply>(reply);
+}
+
+Result<wire::Inquired> ServiceManagerClient::inquire(const wire::Inquire& request, Deadline deadline) {
+  wire::RegistryRequest message;
+  *message.mutable_inquire() = request;
+  TCFDL_ASSIGN(auto reply, registry(message, deadline));
+  return std::move(*reply.mutable_inquired());
+}
+
+Result<Bytes> ServiceManagerClient::ask(const std::string& subject, BytesView body, Deadline deadline) {
+  const auto request = service_manager::make_request(signing_, certificate_, clock_.now(), body);
+  auto reply = bus_.request(subject, wire::serialize(request), deadline);
+  if (reply || reply.error().code() != Code::kUnavailable) return reply;
+  return reply.error().within("the service manager cannot be reached");
+}
+
+} // namespace tcfdl::node

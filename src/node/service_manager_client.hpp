@@ -1,0 +1,33 @@
+// The service manager as a master sees it: signed requests over its message queue.
+#pragma once
+
+#include "base/clock.hpp"
+#include "collaboration/ports.hpp"
+#include "crypto/signature.hpp"
+#include "message_queue/bus.hpp"
+
+namespace tcfdl::node {
+
+/// Thread-safe. UNAVAILABLE while the service manager cannot be reached.
+class ServiceManagerClient final : public collaboration::Registry {
+public:
+  /// References outlive the client; `certificate` is the master's.
+  ServiceManagerClient(message_queue::Bus& bus, const crypto::SigningKey& signing, wire::Signed certificate,
+                       const Clock& clock)
+      : bus_(bus), signing_(signing), certificate_(std::move(certificate)), clock_(clock) {}
+
+  /// Passes an AuthorityRequest on, as it is, under the master's signature; gives the AuthorityReply.
+  Result<Bytes> authority(BytesView request, Deadline deadline);
+  Result<wire::RegistryReply> registry(const wire::RegistryRequest& request, Deadline deadline);
+  Result<wire::Inquired> inquire(const wire::Inquire& request, Deadline deadline) override;
+
+private:
+  Result<Bytes> ask(const std::string& subject, BytesView body, Deadline deadline);
+
+  message_queue::Bus& bus_;
+  const crypto::SigningKey& signing_;
+  const wire::Signed certificate_;
+  const Clock& clock_;
+};
+
+} // namespace tcfdl::node

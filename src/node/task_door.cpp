@@ -1,0 +1,145 @@
+#include "node/task_door.hpp"
+
+#include "base/file.hpp"
+#include "collaboration/subjects.hpp"
+#include "crypto/random.hpp"
+#include "wire/body.hpp"
+
+#include <fcntl.h>
+
+namespace tcfdl::node {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+wire::TaskManagerReply refusal(const Error& error) {
+  wire::TaskManagerReply reply;
+  *reply.mutable_error() = wire::to_info(error);
+  return reply;
+}
+
+bool send(wire::Connection& connection, const wire::TaskManagerReply& reply) {
+  return bool(wire::send_message(connection, reply, Deadline::after(seconds(10))));
+}
+
+Status send_content(wire::Connection& connection, const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error("cannot open", path);
+  wire::SegmentWriter writer(connection, std::nullopt, Deadline::after(seconds(300)));
+  Bytes piece(crypto::kSegmentSize);
+  for (;;) {
+    const auto got = ::read(fd.get(), piece.data(), piece.size());
+    if (got < 0) return errno_error("cannot read", path);
+    if (got == 0) return writer.finish();
+    TCFDL_TRY(writer.write(BytesView(piece).first(static_cast<std::size_t>(got))));
+  }
+}
+
+} // namespace
+
+Result<std::unique_ptr<TaskDoor>> TaskDoor::start(TaskDoorSettings settings, const TaskDoorParts& parts) {
+  std::unique_ptr<TaskDoor> door(new TaskDoor(std::move(settings), parts));
+  TCFDL_ASSIGN(door->listener_, wire::Listener::start(door->settings_.address, {.name = "tasks", .max_connections = 4096},
+                                                      [raw = door.get()](wire::Connection& connection) {
+                                                        raw->serve(connection);
+                                                      }));
+  return door;
+}
+
+void TaskDoor::serve(wire::Connection& connection) {
+  const auto caller = admit(connection);
+  if (!caller) {
+    (void)send(connection, refusal(caller.error())); // the peer may be gone already
+    return;
+  }
+  wire::TaskManagerReply welcome;
+  welcome.mutable_welcome()->set_cluster(settings_.cluster);
+  welcome.mutable_welcome()->set_node(settings_.node);
+  *welcome.mutable_welcome()->mutable_entry_proxy() = settings_.entry_proxy;
+  if (!send(connection, welcome)) return;
+  for (;;) {
+    const auto request = wire::receive_message<wire::TaskManagerRequest>(connection, Deadline::after(hours(24)));
+    if (!request || !handle(connection, *caller, *request)) return;
+  }
+}
+
+Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection) {
+  const auto deadline = Deadline::after(seconds(10));
+  const auto nonce = crypto::random_array<32>();
+  wire::Hello hello;
+  hello.set_nonce(wire::field(nonce));
+  hello.set_name(settings_.node);
+  TCFDL_TRY(wire::send_message(connection, hello, deadline));
+  TCFDL_ASSIGN(const auto request, wire::receive_message<wire::TaskManagerRequest>(connection, deadline));
+  const auto& answer = request.hello();
+  if (!crypto::equal_constant_time(as_bytes(answer.token()), as_bytes(settings_.token))) {
+    return Error(Code::kUnauthenticated, "the token is not this cluster's; `tcfdl up` writes a context with the right one");
+  }
+  TCFDL_ASSIGN(auto caller, wire::verify_certificate(
+                                parts_.authority, answer.certificate(),
+                                {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_WORKER},
+                                parts_.clock.now()));
+  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(caller.verify_key())));
+  TCFDL_TRY(wire::verify_labelled(key, "Hello", {nonce, as_bytes(settings_.node)}, as_bytes(answer.signature())));
+  return caller;
+}
+
+/// Returns whether the connection goes on.
+bool TaskDoor::handle(wire::Connection& connection, const wire::Certificate& caller,
+                      const wire::TaskManagerRequest& request) {
+  if (request.has_open_relay()) return relay(connection, request.open_relay());
+  if (request.has_fetch_file()) return send_file(connection, request.fetch_file().digest());
+  const auto reply = answer(connection, caller, request);
+  return send(connection, reply ? *reply : refusal(reply.error()));
+}
+
+Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, const wire::Certificate& caller,
+                                                const wire::TaskManagerRequest& request) {
+  wire::TaskManagerReply reply;
+  if (request.has_lease()) {
+    TCFDL_ASSIGN(*reply.mutable_grant(), lease(connection, caller, request.lease()));
+  } else if (request.has_release()) {
+    parts_.tasks.release(request.release());
+  } else if (request.has_proxy()) {
+    auto wanted = request.proxy();
+    TCFDL_ASSIGN(*reply.mutable_proxy(), parts_.proxy.entry(wanted, Deadline::after(seconds(20))));
+  } else {
+    return Error(Code::kUnimplemented, "the task manager does not know this request");
+  }
+  return reply;
+}
+
+Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wire::Certificate& caller,
+                                         wire::LeaseRequest request) {
+  if (!wire::grants_allow(caller, request.function())) {
+    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), request.function());
+  }
+  request.set_caller(caller.subject());
+  request.set_caller_key(caller.verify_key());
+  std::stop_source gone;
+  const auto watch = watcher_.watch(connection.descriptor(), Deadline::after(hours(24)), gone);
+  return parts_.tasks.acquire(request, gone.get_token());
+}
+
+bool TaskDoor::relay(wire::Connection& connection, const wire::OpenRelay& request) {
+  const auto deadline = Deadline::after(seconds(10));
+  auto remote = [&]() -> Result<std::unique_ptr<wire::Connection>> {
+    if (request.cluster() != settings_.cluster) return parts_.links.open(request, deadline);
+    TCFDL_ASSIGN(auto stream, message_queue::open_stream(parts_.bus, collaboration::relay_subject(request.node()),
+                                                         wire::serialize(request), deadline));
+    return std::make_unique<collaboration::StreamConnection>(std::move(stream));
+  }();
+  if (!remote) return send(connection, refusal(remote.error()));
+  if (!send(connection, {})) return false;
+  collaboration::splice(connection, **remote);
+  return false;
+}
+
+bool TaskDoor::send_file(wire::Connection& connection, const std::string& digest) {
+  const auto path = parts_.files.path_of(digest);
+  if (!path) return send(connection, refusal(path.error()));
+  return send(connection, {}) && send_content(connection, *path);
+}
+
+} // namespace tcfdl::node

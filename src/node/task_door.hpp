@@ -1,0 +1,57 @@
+// The master's direct door: leases, relays, artefacts and the entry proxy for callers and nodes of its cluster.
+#pragma once
+
+#include "collaboration/links.hpp"
+#include "database/file_store.hpp"
+#include "node/proxy_process.hpp"
+#include "task_manager/task_manager.hpp"
+#include "wire/hangup_watcher.hpp"
+#include "wire/listener.hpp"
+#include "wire/signed.hpp"
+
+namespace tcfdl::node {
+
+struct TaskDoorSettings {
+  wire::Address address;
+  std::string token;          ///< admits connections
+  std::string cluster;
+  std::string node;
+  wire::Signed entry_proxy;   ///< certificate of the cluster's entry proxy
+};
+
+/// What the door opens to; all outlive it.
+struct TaskDoorParts {
+  task_manager::TaskManager& tasks;
+  collaboration::Links& links;
+  message_queue::Bus& bus;
+  database::FileStore& files;
+  ProxyProcess& proxy;
+  const crypto::VerifyKey& authority;
+  const Clock& clock;
+};
+
+/// A thread a connection.
+class TaskDoor {
+public:
+  static Result<std::unique_ptr<TaskDoor>> start(TaskDoorSettings settings, const TaskDoorParts& parts);
+  void stop() noexcept { listener_->stop(); }
+
+private:
+  TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts) : settings_(std::move(settings)), parts_(parts) {}
+  void serve(wire::Connection& connection);
+  Result<wire::Certificate> admit(wire::Connection& connection);
+  bool handle(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskManagerRequest& request);
+  Result<wire::TaskManagerReply> answer(wire::Connection& connection, const wire::Certificate& caller,
+                                        const wire::TaskManagerRequest& request);
+  Result<wire::LeaseGrant> lease(wire::Connection& connection, const wire::Certificate& caller,
+                                 wire::LeaseRequest request);
+  bool relay(wire::Connection& connection, const wire::OpenRelay& request);
+  bool send_file(wire::Connection& connection, const std::string& digest);
+
+  const TaskDoorSettings settings_;
+  const TaskDoorParts parts_;
+  wire::HangupWatcher watcher_;
+  std::unique_ptr<wire::Listener> listener_;
+};
+
+} // namespace tcfdl::node

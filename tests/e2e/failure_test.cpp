@@ -1,0 +1,147 @@
+// Parts that die under a call: each gives its own clear error within the deadline, and the platform recovers by itself.
+#include "support/platform.hpp"
+
+#include <csignal>
+#include <future>
+#include <gtest/gtest.h>
+#include <sdk/context.hpp>
+#include <tcfdl/client.hpp>
+
+namespace tcfdl::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Failure : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_EQ(platform_.up(), "");
+    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
+    const auto deployed = platform_.deploy("slow", "examples-slow", "queue_limit: 2\n");
+    ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
+    auto client = Client::connect("local");
+    ASSERT_TRUE(client) << client.error().to_string();
+    client_ = *std::move(client);
+  }
+
+  Result<std::string> call(const std::string& body, milliseconds timeout = seconds(20), const std::string& function = "slow") {
+    CallOptions options;
+    options.timeout = timeout;
+    auto result = client_->call(function, as_bytes(body), options);
+    if (!result) return result.error();
+    return std::string(as_text(result->body));
+  }
+
+  std::future<Result<std::string>> call_later(const std::string& body, milliseconds timeout = seconds(20),
+                                              const std::string& function = "slow") {
+    return std::async(std::launch::async, [=, this] { return call(body, timeout, function); });
+  }
+
+  /// Whether so many tasks of a function run, as the status shows them.
+  bool in_flight(std::size_t wanted, const std::string& function = "slow") {
+    return eventually([&] {
+      const auto shown = platform_.json({"function", "show", function});
+      return shown.is_object() && shown.value("in_flight", 0U) == wanted;
+    });
+  }
+
+  pid_t instance_pid() { return std::stoi(call("pid").value_or("0")); }
+
+  bool recovers() {
+    return eventually([&] { return call("echo back", seconds(5)).value_or("") == "back"; });
+  }
+
+  Platform platform_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(Failure, AnInstanceKilledInMidTaskIsSaidAndReplaced) {
+  const auto pid = instance_pid();
+  ASSERT_GT(pid, 0);
+  auto running = call_later("sleep 15000");
+  ASSERT_TRUE(in_flight(1));
+  ::kill(pid, SIGKILL);
+  const auto lost = running.get();
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code(), Code::kUnavailable) << lost.error().to_string();
+  EXPECT_NE(lost.error().message().find("instance lost after start"), std::string::npos) << lost.error().message();
+  EXPECT_TRUE(recovers());
+}
+
+TEST_F(Failure, AnIdempotentTaskIsRepeatedWhenItsInstanceDies) {
+  ASSERT_EQ(platform_.deploy("again", "examples-slow", "idempotent: true\nscale: {min: 2}\n").exit_code, 0);
+  const auto first = std::stoi(call("pid", seconds(20), "again").value_or("0"));
+  ASSERT_GT(first, 0);
+  auto running = call_later("sleep 3000", seconds(30), "again");
+  ASSERT_TRUE(in_flight(1, "again"));
+  for (const auto pid : platform_.pids("examples-slow", "")) ::kill(pid, SIGKILL);
+  const auto result = running.get();
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(*result, "slept");
+}
+
+TEST_F(Failure, AWorkerKilledIsSaidAndTheTaskNotLeftHanging) {
+  auto running = call_later("sleep 15000");
+  ASSERT_TRUE(in_flight(1));
+  ::kill(platform_.ready("worker-1")["pid"].get<pid_t>(), SIGKILL);
+  const auto lost = running.get();
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code(), Code::kUnavailable) << lost.error().to_string();
+  EXPECT_TRUE(recovers()) << "the supervisor starts the worker again, which enrols no second time";
+}
+
+TEST_F(Failure, TheDeadlineEndsACallAndCancelsItsHandler) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto over = call("sleep 15000", milliseconds(700));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(8));
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().code(), Code::kDeadlineExceeded) << over.error().to_string();
+  EXPECT_TRUE(recovers()) << "the handler was cancelled and its slot is free";
+}
+
+TEST_F(Failure, AFullQueueSaysSo) {
+  auto running = call_later("sleep 4000");
+  ASSERT_TRUE(in_flight(1));
+  std::vector<std::future<Result<std::string>>> waiting;
+  for (int i = 0; i < 2; ++i) waiting.push_back(call_later("echo waited"));
+  ASSERT_TRUE(eventually([&] { return platform_.json({"function", "show", "slow"}).value("waiting", 0U) == 2; }));
+  const auto refused = call("echo too many");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kResourceExhausted) << refused.error().to_string();
+  for (auto& call : waiting) EXPECT_EQ(call.get().value_or(""), "waited");
+  EXPECT_EQ(running.get().value_or(""), "slept");
+}
+
+TEST_F(Failure, AHandlersErrorReachesItsCallerWithCodeAndText) {
+  const auto failed = call("fail PERMISSION_DENIED not for you");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().to_string(), "PERMISSION_DENIED: not for you");
+}
+
+TEST_F(Failure, NoInstanceIsSaidWithinTheDeadline) {
+  const auto path = platform_.root() / "never.yaml";
+  ASSERT_TRUE(write_file(path, as_bytes("name: never\ncommand: [tcfdl-exec, nonsense]\n")));
+  ASSERT_EQ(platform_.tcfdl({"function", "deploy", path.string(), "--no-wait"}).exit_code, 0);
+  const auto nobody = call("x", seconds(2), "never");
+  ASSERT_FALSE(nobody);
+  EXPECT_TRUE(nobody.error().code() == Code::kUnavailable || nobody.error().code() == Code::kDeadlineExceeded)
+      << nobody.error().to_string();
+}
+
+TEST_F(Failure, AProxyKilledTakesItsInstancesAndBothReturn) {
+  const auto proxies = platform_.pids("tcfdl-proxy", "worker-1");
+  ASSERT_FALSE(proxies.empty());
+  for (const auto pid : proxies) ::kill(pid, SIGKILL);
+  EXPECT_TRUE(recovers());
+}
+
+TEST_F(Failure, ABrokerKilledReturns) {
+  const auto brokers = platform_.pids("nats-server", platform_.state().string());
+  ASSERT_GE(brokers.size(), 2U);
+  for (const auto pid : brokers) ::kill(pid, SIGKILL);
+  EXPECT_TRUE(recovers());
+}
+
+} // namespace
+} // namespace tcfdl::test

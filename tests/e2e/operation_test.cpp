@@ -1,0 +1,131 @@
+// The platform as its operator sees it: up, down, recovery, a second one, a worker joined by hand, bundles of its own.
+#include "support/platform.hpp"
+
+#include <csignal>
+#include <gtest/gtest.h>
+
+namespace tcfdl::test {
+namespace {
+
+TEST(Operation, ASecondUpOnTheSameStateIsRefusedAndNamesThePidWhileAnotherStateWorks) {
+  Platform first;
+  ASSERT_EQ(first.up(), "");
+  const auto refused = first.up();
+  EXPECT_NE(refused.find("FAILED_PRECONDITION"), std::string::npos) << refused;
+  const auto supervisors = first.pids("up", first.state().string());
+  ASSERT_FALSE(supervisors.empty());
+  EXPECT_TRUE(std::ranges::any_of(supervisors, [&](pid_t pid) { return refused.find(std::to_string(pid)) != std::string::npos; }))
+      << refused;
+  Platform second;
+  EXPECT_EQ(second.up(), "");
+}
+
+TEST(Operation, DownLeavesNoProcessBehind) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  ASSERT_EQ(platform.deploy("echo", "examples-echo").exit_code, 0);
+  ASSERT_FALSE(platform.pids("", platform.state().string()).empty());
+  EXPECT_EQ(platform.down().exit_code, 0);
+  EXPECT_TRUE(platform.pids("", platform.state().string()).empty());
+  EXPECT_TRUE(platform.pids("bin/examples-echo", "").empty());
+}
+
+TEST(Operation, AKilledUpTakesItsDaemonsAndItsStateIsRecovered) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  ASSERT_EQ(platform.deploy("echo", "examples-echo").exit_code, 0);
+  const auto before = platform.ready("local-master");
+  for (const auto pid : platform.pids("up", platform.state().string())) ::kill(pid, SIGKILL);
+  const auto master = before["pid"].get<pid_t>();
+  ASSERT_TRUE(eventually([&] { return !is_alive(master); })) << "daemons end with their supervisor";
+  ASSERT_EQ(platform.up(), "");
+  EXPECT_EQ(platform.ready("local-master")["api_url"], before["api_url"]) << "ports are kept";
+  EXPECT_TRUE(eventually([&] { return platform.invoke("echo", "again").out == "again"; })) << "functions are kept";
+}
+
+TEST(Operation, AWorkerJoinsByHandFromAnotherDirectory) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  const TemporaryDirectory elsewhere;
+  const auto token = (elsewhere.path() / "token").string();
+  ASSERT_EQ(platform.tcfdl({"token", "create", "--role", "worker", "--out", token}).exit_code, 0);
+  const auto config = elsewhere.path() / "worker.yaml";
+  ASSERT_TRUE(write_file(config, as_bytes("node: by-hand\nstate: " + (elsewhere.path() / "state").string() +
+                                          "\nenrolment_token_file: " + token + "\ntee: software\nready_file: " +
+                                          (elsewhere.path() / "ready").string() + "\n")));
+  Background worker({Platform::binary("tcfdl"), "worker", "--config", config.string()}, {}, (elsewhere.path() / "log").string());
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(elsewhere.path() / "ready"); }))
+      << read_text_file(elsewhere.path() / "log").value_or("");
+  ASSERT_EQ(platform.deploy("echo", "examples-echo", "scale: {min: 4}\n").exit_code, 0);
+  const auto has_instances = [&] {
+    const auto status = platform.json({"status"});
+    return status.is_object() && std::ranges::any_of(status["instances"], [](const Json& instance) {
+             return instance["node"] == "by-hand" && instance["state"] == "ready";
+           });
+  };
+  EXPECT_TRUE(eventually(has_instances));
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.wait(), 0);
+
+  // The token is spent: nobody else joins with it.
+  const auto thief = elsewhere.path() / "thief.yaml";
+  ASSERT_TRUE(write_file(thief, as_bytes("node: thief\nstate: " + (elsewhere.path() / "other").string() +
+                                         "\nenrolment_token_file: " + token + "\ntee: software\n")));
+  const auto refused = run({Platform::binary("tcfdl"), "worker", "--config", thief.string()});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find("UNAUTHENTICATED"), std::string::npos) << refused.err;
+}
+
+TEST(Operation, ADeployedFunctionNeedsItsSourceNoMore) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  const TemporaryDirectory source;
+  const auto program = source.path() / "program";
+  std::filesystem::copy_file(Platform::binary("examples-echo"), program);
+  const auto yaml = source.path() / "echo.yaml";
+  ASSERT_TRUE(write_file(yaml, as_bytes("name: kept\ncommand: [bin/p]\nfiles: [{source: program, path: bin/p}]\n")));
+  const auto deployed = platform.tcfdl({"function", "deploy", yaml.string()});
+  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
+  std::filesystem::remove_all(source.path());
+  const auto worker = platform.ready("worker-1")["pid"].get<pid_t>();
+  ::kill(worker, SIGTERM);
+  ASSERT_TRUE(eventually([&] { return !is_alive(worker); }));
+  EXPECT_TRUE(eventually([&] { return platform.invoke("kept", "still here").out == "still here"; }));
+}
+
+TEST(Operation, ADamagedStoreIsNoticedAndFetchedAgain) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  ASSERT_EQ(platform.deploy("echo", "examples-echo").exit_code, 0);
+  const auto store = platform.state() / "nodes" / "worker-1" / "store";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store)) {
+    if (entry.is_regular_file()) {
+      std::filesystem::permissions(entry.path(), std::filesystem::perms(0755));
+      ASSERT_TRUE(write_file(entry.path(), as_bytes("damaged")));
+    }
+  }
+  const auto pids = platform.pids("bin/examples-echo", "");
+  for (const auto pid : pids) ::kill(pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return platform.invoke("echo", "whole").out == "whole"; }));
+}
+
+TEST(Operation, FunctionsAreListedShownLoggedAndRemoved) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  ASSERT_EQ(platform.deploy("echo", "examples-echo", "version: 1\nlogs: host\n").exit_code, 0);
+  EXPECT_NE(platform.tcfdl({"function", "list"}).out.find("echo"), std::string::npos);
+  EXPECT_EQ(platform.json({"function", "show", "echo"})["version"], 1);
+  EXPECT_NE(platform.tcfdl({"function", "logs", "echo"}).out.find("ready"), std::string::npos);
+  EXPECT_EQ(platform.deploy("echo", "examples-echo", "version: 2\n").exit_code, 0);
+  EXPECT_EQ(platform.json({"function", "show", "echo"})["version"], 2);
+  const auto older = platform.deploy("echo", "examples-echo", "version: 1\n");
+  EXPECT_EQ(older.exit_code, 1);
+  EXPECT_NE(older.err.find("FAILED_PRECONDITION"), std::string::npos) << older.err;
+  EXPECT_EQ(platform.tcfdl({"function", "remove", "echo"}).exit_code, 0);
+  const auto gone = platform.invoke("echo", "x", {"--timeout", "3s"});
+  EXPECT_EQ(gone.exit_code, 1);
+  EXPECT_NE(gone.err.find("NOT_FOUND"), std::string::npos) << gone.err;
+}
+
+} // namespace
+} // namespace tcfdl::test

@@ -1,0 +1,128 @@
+// Canaries in body and result, looked for where nobody may see them: on every message queue, on disk, in logs, in the
+// memory of masters, workers and brokers. The same search finds them when there is no protection.
+#include "base/encoding.hpp"
+#include "support/platform.hpp"
+
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sdk/context.hpp>
+#include <tcfdl/client.hpp>
+#include <thread>
+#include <unistd.h>
+
+namespace tcfdl::test {
+namespace {
+
+constexpr const char* kTopology = R"(clusters:
+  - name: vehicle
+    host_instances: false
+  - name: roadside
+    workers: [rsu-1]
+)";
+
+/// Searches a process's readable memory.
+bool memory_has(pid_t pid, const std::string& needle) {
+  std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+  const UniqueFd memory(::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
+  std::string line;
+  std::string buffer;
+  while (std::getline(maps, line)) {
+    unsigned long begin = 0;
+    unsigned long end = 0;
+    char readable = '-';
+    if (std::sscanf(line.c_str(), "%lx-%lx %c", &begin, &end, &readable) != 3 || readable != 'r') continue;
+    if (line.ends_with("[vvar]") || end - begin > (1UL << 32U)) continue;
+    constexpr unsigned long kStep = 16UL << 20U;
+    for (auto at = begin; at < end; at += kStep) {
+      buffer.resize(std::min(end - at, kStep + needle.size()));
+      const auto got = ::pread(memory.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
+      if (got <= 0) break;
+      if (::memmem(buffer.data(), static_cast<std::size_t>(got), needle.data(), needle.size()) != nullptr) return true;
+    }
+  }
+  return false;
+}
+
+/// The files below a directory that hold the text.
+std::vector<std::string> files_with(const std::filesystem::path& root, const std::string& needle) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    if (!entry.is_regular_file()) continue;
+    const auto content = read_text_file(entry.path(), std::size_t{1} << 30U).value_or("");
+    if (content.find(needle) != std::string::npos) found.push_back(entry.path().string());
+  }
+  return found;
+}
+
+class Secrecy : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_EQ(platform_.up(), "");
+    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
+    const auto deployed = platform_.deploy("echo", "examples-echo", "", {}, "roadside");
+    ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
+    for (const auto* name : {"vehicle-master", "roadside-master", "rsu-1"}) hosts_.push_back(platform_.ready(name)["pid"].get<pid_t>());
+    for (const auto pid : platform_.pids("nats-server", platform_.state().string())) hosts_.push_back(pid);
+    ASSERT_GE(hosts_.size(), 6U);
+  }
+
+  /// Calls with the body through SDK, command line and HTTP, from the other cluster.
+  void call_every_way(const std::string& body, Protection protection) {
+    const std::string name(protection_name(protection));
+    auto client = Client::connect("vehicle");
+    ASSERT_TRUE(client);
+    CallOptions options;
+    options.protection = protection;
+    const auto result = (*client)->call("echo", as_bytes(body), options);
+    ASSERT_TRUE(result) << result.error().to_string();
+    ASSERT_EQ(as_text(result->body), body);
+    const auto piped = platform_.tcfdl({"invoke", "echo", "--context", "vehicle", "--protection", name, "--in", "-", "--out", "-"}, body);
+    ASSERT_EQ(piped.out, body) << piped.err;
+    const auto context = sdk::load_context("vehicle");
+    ASSERT_TRUE(context);
+    const auto http = run({"curl", "-sS", "-H", "Authorization: Bearer " + context->gateway_token, "--data-binary", "@-",
+                           context->gateway_url + "/v1/functions/echo/invoke?protection=" + name}, {}, body);
+    ASSERT_EQ(http.out, body) << http.err;
+  }
+
+  /// The private keys that no host may hold.
+  std::vector<std::string> private_keys() {
+    std::vector<std::string> keys;
+    const auto context = sdk::load_context("vehicle");
+    for (const auto& text : {context->signing_key, context->seal_key}) keys.emplace_back(as_text(from_base64url(text).value()));
+    for (const auto* node : {"vehicle-master", "roadside-master", "rsu-1"}) {
+      const auto bytes = read_file(platform_.state() / "nodes" / node / "proxy" / "proxy.keys").value();
+      for (std::size_t at = 0; at + 32 <= bytes.size(); at += 32) keys.emplace_back(as_text(BytesView(bytes).subspan(at, 32)));
+    }
+    return keys;
+  }
+
+  Platform platform_{kTopology};
+  std::vector<pid_t> hosts_;
+};
+
+TEST_F(Secrecy, NobodyOnTheWaySeesBodiesOrKeys) {
+  // Random, so that no build artefact holds it; long, so that chance does not.
+  const auto canary = make_uuid() + make_uuid();
+  std::string body;
+  while (body.size() < 200'000) body += canary;
+  call_every_way(body, Protection::kEae);
+  for (const auto pid : hosts_) EXPECT_FALSE(memory_has(pid, canary)) << "process " << pid << " has the body in its memory";
+  EXPECT_EQ(files_with(platform_.state(), canary), std::vector<std::string>());
+  for (const auto& key : private_keys()) {
+    for (const auto pid : hosts_) EXPECT_FALSE(memory_has(pid, key)) << "process " << pid << " has a private key";
+  }
+}
+
+TEST_F(Secrecy, TheSameSearchFindsAnUnprotectedBody) {
+  const auto canary = make_uuid() + make_uuid();
+  std::string body;
+  while (body.size() < 200'000) body += canary;
+  call_every_way(body, Protection::kNone);
+  EXPECT_TRUE(std::ranges::any_of(hosts_, [&](pid_t pid) { return memory_has(pid, canary); }));
+}
+
+} // namespace
+} // namespace tcfdl::test
