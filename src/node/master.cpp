@@ -76,6 +76,14 @@ NodeEntrance entrance_for(const MasterConfig& config, const Kept& kept, const ch
   return {config.cluster, "127.0.0.1", kept.nats_port, user, password, kept.tasks_address(), kept.tasks_token};
 }
 
+/// Proxies ask for keys, which are bound to their own certificate. Whatever else an authority does is not theirs to ask
+/// under the master's signature.
+Status check_proxys_request(BytesView bytes) {
+  TCFDL_ASSIGN(const auto request, wire::parse<wire::AuthorityRequest>(bytes));
+  if (request.has_instance_keys() || request.has_sender_keys()) return {};
+  return Error(Code::kPermissionDenied, "nodes ask the authority for keys and for nothing else");
+}
+
 /// The proxy's events: to the host or the gateway, and to the service manager.
 class MasterEvents final : public ProxyEvents {
 public:
@@ -96,6 +104,7 @@ public:
     if (host_ != nullptr) host_->on_proxy_restarted();
   }
   Result<Bytes> on_authority(BytesView request) override {
+    TCFDL_TRY(check_proxys_request(request));
     ServiceManagerClient* service_manager = nullptr;
     {
       const std::scoped_lock lock(mutex_);
@@ -132,6 +141,7 @@ public:
     }));
     TCFDL_ASSIGN(reports->authority_, bus.serve(subject, [&service_manager](BytesView bytes) -> Result<Bytes> {
       TCFDL_ASSIGN(const auto report, wire::parse<wire::NodeReport>(bytes));
+      TCFDL_TRY(check_proxys_request(as_bytes(report.authority())));
       return service_manager.authority(as_bytes(report.authority()), Deadline::after(seconds(10)));
     }));
     TCFDL_ASSIGN(reports->enrol_, bus.serve(collaboration::kEnrolSubject, [&service_manager_bus](BytesView bytes) {

@@ -23,6 +23,14 @@ bool send(wire::Connection& connection, const wire::TaskManagerReply& reply) {
   return bool(wire::send_message(connection, reply, Deadline::after(seconds(10))));
 }
 
+/// A caller asks for keys in its own name only.
+Status check_own_keys(const wire::Certificate& caller, const wire::ProxyRequest& request) {
+  if (!request.has_sender_keys()) return {};
+  TCFDL_ASSIGN(const auto named, wire::parse<wire::Certificate>(request.sender_keys().certificate().statement()));
+  if (named.subject() == caller.subject() && named.verify_key() == caller.verify_key()) return {};
+  return make_error(Code::kPermissionDenied, "{} asks for keys of {}", caller.subject(), named.subject());
+}
+
 Status send_content(wire::Connection& connection, const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return errno_error("cannot open", path);
@@ -102,8 +110,8 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   } else if (request.has_release()) {
     parts_.tasks.release(request.release());
   } else if (request.has_proxy()) {
-    auto wanted = request.proxy();
-    TCFDL_ASSIGN(*reply.mutable_proxy(), parts_.proxy.entry(wanted, Deadline::after(seconds(20))));
+    TCFDL_TRY(check_own_keys(caller, request.proxy()));
+    TCFDL_ASSIGN(*reply.mutable_proxy(), parts_.proxy.entry(request.proxy(), Deadline::after(seconds(20))));
   } else {
     return Error(Code::kUnimplemented, "the task manager does not know this request");
   }

@@ -186,9 +186,12 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   Status done;
   {
     const std::stop_callback cancel(attempt.options.cancel, [&] { instance->connection->shutdown(); });
-    done = exchange_task(*instance,
-                         {identity_, attempt.grant, header, capsule.get(), attempt.report.attempts, attempt.deadline},
-                         body, result, output);
+    const ExchangeInput input{identity_,      attempt.grant,           header,
+                              capsule.get(), attempt.report.attempts, attempt.deadline};
+    done = exchange_task(*instance, input, body, result, output);
+    const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
+                           capsule && instance->capsules.erase(header.capsule_id()) > 0;
+    if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
   }
   attempt.accepted = output.accepted;
   if (output.in_step) pool_.give_back(attempt.grant.instance(), std::move(instance));

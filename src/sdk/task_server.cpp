@@ -49,6 +49,8 @@ struct TaskServer::Task {
   Deadline deadline;
   std::stop_source stop;
   bool working = true; ///< counts against the concurrency
+  std::uint32_t code = 0;
+  std::uint64_t run_us = 0;
 
   [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
     if (!secret) return std::nullopt;
@@ -138,8 +140,11 @@ bool TaskServer::enter() {
 
 void TaskServer::end_work(Task& task) {
   if (!std::exchange(task.working, false)) return;
-  const std::scoped_lock lock(mutex_);
-  --running_;
+  {
+    const std::scoped_lock lock(mutex_);
+    --running_;
+  }
+  report(task, true);
 }
 
 void TaskServer::leave() {
@@ -161,8 +166,10 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
     *reply.mutable_refused() = wire::to_info(task.error());
     return bool(wire::send_message(session.connection, reply, deadline));
   }
+  report(*task, false);
   const auto watch = watcher_.watch(session.connection.descriptor(), task->deadline, task->stop);
   const auto done = run(session, *task);
+  if (!done && task->code == 0) task->code = static_cast<std::uint32_t>(done.error().code());
   end_work(*task);
   leave();
   if (!done) spdlog::debug("task {}: {}", task->lease.task_id(), done.error().to_string());
@@ -180,7 +187,7 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
   if (left <= 0) return Deadline::exceeded("the way to the instance");
   const auto millis = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), request.remaining_ms());
   Task task{std::move(lease), std::move(header), request.sealed_header(), request.salt(), nullptr,
-            request.attempt(), Deadline::after_millis(millis), {}, true};
+            request.attempt(), Deadline::after_millis(millis), {}, true, 0, 0};
   if (std::ranges::find(settings_.protections, task.header.protection()) == settings_.protections.end()) {
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", settings_.function,
                       task.header.protection(), fmt::join(settings_.protections, ", "));
@@ -306,12 +313,11 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   const auto told = wire::send_message(session.connection, accepted, task.deadline);
   if (*begun) {
     TCFDL_TRY(told);
-    return send_outcome(session, task, ***begun, 0);
+    return send_outcome(session, task, ***begun);
   }
-  report(task, false, 0, 0);
   const auto start = Deadline::Clock::now();
   auto result = guarded([&] { return handler(context, *body); });
-  const auto run_us = micros_since(start);
+  task.run_us = micros_since(start);
   Outcome outcome;
   if (result) {
     outcome.body = *std::move(result);
@@ -321,9 +327,9 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   }
   const auto kept = std::make_shared<const Outcome>(std::move(outcome));
   outcomes_.finish(task.header.sender(), task.header.task_id(), kept);
+  task.code = kept->code;
   end_work(task);
-  report(task, true, kept->code, run_us);
-  return send_outcome(session, task, *kept, run_us);
+  return send_outcome(session, task, *kept);
 }
 
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
@@ -339,45 +345,42 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
   wire::TaskReply accepted;
   accepted.mutable_accepted();
   (void)wire::send_message(session.connection, accepted, task.deadline);
-  report(task, false, 0, 0);
   const auto start = Deadline::Clock::now();
   ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(), task.deadline);
   auto done = guarded([&] { return handler(context, reader, writer); });
-  const auto run_us = micros_since(start);
+  task.run_us = micros_since(start);
   outcomes_.finish(task.header.sender(), task.header.task_id(), nullptr);
   Status sent;
-  std::uint32_t code = 0;
   if (done) {
-    sent = writer.finish(run_us);
+    sent = writer.finish(task.run_us);
   } else {
     const auto error = final_error(done.error(), task.stop.get_token(), task.deadline);
-    code = static_cast<std::uint32_t>(error.code());
-    sent = writer.fail(error, run_us);
+    task.code = static_cast<std::uint32_t>(error.code());
+    sent = writer.fail(error, task.run_us);
   }
   end_work(task);
-  report(task, true, code, run_us);
   if (sent) sent = reader.drain();
   return sent;
 }
 
-Status TaskServer::send_outcome(Session& session, const Task& task, const Outcome& outcome, std::uint64_t run_us) const {
+Status TaskServer::send_outcome(Session& session, const Task& task, const Outcome& outcome) const {
   ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(), task.deadline);
   if (outcome.code != 0) {
-    return writer.fail(Error(code_from_number(outcome.code), std::string(as_text(outcome.body))), run_us);
+    return writer.fail(Error(code_from_number(outcome.code), std::string(as_text(outcome.body))), task.run_us);
   }
-  TCFDL_TRY(writer.begin(0, run_us));
+  TCFDL_TRY(writer.begin(0, task.run_us));
   TCFDL_TRY(writer.write(outcome.body));
-  return writer.finish(run_us);
+  return writer.finish(task.run_us);
 }
 
-void TaskServer::report(const Task& task, bool done, std::uint32_t code, std::uint64_t run_us) {
+void TaskServer::report(const Task& task, bool done) {
   wire::TaskEvent event;
   event.set_lease_id(task.lease.lease_id());
   event.set_instance(settings_.instance);
   event.set_started(!done);
   event.set_done(done);
-  event.set_code(code);
-  event.set_run_us(run_us);
+  event.set_code(task.code);
+  event.set_run_us(task.run_us);
   events_.report(event);
 }
 

@@ -65,8 +65,8 @@ private:
   Status run(Session& session, Task& task);
   Status run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context);
   Status run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context);
-  Status send_outcome(Session& session, const Task& task, const Outcome& outcome, std::uint64_t run_us) const;
-  void report(const Task& task, bool done, std::uint32_t code, std::uint64_t run_us);
+  Status send_outcome(Session& session, const Task& task, const Outcome& outcome) const;
+  void report(const Task& task, bool done);
   bool enter();
   void end_work(Task& task);
   void leave();

@@ -58,6 +58,25 @@ wire::KeyScope scope_of(const wire::Certificate& holder, const wire::Certificate
   return scope;
 }
 
+/// x of a holder: one for its key, role, function, class and epoch, so that keys asked for twice are the same keys. A
+/// pseudorandom function of f, which says nothing of f nor of another holder's x.
+crypto::Scalar holder_key(const crypto::Scalar& f, const wire::KeyScope& scope) {
+  wire::KeyScope what;
+  what.set_function(scope.function());
+  what.set_role(scope.role());
+  what.set_assurance(scope.assurance());
+  what.set_epoch(scope.epoch());
+  what.set_holder(scope.holder());
+  what.set_holder_verify_key(scope.holder_verify_key());
+  const auto secret = f.to_bytes();
+  // The serial counts the attempts: about one in 2^32 candidates is not below the group's order.
+  for (;; what.set_serial(what.serial() + 1)) {
+    const auto candidate =
+        crypto::hkdf_sha256(secret.span(), as_bytes("tcfdl/1/holder-key"), wire::serialize(what), crypto::kScalarSize);
+    if (auto x = crypto::Scalar::from_bytes(candidate.span())) return *std::move(x);
+  }
+}
+
 } // namespace
 
 Result<Authority::Proxy> Authority::check_proxy(const wire::Signed& certificate, const std::string& cluster) {
@@ -143,10 +162,10 @@ Authority::processor_orders(const wire::Certificate& instance, const wire::Descr
   TCFDL_ASSIGN(
       const auto f,
       keys_->function_key({.function = descriptor.name(), .assurance = proxy.assurance, .epoch = descriptor.epoch()}));
-  const auto x = crypto::Scalar::random();
+  auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_PROCESSOR);
+  const auto x = holder_key(f, scope);
   return std::pair(
-      Order{.scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_PROCESSOR),
-            .scalar = x.to_bytes()},
+      Order{.scope = std::move(scope), .scalar = x.to_bytes()},
       Order{.scope = scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR),
             .scalar = crypto::reencryption_key(f, x).to_bytes()});
 }
@@ -185,9 +204,10 @@ Result<std::pair<Authority::Order, Authority::Order>> Authority::sender_orders(c
                                                                                const Proxy& proxy) {
   TCFDL_ASSIGN(const auto f, keys_->function_key(
                                  {.function = descriptor.name(), .assurance = assurance, .epoch = descriptor.epoch()}));
-  const auto x = crypto::Scalar::random();
+  auto scope = scope_of(caller, caller, descriptor, assurance, wire::KEY_ROLE_SENDER);
+  const auto x = holder_key(f, scope);
   return std::pair(
-      Order{.scope = scope_of(caller, caller, descriptor, assurance, wire::KEY_ROLE_SENDER), .scalar = x.to_bytes()},
+      Order{.scope = std::move(scope), .scalar = x.to_bytes()},
       Order{.scope = scope_of(caller, proxy.certificate, descriptor, assurance, wire::KEY_ROLE_PROXY_SENDER),
             .scalar = crypto::reencryption_key(x, f).to_bytes()});
 }
