@@ -1,8 +1,8 @@
 #include "message_queue/nats_bus.hpp"
 
-#include "base/guarded.hpp"
 #include "base/log.hpp"
 #include "message_queue/names.hpp"
+#include "message_queue/nats_handles.hpp"
 #include "message_queue/subscription_gate.hpp"
 #include "message_queue/worker_pool.hpp"
 
@@ -10,23 +10,11 @@
 #include <atomic>
 #include <cstring>
 #include <map>
-#include <nats/nats.h>
 
 namespace tcfdl::message_queue {
 namespace {
 
 constexpr const char* kCodeHeader = "Tcfdl-Code";
-
-template <auto Destroy> struct Destroyer {
-  template <class T> void operator()(T* object) const noexcept { Destroy(object); }
-};
-using OptionsPtr = std::unique_ptr<natsOptions, Destroyer<natsOptions_Destroy>>;
-using MessagePtr = std::unique_ptr<natsMsg, Destroyer<natsMsg_Destroy>>;
-using EntryPtr = std::unique_ptr<kvEntry, Destroyer<kvEntry_Destroy>>;
-using ConsumerPtr = std::unique_ptr<natsSubscription, Destroyer<natsSubscription_Destroy>>;
-using MetaDataPtr = std::unique_ptr<jsMsgMetaData, Destroyer<jsMsgMetaData_Destroy>>;
-using StorePtr = std::unique_ptr<kvStore, Destroyer<kvStore_Destroy>>;
-using JetStreamPtr = std::unique_ptr<jsCtx, Destroyer<jsCtx_Destroy>>;
 
 Code code_of(natsStatus status) {
   switch (status) {
@@ -90,13 +78,14 @@ public:
   Result<kvStore*> store(const std::string& bucket);
   Status create_store(const std::string& bucket);
   /// A new consumer of the last value of every key and of what follows.
-  Result<ConsumerPtr> consume(const std::string& bucket);
+  Result<SubscriptionPtr> consume(const std::string& bucket);
 
   Status flush_subscription(std::string_view filter);
   void answer(const char* reply, const Result<Bytes>& result) const;
 
   const NatsBusSettings settings;
   WorkerPool pool;
+  const std::shared_ptr<EndedSubscriptions> ended = std::make_shared<EndedSubscriptions>();
   natsConnection* connection = nullptr; // constant after connect()
 
 private:
@@ -199,8 +188,8 @@ void NatsBus::Link::close() {
 
 Status NatsBus::Link::flush_subscription(std::string_view filter) {
   if (!connected()) return {};
-  TCFDL_TRY(check(natsConnection_FlushTimeout(connection, settings.operation_timeout.count()),
-                  "cannot activate the subscription to", filter));
+  TCFDL_TRY(check(ended->flush(connection, settings.operation_timeout.count()), "cannot activate the subscription to",
+                  filter));
   const char* text = nullptr;
   natsConnection_GetLastError(connection, &text);
   const auto refusal = fmt::format("Violation for Subscription to \"{}\"", filter);
@@ -276,16 +265,15 @@ struct Listener {
 
 class NatsSubscription final : public SubscriptionHandle {
 public:
-  NatsSubscription(natsSubscription* subscription, std::shared_ptr<Listener> listener)
-      : subscription_(subscription), listener_(std::move(listener)) {}
+  NatsSubscription(SubscriptionPtr subscription, std::shared_ptr<Listener> listener)
+      : subscription_(std::move(subscription)), listener_(std::move(listener)) {}
   ~NatsSubscription() override {
-    natsSubscription_Unsubscribe(subscription_);
+    subscription_.reset();
     listener_->gate.close();
-    natsSubscription_Destroy(subscription_);
   }
 
 private:
-  natsSubscription* subscription_;
+  SubscriptionPtr subscription_;
   std::shared_ptr<Listener> listener_;
 };
 
@@ -298,7 +286,7 @@ void on_message(natsConnection* /*connection*/, natsSubscription* /*subscription
 void on_complete(void* closure) noexcept { delete static_cast<std::shared_ptr<Listener>*>(closure); }
 
 Result<Subscription> begin(natsConnection* connection, std::string_view filter, std::string_view group,
-                           std::shared_ptr<Listener> listener) {
+                           std::shared_ptr<Listener> listener, EndSubscription end) {
   auto closure = std::make_unique<std::shared_ptr<Listener>>(listener);
   natsSubscription* raw = nullptr;
   const std::string subject(filter);
@@ -308,7 +296,7 @@ Result<Subscription> begin(natsConnection* connection, std::string_view filter, 
                                                           on_message, closure.get());
   TCFDL_TRY(check(status, "cannot subscribe to", filter));
   natsSubscription_SetOnCompleteCB(raw, on_complete, closure.release());
-  return Subscription(std::make_unique<NatsSubscription>(raw, std::move(listener)));
+  return Subscription(std::make_unique<NatsSubscription>(SubscriptionPtr(raw, std::move(end)), std::move(listener)));
 }
 
 } // namespace
@@ -323,7 +311,7 @@ Result<Subscription> NatsBus::subscribe(std::string_view filter, MessageHandler 
           {natsMsg_GetSubject(message.get()), text_or_empty(natsMsg_GetReply(message.get())), data_of(message.get())});
     });
   };
-  TCFDL_ASSIGN(auto subscription, begin(link_->connection, filter, group, std::move(listener)));
+  TCFDL_ASSIGN(auto subscription, begin(link_->connection, filter, group, std::move(listener), {link_->ended}));
   TCFDL_TRY(link_->flush_subscription(filter));
   return subscription;
 }
@@ -343,7 +331,7 @@ Result<Subscription> NatsBus::serve(std::string_view subject, ServiceHandler han
     if (link->pool.post(job)) return;
     link->answer(reply.c_str(), make_error(Code::kResourceExhausted, "too many requests are waiting; try again later"));
   };
-  TCFDL_ASSIGN(auto subscription, begin(link_->connection, subject, kGroup, std::move(listener)));
+  TCFDL_ASSIGN(auto subscription, begin(link_->connection, subject, kGroup, std::move(listener), {link_->ended}));
   TCFDL_TRY(link_->flush_subscription(subject));
   return subscription;
 }
@@ -387,7 +375,7 @@ Result<kvStore*> NatsBus::Link::store(const std::string& bucket) {
   return stores_.try_emplace(bucket, raw).first->second.get();
 }
 
-Result<ConsumerPtr> NatsBus::Link::consume(const std::string& bucket) {
+Result<SubscriptionPtr> NatsBus::Link::consume(const std::string& bucket) {
   TCFDL_TRY(store(bucket));
   const auto stream = "KV_" + bucket;
   jsSubOptions wanted;
@@ -400,7 +388,9 @@ Result<ConsumerPtr> NatsBus::Link::consume(const std::string& bucket) {
   const auto keys = key_prefix(bucket) + ">";
   TCFDL_TRY(
       check(js_SubscribeSync(&raw, jetstream_.get(), keys.c_str(), nullptr, &wanted, nullptr), "cannot watch", bucket));
-  return ConsumerPtr(raw);
+  SubscriptionPtr subscription(raw, {ended});
+  std::ignore = ended->flush(connection, settings.operation_timeout.count()); // what ended before is freed some time
+  return subscription;
 }
 
 Status NatsBus::create_bucket(const std::string& bucket) { return link_->create_store(bucket); }
