@@ -8,8 +8,8 @@ namespace {
 class AdmissionTest : public testing::Test {
 protected:
   AdmissionTest() {
-    EXPECT_TRUE(
-        router.add("POST", "/v1/x", {.handler = [](const Request&) { return Response(); }, .stream_handler = {}}));
+    EXPECT_TRUE(router.add(
+        "POST", "/v1/x", {.handler = [](const Request&) { return Response(); }, .stream_handler = {}, .options = {}}));
     settings.token = "secret";
     settings.max_body = 10;
     head.method = "POST";
