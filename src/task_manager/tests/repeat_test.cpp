@@ -91,8 +91,9 @@ TEST_F(Repeat, StaysWhereItStartedEvenIfExcluded) {
 
 TEST_F(Repeat, IsPlacedAfreshAfterARefusalBeforeTheStart) {
   tell(first_, false, true, static_cast<std::uint32_t>(Code::kResourceExhausted));
-  manager_.remove_instance(InstanceId(first_->instance()), "exited");
+  EXPECT_EQ(stats().in_flight, 0U);
   EXPECT_TRUE(acquire(asked_));
+  EXPECT_EQ(stats().in_flight, 1U) << "it runs for the first time, on a slot of its own";
 }
 
 TEST_F(Repeat, IsForgottenAfterItsTime) {
