@@ -30,12 +30,13 @@ Result<std::filesystem::path> program_beside_this(const std::string& name) {
 }
 
 std::map<std::string, std::string> host_environment(const HostSettings& settings) {
-  return {{"TCFDL_CLUSTER", settings.cluster},
-          {"TCFDL_NODE", settings.config.node},
-          {"TCFDL_AGENT", wire::to_string(settings.agent)},
-          {"TCFDL_TASKS", settings.tasks},
-          {"TCFDL_TASKS_TOKEN", settings.tasks_token},
-          {"TCFDL_RUN_DIR", runtime_directory(settings.config.state).string()}};
+  std::map<std::string, std::string> environment{{"TCFDL_CLUSTER", settings.cluster},
+                                                 {"TCFDL_NODE", settings.config.node},
+                                                 {"TCFDL_AGENT", wire::to_string(settings.agent)},
+                                                 {"TCFDL_TASKS", settings.tasks},
+                                                 {"TCFDL_TASKS_TOKEN", settings.tasks_token}};
+  if (!settings.config.local_tcp) environment["TCFDL_RUN_DIR"] = runtime_directory(settings.config.state).string();
+  return environment;
 }
 
 std::filesystem::path runtime_directory(const std::filesystem::path& state) {

@@ -2,7 +2,6 @@
 #include "attestation/software.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
-#include "base/stop_order.hpp"
 #include "collaboration/subjects.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
@@ -52,14 +51,12 @@ Status write_initial_tokens(const ServiceManagerConfig& config, service_manager:
 
 Status serve(const ServiceManagerConfig& config) {
   const SystemClock clock;
-  StopOrder stops;
   TCFDL_ASSIGN(auto state, NodeState::open(config.state));
   TCFDL_ASSIGN(const auto port, state.port("nats_port", config.nats_port));
   TCFDL_ASSIGN(const auto own_password, state.secret("nats_password"));
   TCFDL_ASSIGN(const auto master_password, state.secret("master_password"));
   message_queue::EmbeddedServer server(server_settings(config, port, own_password, master_password));
   TCFDL_TRY(server.start());
-  stops.add([&] { server.stop(); });
 
   TCFDL_ASSIGN(const auto database, database::Database::open(config.state / "service_manager.sqlite"));
   TCFDL_TRY(service_manager::prepare_schema(*database));

@@ -2,7 +2,6 @@
 #include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
-#include "base/stop_order.hpp"
 #include "collaboration/subjects.hpp"
 #include "node/daemon.hpp"
 #include "node/fetch.hpp"
@@ -46,8 +45,20 @@ private:
   Host* host_ = nullptr; // guarded by mutex_
 };
 
+/// Events reach the host while this lives.
+class HostConnection {
+public:
+  HostConnection(WorkerEvents& events, Host& host) : events_(events) { events_.set_host(&host); }
+  HostConnection(const HostConnection&) = delete;
+  HostConnection& operator=(const HostConnection&) = delete;
+  ~HostConnection() { events_.set_host(nullptr); }
+
+private:
+  WorkerEvents& events_;
+};
+
+/// Parts stop in the reverse order of their start: each stops when it goes.
 Status serve(const WorkerConfig& config) {
-  StopOrder stops;
   TCFDL_ASSIGN(auto state, NodeState::open(config.host.state));
   TCFDL_ASSIGN(auto entrance, read_entrance(config.host, state));
   TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(entrance.bus(config.host.node)));
@@ -55,7 +66,6 @@ Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(auto settings, proxy_settings(config.host, state));
   ProxyProcess proxy(std::move(settings), events);
   TCFDL_TRY(proxy.start());
-  stops.add([&] { proxy.stop(); });
   TCFDL_ASSIGN(const auto identity,
                obtain_identity(config.host, state, std::move(entrance), wire::ROLE_WORKER, proxy, [&](BytesView request) {
                  return bus->request(collaboration::kEnrolSubject, request, Deadline::after(seconds(20)));
@@ -73,10 +83,8 @@ Status serve(const WorkerConfig& config) {
   host_settings.tasks_token = identity.entrance.tasks_token;
   host_settings.proxy_certificate = identity.proxy_certificate;
   Host host(std::move(host_settings), *bus, proxy, fetch_from(master));
-  events.set_host(&host);
-  stops.add([&] { events.set_host(nullptr); });
+  const HostConnection connection(events, host);
   TCFDL_TRY(host.start());
-  stops.add([&] { host.stop(); });
   ReadyFile ready(config.host.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"node", config.host.node}, {"cluster", identity.entrance.cluster}}));
   spdlog::info("ready: worker {} of cluster {}", config.host.node, identity.entrance.cluster);

@@ -37,18 +37,21 @@ Result<std::uint64_t> number_variable(const char* name) {
   return make_error(Code::kFailedPrecondition, "{}='{}' is no number", name, text);
 }
 
-/// The listening sockets of an instance, both adapters.
-struct Doors {
-  std::unique_ptr<wire::Listener> local;
-  std::unique_ptr<wire::Listener> tcp;
-};
+/// The listening sockets of an instance, best first.
+using Doors = std::vector<std::unique_ptr<wire::Listener>>;
 
 Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& server) {
   const auto serve = [&server](wire::Connection& connection) { server.serve(connection); };
-  TCFDL_ASSIGN(auto path, wire::parse_address(fmt::format("unix:{}/{}.sock", environment.run_directory, environment.instance)));
-  TCFDL_ASSIGN(auto local, wire::Listener::start(path, {.name = "local"}, serve));
+  Doors doors;
+  if (!environment.run_directory.empty()) {
+    TCFDL_ASSIGN(const auto path,
+                 wire::parse_address(fmt::format("unix:{}/{}.sock", environment.run_directory, environment.instance)));
+    TCFDL_ASSIGN(auto local, wire::Listener::start(path, {.name = "local"}, serve));
+    doors.push_back(std::move(local));
+  }
   TCFDL_ASSIGN(auto tcp, wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "tcp"}, serve));
-  return Doors{std::move(local), std::move(tcp)};
+  doors.push_back(std::move(tcp));
+  return doors;
 }
 
 /// The largest body that the function's owner admits, bytes.
@@ -85,7 +88,7 @@ Result<InstanceEnvironment> InstanceEnvironment::read() {
   TCFDL_ASSIGN(environment.agent_token, variable("TCFDL_AGENT_TOKEN"));
   TCFDL_ASSIGN(environment.tasks, address_variable("TCFDL_TASKS"));
   TCFDL_ASSIGN(environment.tasks_token, variable("TCFDL_TASKS_TOKEN"));
-  TCFDL_ASSIGN(environment.run_directory, variable("TCFDL_RUN_DIR"));
+  environment.run_directory = variable("TCFDL_RUN_DIR").value_or("");
   TCFDL_ASSIGN(const auto concurrency, number_variable("TCFDL_CONCURRENCY"));
   environment.concurrency = static_cast<unsigned>(std::clamp<std::uint64_t>(concurrency, 1, 1024));
   for (const auto* secret : {"TCFDL_PROXY_TOKEN", "TCFDL_AGENT_TOKEN", "TCFDL_TASKS_TOKEN"}) ::unsetenv(secret);
@@ -185,7 +188,9 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
                      .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()}},
                     attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
-  TCFDL_TRY(agent->ready(environment.agent_token, {doors.local->address(), doors.tcp->address()}));
+  std::vector<wire::Address> addresses;
+  for (const auto& door : doors) addresses.push_back(door->address());
+  TCFDL_TRY(agent->ready(environment.agent_token, addresses));
   spdlog::info("ready: provides {}", environment.function);
   const auto within = agent->wait_for_drain();
   if (!within) return Error(Code::kUnavailable, "the node's daemon is gone");

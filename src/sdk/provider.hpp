@@ -18,7 +18,7 @@ struct InstanceEnvironment {
   std::string agent_token;
   wire::Address tasks;        ///< the cluster's task manager
   std::string tasks_token;
-  std::string run_directory;  ///< for the listening socket
+  std::string run_directory;  ///< for a Unix socket; empty: there are none here
   unsigned concurrency = 1;
 
   /// Reads TCFDL_* variables. FAILED_PRECONDITION names the missing one: the process was not started by the platform.

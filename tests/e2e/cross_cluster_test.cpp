@@ -3,7 +3,6 @@
 
 #include <csignal>
 #include <gtest/gtest.h>
-#include <regex>
 
 namespace tcfdl::test {
 namespace {
@@ -28,7 +27,7 @@ TEST_P(CrossCluster, CallsReachTheBestInstanceOfAnotherCluster) {
     ASSERT_EQ(called.exit_code, 0) << called.err;
     EXPECT_EQ(called.out, body);
     EXPECT_EQ(called.summary["cluster"], "roadside");
-    EXPECT_TRUE(std::regex_match(called.summary["node"].get<std::string>(), std::regex("rsu-[12]")));
+    EXPECT_TRUE(called.summary["node"].get<std::string>().starts_with("rsu-"));
   }
   const auto named = platform.invoke("echo", "x", {"--context", "vehicle", "--cluster", "roadside"});
   EXPECT_EQ(named.exit_code, 0) << named.err;
@@ -50,7 +49,7 @@ TEST(CrossClusterFailure, IsClearWhenTheOtherClusterStopsAndOverWhenItReturns) {
   const auto refused = platform.invoke("slow", "echo a", {"--context", "vehicle", "--timeout", "3s"});
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << "the deadline bounds the call";
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_TRUE(std::regex_search(refused.err, std::regex("DEADLINE_EXCEEDED|UNAVAILABLE"))) << refused.err;
+  EXPECT_TRUE(refused.err.contains("DEADLINE_EXCEEDED") || refused.err.contains("UNAVAILABLE")) << refused.err;
   ::kill(master, SIGCONT);
   EXPECT_TRUE(eventually([&] { return platform.invoke("slow", "echo a", {"--context", "vehicle"}).exit_code == 0; }));
 

@@ -1,6 +1,7 @@
 // The platform as its operator sees it: up, down, recovery, a second one, a worker joined by hand, bundles of its own.
 #include "support/platform.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <gtest/gtest.h>
 

@@ -1,8 +1,10 @@
 // Canaries in body and result, looked for where nobody may see them: on every message queue, on disk, in logs, in the
 // memory of masters, workers and brokers. The same search finds them when there is no protection.
 #include "base/encoding.hpp"
+#include "base/ids.hpp"
 #include "support/platform.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>

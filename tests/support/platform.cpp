@@ -1,5 +1,6 @@
 #include "support/platform.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
 
