@@ -5,6 +5,7 @@
 
 int main() {
   return tcfdl::serve([](tcfdl::TaskContext&, tcfdl::BytesView body) -> tcfdl::Result<tcfdl::Bytes> {
-    return tcfdl::Bytes(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(body.size(), 64)));
+    return tcfdl::Bytes(body.begin(),
+                        body.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(body.size(), 64)));
   });
 }

@@ -1,9 +1,9 @@
 // `tcfdl bench call`: calls inside one cluster and across two, beside floors measured in the same run.
+#include "base/file.hpp"
 #include "cli/bench_floors.hpp"
 #include "cli/command.hpp"
 #include "cli/deploy.hpp"
 #include "cli/up.hpp"
-#include "base/file.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -44,8 +44,14 @@ Result<Sample> measure(unsigned repeats, const Exchange& exchange) {
 
 Json row(const std::string& name, std::size_t size, const Sample& sample, const std::string& floor, double floor_p50) {
   const auto p50 = sample.percentile(0.5);
-  return {{"name", name},   {"size", size},           {"n", sample.micros.size()},     {"p50_us", p50},
-          {"p99_us", sample.percentile(0.99)}, {"floor", floor}, {"floor_p50_us", floor_p50}, {"ratio", p50 / floor_p50}};
+  return {{"name", name},
+          {"size", size},
+          {"n", sample.micros.size()},
+          {"p50_us", p50},
+          {"p99_us", sample.percentile(0.99)},
+          {"floor", floor},
+          {"floor_p50_us", floor_p50},
+          {"ratio", p50 / floor_p50}};
 }
 
 /// Two clusters of real daemons in a directory that goes with it.
@@ -55,7 +61,8 @@ public:
     auto platform = std::make_unique<BenchPlatform>();
     const auto& root = platform->root_.path();
     ::setenv("TCFDL_CONTEXT_DIR", (root / "contexts").c_str(), 1);
-    const std::string_view topology = "clusters:\n  - {name: near, workers: [near-1]}\n  - {name: far, host_instances: false}\n";
+    const std::string_view topology =
+        "clusters:\n  - {name: near, workers: [near-1]}\n  - {name: far, host_instances: false}\n";
     TCFDL_TRY(write_file(root / "topology.yaml", as_bytes(topology)));
     platform->state_ = (root / "state").string();
     Session quiet = session;
@@ -76,7 +83,8 @@ public:
 private:
   Status deploy_function() {
     std::error_code failure;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path() / "tcfdl-bench-function";
+    const auto program =
+        std::filesystem::read_symlink("/proc/self/exe", failure).parent_path() / "tcfdl-bench-function";
     const auto file = root_.path() / "function.yaml";
     const auto yaml = fmt::format("name: bench/sink\ncommand: [bin/sink]\nfiles: [{{source: \"{}\", path: bin/sink}}]\n"
                                   "protection: [eae, none]\nidempotent: true\n",
@@ -132,11 +140,14 @@ Result<Json> run_bench(const Session& session, const BenchOptions& options) {
 }
 
 void print_rows(const Json& rows) {
-  std::vector<std::vector<std::string>> lines{{"NAME", "SIZE", "N", "P50 us", "P99 us", "FLOOR", "FLOOR P50 us", "RATIO"}};
+  std::vector<std::vector<std::string>> lines{
+      {"NAME", "SIZE", "N", "P50 us", "P99 us", "FLOOR", "FLOOR P50 us", "RATIO"}};
   for (const auto& entry : rows) {
-    lines.push_back({entry["name"], fmt::format("{}", entry["size"].get<std::size_t>()), fmt::format("{}", entry["n"].get<std::size_t>()),
-                     fmt::format("{:.0f}", entry["p50_us"].get<double>()), fmt::format("{:.0f}", entry["p99_us"].get<double>()),
-                     entry["floor"], fmt::format("{:.0f}", entry["floor_p50_us"].get<double>()),
+    lines.push_back({entry["name"], fmt::format("{}", entry["size"].get<std::size_t>()),
+                     fmt::format("{}", entry["n"].get<std::size_t>()),
+                     fmt::format("{:.0f}", entry["p50_us"].get<double>()),
+                     fmt::format("{:.0f}", entry["p99_us"].get<double>()), entry["floor"],
+                     fmt::format("{:.0f}", entry["floor_p50_us"].get<double>()),
                      fmt::format("{:.2f}", entry["ratio"].get<double>())});
   }
   print(table(lines));
@@ -148,10 +159,12 @@ void add_bench_commands(CLI::App& app, Session& session) {
   auto* bench = app.add_subcommand("bench", "measure, beside floors of the same run")->require_subcommand(1);
   auto* call = bench->add_subcommand("call", "calls in one cluster and across two");
   auto options = std::make_shared<BenchOptions>();
-  call->add_option("--sizes", options->sizes, "bytes of the request, separated by commas")->delimiter(',')
+  call->add_option("--sizes", options->sizes, "bytes of the request, separated by commas")
+      ->delimiter(',')
       ->check(CLI::Range(std::size_t{64}, std::size_t{8} << 20U));
   call->add_option("--protection", options->protection, "only this one")->check(CLI::IsMember({"eae", "none"}));
-  call->add_option("--repeats", options->repeats, "exchanges a row; a quarter above 500 kB")->check(CLI::Range(10U, 100'000U));
+  call->add_option("--repeats", options->repeats, "exchanges a row; a quarter above 500 kB")
+      ->check(CLI::Range(10U, 100'000U));
   call->callback(session.run([&session, options]() -> Status {
     TCFDL_ASSIGN(const auto rows, run_bench(session, *options));
     if (session.json) {

@@ -64,8 +64,8 @@ public:
     TCFDL_ASSIGN(responder_, message_queue::NatsBus::connect(bus_settings(port)));
     TCFDL_ASSIGN(requester_, message_queue::NatsBus::connect(bus_settings(port)));
     TCFDL_ASSIGN(service_, responder_->serve(kSubject, [](BytesView body) -> Result<Bytes> {
-                   return Bytes(body.begin(), body.begin() + kReply);
-                 }));
+      return Bytes(body.begin(), body.begin() + kReply);
+    }));
     TCFDL_ASSIGN(listener_, wire::listen_on(wire::TcpAddress{"127.0.0.1", 0}));
     TCFDL_ASSIGN(const auto address, wire::bound_address(listener_.get(), wire::TcpAddress{"127.0.0.1", 0}));
     echo_ = std::jthread([this] { serve_tcp(listener_.get()); });

@@ -40,9 +40,8 @@ Result<wire::Inquired> Links::inquire(const std::string& function, Deadline dead
 
 bool Links::provides(const std::string& function) {
   const auto answer = inquire(function, Deadline::after(seconds(2)));
-  return answer && std::ranges::any_of(answer->providers(), [&](const auto& provider) {
-    return provider.cluster() != settings_.cluster;
-  });
+  return answer && std::ranges::any_of(answer->providers(),
+                                       [&](const auto& provider) { return provider.cluster() != settings_.cluster; });
 }
 
 Result<wire::LeaseGrant> Links::lease(const wire::LeaseRequest& request, Deadline deadline) {

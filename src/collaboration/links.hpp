@@ -15,9 +15,9 @@
 namespace tcfdl::collaboration {
 
 struct LinksSettings {
-  std::string cluster;                         ///< our own
-  std::chrono::milliseconds cache{2000};       ///< how long an inquiry's answer is believed
-  std::chrono::milliseconds stale{3'600'000};  ///< and while the registry cannot be reached
+  std::string cluster;                        ///< our own
+  std::chrono::milliseconds cache{2000};      ///< how long an inquiry's answer is believed
+  std::chrono::milliseconds stale{3'600'000}; ///< and while the registry cannot be reached
 };
 
 /// A cluster that can be asked, as the status shows it.

@@ -8,12 +8,10 @@ namespace tcfdl::collaboration {
 Result<std::unique_ptr<RelayServer>> RelayServer::start(message_queue::Bus& bus, const std::string& node,
                                                         OpenInstance open) {
   std::unique_ptr<RelayServer> server(new RelayServer(std::move(open)));
-  TCFDL_ASSIGN(auto listener,
-               message_queue::StreamListener::listen(
-                   bus, relay_subject(node),
-                   [raw = server.get()](std::unique_ptr<message_queue::NatsStream> stream, BytesView hello) {
-                     raw->begin(std::move(stream), hello);
-                   }));
+  TCFDL_ASSIGN(auto listener, message_queue::StreamListener::listen(
+                                  bus, relay_subject(node),
+                                  [raw = server.get()](std::unique_ptr<message_queue::NatsStream> stream,
+                                                       BytesView hello) { raw->begin(std::move(stream), hello); }));
   server->listener_.emplace(std::move(listener));
   return server;
 }

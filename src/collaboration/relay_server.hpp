@@ -17,7 +17,8 @@ using OpenInstance = std::function<Result<std::unique_ptr<wire::Connection>>(con
 /// A thread a stream. The bus outlives it. Destructor = stop.
 class RelayServer {
 public:
-  static Result<std::unique_ptr<RelayServer>> start(message_queue::Bus& bus, const std::string& node, OpenInstance open);
+  static Result<std::unique_ptr<RelayServer>> start(message_queue::Bus& bus, const std::string& node,
+                                                    OpenInstance open);
   RelayServer(const RelayServer&) = delete;
   RelayServer& operator=(const RelayServer&) = delete;
   ~RelayServer() { stop(); }

@@ -15,10 +15,11 @@ void add_report(http::Response& response, const CallReport& report) {
   response.headers.add("Tcfdl-Tee-Kind", report.tee_kind);
   response.headers.add("Tcfdl-Protection", std::string(protection_name(report.protection)));
   const auto millis = [](std::uint64_t micros) { return static_cast<double>(micros) / 1000.0; };
-  response.headers.add("Server-Timing",
-                       fmt::format("seal;dur={:.3f}, wait;dur={:.3f}, transfer;dur={:.3f}, run;dur={:.3f}, open;dur={:.3f}",
-                                   millis(report.seal_us), millis(report.wait_us), millis(report.transfer_us),
-                                   millis(report.run_us), millis(report.open_us)));
+  response.headers.add(
+      "Server-Timing",
+      fmt::format("seal;dur={:.3f}, wait;dur={:.3f}, transfer;dur={:.3f}, run;dur={:.3f}, open;dur={:.3f}",
+                  millis(report.seal_us), millis(report.wait_us), millis(report.transfer_us), millis(report.run_us),
+                  millis(report.open_us)));
 }
 
 Result<CallResult> invoke(Client& client, const http::Request& request) {
@@ -41,7 +42,8 @@ Result<CallOptions> options_of(const http::Request& request) {
       TCFDL_TRY(check_label(value, "cluster"));
       options.cluster = value;
     } else {
-      return make_error(Code::kInvalidArgument, "the call has no parameter '{}'; it has timeout, protection and cluster", key);
+      return make_error(Code::kInvalidArgument,
+                        "the call has no parameter '{}'; it has timeout, protection and cluster", key);
     }
   }
   options.task_id = request.headers.get("Idempotency-Key");
@@ -50,17 +52,16 @@ Result<CallOptions> options_of(const http::Request& request) {
 }
 
 void add_invoke_route(http::Server& server, Client& client) {
-  server.add(
-      "POST", "/v1/functions/{name...}/invoke",
-      [&client](const http::Request& request) {
-        auto result = invoke(client, request);
-        if (!result) return http::problem(result.error(), request.path);
-        auto response = http::Response::of(200, "application/octet-stream", {});
-        response.body = std::move(result->body);
-        add_report(response, result->report);
-        return response;
-      },
-      {.max_body = kMaxBody});
+  server.add("POST", "/v1/functions/{name...}/invoke",
+             [&client](const http::Request& request) {
+               auto result = invoke(client, request);
+               if (!result) return http::problem(result.error(), request.path);
+               auto response = http::Response::of(200, "application/octet-stream", {});
+               response.body = std::move(result->body);
+               add_report(response, result->report);
+               return response;
+             },
+             {.max_body = kMaxBody});
 }
 
 } // namespace tcfdl::gateway

@@ -3,8 +3,8 @@
 
 namespace tcfdl::gateway {
 
-/// Runs the gateway that the master's proxy launched. Listens on TCFDL_GATEWAY_LISTEN (HOST:PORT, loopback) and asks for
-/// the bearer token TCFDL_GATEWAY_TOKEN. Returns the exit code for main.
+/// Runs the gateway that the master's proxy launched. Listens on TCFDL_GATEWAY_LISTEN (HOST:PORT, loopback) and asks
+/// for the bearer token TCFDL_GATEWAY_TOKEN. Returns the exit code for main.
 int run();
 
 } // namespace tcfdl::gateway

@@ -39,7 +39,8 @@ Result<std::filesystem::path> BundleCache::prepare(BytesView manifest, Deadline 
   TCFDL_ASSIGN(const auto parsed, wire::parse_manifest(manifest));
   const std::scoped_lock lock(mutex_);
   const auto target = directory_ / "bundles" / to_hex(wire::measure_manifest(manifest));
-  const bool whole = std::ranges::all_of(parsed.files, [&](const auto& file) { return is_intact(target / file.path, file); });
+  const bool whole =
+      std::ranges::all_of(parsed.files, [&](const auto& file) { return is_intact(target / file.path, file); });
   if (whole && std::filesystem::exists(target)) return target;
   std::error_code why;
   std::filesystem::remove_all(target, why);

@@ -7,8 +7,12 @@
 namespace tcfdl::node {
 
 Bytes NodeEntrance::to_json() const {
-  const nlohmann::json json{{"cluster", cluster}, {"host", host},   {"port", port},
-                            {"user", user},       {"password", password}, {"tasks", tasks},
+  const nlohmann::json json{{"cluster", cluster},
+                            {"host", host},
+                            {"port", port},
+                            {"user", user},
+                            {"password", password},
+                            {"tasks", tasks},
                             {"tasks_token", tasks_token}};
   return to_bytes(json.dump());
 }
@@ -17,9 +21,12 @@ Result<NodeEntrance> NodeEntrance::from_json(BytesView text) {
   const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
   if (!json.is_object()) return Error(Code::kInvalidArgument, "the enrolment token does not say where to connect");
   NodeEntrance entrance;
-  for (const auto& [key, member] : {std::pair{"cluster", &entrance.cluster}, {"host", &entrance.host},
-                                    {"user", &entrance.user}, {"password", &entrance.password},
-                                    {"tasks", &entrance.tasks}, {"tasks_token", &entrance.tasks_token}}) {
+  for (const auto& [key, member] : {std::pair{"cluster", &entrance.cluster},
+                                    {"host", &entrance.host},
+                                    {"user", &entrance.user},
+                                    {"password", &entrance.password},
+                                    {"tasks", &entrance.tasks},
+                                    {"tasks_token", &entrance.tasks_token}}) {
     const auto found = json.find(key);
     if (found == json.end() || !found->is_string()) {
       return make_error(Code::kInvalidArgument, "the enrolment token lacks '{}'", key);

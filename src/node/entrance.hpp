@@ -11,7 +11,7 @@ struct NodeEntrance {
   std::uint16_t port = 0;
   std::string user;
   std::string password;
-  std::string tasks;              ///< workers: the master's task manager, as wire::Address
+  std::string tasks; ///< workers: the master's task manager, as wire::Address
   std::string tasks_token;
 
   [[nodiscard]] Bytes to_json() const;

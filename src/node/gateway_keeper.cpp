@@ -96,7 +96,8 @@ void GatewayKeeper::keep() {
 }
 
 bool GatewayKeeper::answers() const {
-  return bool(wire::connect(wire::TcpAddress{settings_.listen.host, settings_.listen.port}, Deadline::after(seconds(1))));
+  return bool(
+      wire::connect(wire::TcpAddress{settings_.listen.host, settings_.listen.port}, Deadline::after(seconds(1))));
 }
 
 } // namespace tcfdl::node

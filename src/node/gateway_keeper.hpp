@@ -1,4 +1,5 @@
-// Keeps the cluster's gateway running: launched and measured by the TEE proxy like every instance, started anew when it dies.
+// Keeps the cluster's gateway running: launched and measured by the TEE proxy like every instance, started anew when it
+// dies.
 #pragma once
 
 #include "node/config.hpp"
@@ -13,7 +14,7 @@ struct GatewaySettings {
   std::filesystem::path state;   ///< its bundle and log
   std::string instance;          ///< its name
   ListenAddress listen;
-  std::string token;             ///< bearer token of its callers
+  std::string token;                              ///< bearer token of its callers
   std::map<std::string, std::string> environment; ///< as an instance's
 };
 

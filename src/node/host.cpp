@@ -42,8 +42,8 @@ std::map<std::string, std::string> host_environment(const HostSettings& settings
 std::filesystem::path runtime_directory(const std::filesystem::path& state) {
   const auto digest = to_hex(crypto::sha256(as_bytes(std::filesystem::absolute(state).string())));
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  const auto base = runtime != nullptr && *runtime == '/' ? std::filesystem::path(runtime)
-                                                          : std::filesystem::temp_directory_path();
+  const auto base =
+      runtime != nullptr && *runtime == '/' ? std::filesystem::path(runtime) : std::filesystem::temp_directory_path();
   return base / fmt::format("tcfdl-{}-{}", ::getuid(), digest.substr(0, 16));
 }
 
@@ -60,8 +60,8 @@ Result<wire::Address> local_address(const HostConfig& config, NodeState& state, 
 Result<ProxyProcessSettings> proxy_settings(const HostConfig& config, NodeState& state) {
   TCFDL_ASSIGN(auto instances, local_address(config, state, "proxy"));
   TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-proxy"));
-  return ProxyProcessSettings{std::move(program), config.state / "proxy", config.state / "proxy.log",
-                              config.node, std::move(instances)};
+  return ProxyProcessSettings{std::move(program), config.state / "proxy", config.state / "proxy.log", config.node,
+                              std::move(instances)};
 }
 
 instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettings& settings) {
@@ -74,8 +74,7 @@ instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettin
 Host::Host(HostSettings settings, message_queue::Bus& bus, ProxyProcess& proxy, FetchFile fetch)
     : settings_(std::move(settings)), boot_(std::random_device()()), bus_(bus),
       bundles_(settings_.config.state / "store", std::move(fetch)), executor_(kLaunchThreads),
-      instances_(instance_settings(settings_), proxy, bundles_, *this, executor_),
-      agents_(instances_) {}
+      instances_(instance_settings(settings_), proxy, bundles_, *this, executor_), agents_(instances_) {}
 
 Status Host::start() {
   TCFDL_TRY(make_private_directory(settings_.config.state / "instances"));
@@ -83,9 +82,10 @@ Status Host::start() {
                wire::Listener::start(settings_.agent, {.name = "agent"},
                                      [this](wire::Connection& connection) { agents_.serve(connection); }));
   instances_.start();
-  TCFDL_ASSIGN(relay_, collaboration::RelayServer::start(
-                           bus_, settings_.config.node,
-                           [this](const std::string& instance) { return open_instance(instance); }));
+  TCFDL_ASSIGN(relay_,
+               collaboration::RelayServer::start(bus_, settings_.config.node, [this](const std::string& instance) {
+                 return open_instance(instance);
+               }));
   TCFDL_ASSIGN(commands_, bus_.serve(collaboration::command_subject(settings_.config.node),
                                      [this](BytesView bytes) { return handle_command(bytes); }));
   reporter_ = std::thread([this] { report_loop(); });

@@ -1,4 +1,5 @@
-// A node that hosts instances, be it a worker or a master: proxy, instances, their connections, the voice to the master.
+// A node that hosts instances, be it a worker or a master: proxy, instances, their connections, the voice to the
+// master.
 #pragma once
 
 #include "collaboration/relay_server.hpp"
@@ -15,11 +16,11 @@ namespace tcfdl::node {
 
 struct HostSettings {
   HostConfig config;
-  std::string role;                ///< `master` or `worker`, as reported
+  std::string role; ///< `master` or `worker`, as reported
   std::string cluster;
-  bool hosts = true;               ///< reports itself as a place for instances
-  wire::Address agent;             ///< where instances report
-  std::string tasks;               ///< address of the task manager, for instances
+  bool hosts = true;   ///< reports itself as a place for instances
+  wire::Address agent; ///< where instances report
+  std::string tasks;   ///< address of the task manager, for instances
   std::string tasks_token;
   wire::Signed proxy_certificate;
   Bytes authority_key;

@@ -67,10 +67,10 @@ Result<wire::Signed> kept_statement(const NodeState& state, const char* key) {
 
 Result<NodeEntrance> read_entrance(const HostConfig& config, NodeState& state) {
   TCFDL_ASSIGN(const auto text, state.keep(kEntrance, [&]() -> Result<std::string> {
-                 TCFDL_ASSIGN(const auto token, read_token(config));
-                 TCFDL_TRY(NodeEntrance::from_json(token.where));
-                 return std::string(as_text(token.where));
-               }));
+    TCFDL_ASSIGN(const auto token, read_token(config));
+    TCFDL_TRY(NodeEntrance::from_json(token.where));
+    return std::string(as_text(token.where));
+  }));
   return NodeEntrance::from_json(as_bytes(text));
 }
 
@@ -82,8 +82,7 @@ Result<NodeIdentity> obtain_identity(const HostConfig& config, NodeState& state,
   TCFDL_ASSIGN(auto authority, crypto::VerifyKey::from_bytes(authority_bytes));
   TCFDL_ASSIGN(auto certificate, kept_statement(state, kCertificate));
   TCFDL_ASSIGN(auto proxy_certificate, kept_statement(state, kProxyCertificate));
-  TCFDL_ASSIGN(const auto checked,
-               wire::verify_certificate(authority, certificate, {role}, SystemClock().now()));
+  TCFDL_ASSIGN(const auto checked, wire::verify_certificate(authority, certificate, {role}, SystemClock().now()));
   if (checked.subject() != config.node || checked.verify_key() != wire::field(signing.public_key().bytes())) {
     return make_error(Code::kFailedPrecondition, "the state in {} is of the node {}", state.directory().string(),
                       checked.subject());

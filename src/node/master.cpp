@@ -223,12 +223,12 @@ private:
     proxy_ = std::make_unique<ProxyProcess>(std::move(settings), events_);
     TCFDL_TRY(proxy_->start());
     stops_.add([this] { proxy_->stop(); });
-    TCFDL_ASSIGN(auto identity, obtain_identity(config_.host, *state_, entrance_, wire::ROLE_MASTER, *proxy_,
-                                                [this](BytesView request) {
-                                                  return service_manager_bus_->request(
-                                                      collaboration::kServiceEnrolSubject, request,
-                                                      Deadline::after(seconds(20)));
-                                                }));
+    TCFDL_ASSIGN(
+        auto identity,
+        obtain_identity(config_.host, *state_, entrance_, wire::ROLE_MASTER, *proxy_, [this](BytesView request) {
+          return service_manager_bus_->request(collaboration::kServiceEnrolSubject, request,
+                                               Deadline::after(seconds(20)));
+        }));
     identity_.emplace(std::move(identity));
     service_manager_ = std::make_unique<ServiceManagerClient>(*service_manager_bus_, identity_->signing,
                                                               identity_->certificate, clock_);
@@ -239,8 +239,9 @@ private:
 
   Status wire_storage() {
     TCFDL_ASSIGN(database_, database::Database::open(config_.host.state / "master.sqlite"));
-    TCFDL_ASSIGN(files_, database::FileStore::open(*database_, clock_,
-                                                   function_manager::artefact_settings(config_.host.state / "artefacts")));
+    TCFDL_ASSIGN(files_,
+                 database::FileStore::open(*database_, clock_,
+                                           function_manager::artefact_settings(config_.host.state / "artefacts")));
     wire::LinkAddress link;
     link.set_host("127.0.0.1");
     link.set_port(kept_.nats_port);
@@ -292,10 +293,10 @@ private:
     const auto environment = host_environment(settings);
     host_ = std::make_unique<Host>(std::move(settings), *bus_, *proxy_, fetch_from(*files_));
     TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-gateway"));
-    gateway_ = std::make_unique<GatewayKeeper>(
-        GatewaySettings{std::move(program), config_.host.state, "gateway-" + config_.host.node, kept_.gateway,
-                        kept_.gateway_token, environment},
-        *proxy_);
+    gateway_ = std::make_unique<GatewayKeeper>(GatewaySettings{std::move(program), config_.host.state,
+                                                               "gateway-" + config_.host.node, kept_.gateway,
+                                                               kept_.gateway_token, environment},
+                                               *proxy_);
     events_.connect(service_manager_.get(), host_.get(), gateway_.get());
     TCFDL_TRY(host_->start());
     stops_.add([this] { host_->stop(); });
@@ -305,16 +306,16 @@ private:
   Status wire_doors() {
     TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port}, kept_.tasks_token, config_.cluster,
                           config_.host.node, identity_->proxy_certificate};
-    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *bus_, *files_, *proxy_,
-                                                          identity_->authority, clock_}));
+    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door),
+                                        {*tasks_, *links_, *bus_, *files_, *proxy_, identity_->authority, clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
     stops_.add([this] { gateway_->stop(); });
-    api_ = std::make_unique<MasterApi>(MasterApiParts{
-        config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_, *links_, *commander_,
-        *files_, *service_manager_, *service_manager_bus_,
-        entrance_for(config_, kept_, kNodeUser, kept_.node_password).to_json()});
+    api_ = std::make_unique<MasterApi>(
+        MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
+                       *links_, *commander_, *files_, *service_manager_, *service_manager_bus_,
+                       entrance_for(config_, kept_, kNodeUser, kept_.node_password).to_json()});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;

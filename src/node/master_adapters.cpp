@@ -49,8 +49,8 @@ void InstanceRouter::on_ready(const instance_manager::ReadyInstance& instance) {
   }
   info.routes.emplace_back().set_kind(wire::ROUTE_KIND_RELAY);
   tasks_.set_instance(std::move(info));
-  const nlohmann::json route{{"function", instance.function.str()}, {"node", instance.node.str()},
-                             {"addresses", instance.addresses}};
+  const nlohmann::json route{
+      {"function", instance.function.str()}, {"node", instance.node.str()}, {"addresses", instance.addresses}};
   const auto kept = routes_.put(kRoutesBucket, instance.instance.str(), as_bytes(route.dump()));
   if (!kept) spdlog::warn("cannot publish the route of {}: {}", instance.instance, kept.error().message());
 }

@@ -13,7 +13,8 @@ namespace tcfdl::node {
 /// Signs leases with the master's key.
 class MasterSigner final : public task_manager::LeaseSigner {
 public:
-  MasterSigner(const crypto::SigningKey& key, wire::Signed certificate) : key_(key), certificate_(std::move(certificate)) {}
+  MasterSigner(const crypto::SigningKey& key, wire::Signed certificate)
+      : key_(key), certificate_(std::move(certificate)) {}
   wire::Signed sign(const wire::Lease& lease) override { return wire::sign(key_, lease); }
   wire::Signed certificate() override { return certificate_; }
 

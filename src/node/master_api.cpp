@@ -45,9 +45,15 @@ Json describe(const wire::Descriptor& descriptor) {
 }
 
 Json describe(const NodeId& node, const wire::InstanceStatus& status) {
-  return {{"id", status.instance()}, {"function", status.function()}, {"version", status.version()},
-          {"node", node.str()},      {"state", state_name(status.state())}, {"tee_kind", "software"},
-          {"pid", status.pid()},     {"rss", status.rss()}, {"restarts", status.restarts()},
+  return {{"id", status.instance()},
+          {"function", status.function()},
+          {"version", status.version()},
+          {"node", node.str()},
+          {"state", state_name(status.state())},
+          {"tee_kind", "software"},
+          {"pid", status.pid()},
+          {"rss", status.rss()},
+          {"restarts", status.restarts()},
           {"last_error", status.last_error()}};
 }
 
@@ -89,10 +95,16 @@ std::string settings_text(const api_service::FunctionSettings& settings) {
 
 Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& node) {
   const auto& status = node.status;
-  return {{"name", status.node()},   {"role", status.role()},   {"tee_kind", status.tee_kind()},
-          {"cluster", parts.cluster}, {"state", node.age < seconds(3) ? "ready" : "silent"},
-          {"cores", status.cores()}, {"memory_total", status.memory_total()},
-          {"memory_available", status.memory_available()}, {"load", status.load()}, {"pid", status.pid()}};
+  return {{"name", status.node()},
+          {"role", status.role()},
+          {"tee_kind", status.tee_kind()},
+          {"cluster", parts.cluster},
+          {"state", node.age < seconds(3) ? "ready" : "silent"},
+          {"cores", status.cores()},
+          {"memory_total", status.memory_total()},
+          {"memory_available", status.memory_available()},
+          {"load", status.load()},
+          {"pid", status.pid()}};
 }
 
 } // namespace
@@ -143,7 +155,8 @@ Status MasterApi::remove(const FunctionName& name) { return parts_.deployments.r
 
 Status MasterApi::put(const std::string& digest, BytesView content) {
   if (to_hex(crypto::sha256(content)) != digest) {
-    return make_error(Code::kInvalidArgument, "the content has SHA-256 {}, not {}", to_hex(crypto::sha256(content)), digest);
+    return make_error(Code::kInvalidArgument, "the content has SHA-256 {}, not {}", to_hex(crypto::sha256(content)),
+                      digest);
   }
   TCFDL_TRY(parts_.functions.put_file(content));
   return {};
@@ -153,7 +166,8 @@ Result<Json> MasterApi::status() {
   Json clusters = Json::array();
   clusters.push_back({{"name", parts_.cluster}, {"state", "self"}, {"expires", 0}});
   for (const auto& peer : parts_.links.peers()) {
-    clusters.push_back({{"name", peer.cluster}, {"state", peer.reachable ? "reachable" : "unreachable"}, {"expires", peer.expires}});
+    clusters.push_back(
+        {{"name", peer.cluster}, {"state", peer.reachable ? "reachable" : "unreachable"}, {"expires", peer.expires}});
   }
   const auto view = parts_.instances.view();
   Json nodes = Json::array();
@@ -176,7 +190,8 @@ Result<Json> MasterApi::read(const FunctionName& name, std::size_t bytes) {
   TCFDL_ASSIGN(const auto record, parts_.functions.get(name.str()));
   TCFDL_ASSIGN(const auto manifest, wire::parse_manifest(record.manifest));
   if (manifest.logs != wire::LogPolicy::kHost) {
-    return make_error(Code::kPermissionDenied, "{} keeps its output inside the TEE: its policy does not say logs: host", name);
+    return make_error(Code::kPermissionDenied, "{} keeps its output inside the TEE: its policy does not say logs: host",
+                      name);
   }
   wire::ReadLogs request;
   request.set_function(name.str());
@@ -192,8 +207,9 @@ Result<Json> MasterApi::read(const FunctionName& name, std::size_t bytes) {
 
 Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenRequest& request) {
   if (request.role == wire::ROLE_MASTER) {
-    return Error(Code::kPermissionDenied, "tokens for masters are the service manager's to give: name the cluster in its "
-                                          "configuration, under initial_tokens");
+    return Error(Code::kPermissionDenied,
+                 "tokens for masters are the service manager's to give: name the cluster in its "
+                 "configuration, under initial_tokens");
   }
   wire::AuthorityRequest wanted;
   auto& token = *wanted.mutable_create_token();
@@ -201,7 +217,8 @@ Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenReque
   token.set_cluster(request.cluster.empty() ? parts_.cluster : request.cluster);
   token.set_lifetime(request.lifetime.count());
   for (const auto& grant : request.grants) token.add_grants(grant);
-  TCFDL_ASSIGN(const auto bytes, parts_.service_manager.authority(wire::serialize(wanted), Deadline::after(seconds(10))));
+  TCFDL_ASSIGN(const auto bytes,
+               parts_.service_manager.authority(wire::serialize(wanted), Deadline::after(seconds(10))));
   TCFDL_ASSIGN(const auto reply, wire::parse<wire::AuthorityReply>(bytes));
   const auto& made = reply.create_token();
   const wire::EnrolmentToken text{made.secret(), to_bytes(made.authority_key_hash()),
@@ -217,18 +234,21 @@ Result<wire::AuthorityReply> MasterApi::enrol(const wire::AuthorityRequest& requ
 }
 
 std::string MasterApi::text() {
-  std::string result = "# HELP tcfdl_tasks_done_total Tasks that ended, by function and code.\n# TYPE tcfdl_tasks_done_total counter\n";
+  std::string result =
+      "# HELP tcfdl_tasks_done_total Tasks that ended, by function and code.\n# TYPE tcfdl_tasks_done_total counter\n";
   const auto stats = parts_.tasks.stats();
   for (const auto& function : stats) {
     for (std::size_t code = 0; code < function.done.size(); ++code) {
       if (function.done[code] == 0) continue;
       result += fmt::format("tcfdl_tasks_done_total{{function=\"{}\",code=\"{}\"}} {}\n", function.function,
-                            code == 0 ? "OK" : code_name(code_from_number(static_cast<std::uint32_t>(code))), function.done[code]);
+                            code == 0 ? "OK" : code_name(code_from_number(static_cast<std::uint32_t>(code))),
+                            function.done[code]);
     }
   }
   const auto gauge = [&](std::string_view name, std::string_view help, auto value) {
     result += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
-    for (const auto& function : stats) result += fmt::format("{}{{function=\"{}\"}} {}\n", name, function.function, value(function));
+    for (const auto& function : stats)
+      result += fmt::format("{}{{function=\"{}\"}} {}\n", name, function.function, value(function));
   };
   gauge("tcfdl_tasks_waiting", "Tasks in the function's queue.", [](const auto& f) { return f.waiting; });
   gauge("tcfdl_tasks_in_flight", "Tasks with a lease.", [](const auto& f) { return f.in_flight; });

@@ -21,7 +21,7 @@ struct MasterApiParts {
   database::FileStore& files;
   ServiceManagerClient& service_manager;
   message_queue::Bus& service_manager_bus;
-  Bytes worker_entrance;         ///< NodeEntrance as JSON, for tokens of workers
+  Bytes worker_entrance; ///< NodeEntrance as JSON, for tokens of workers
 };
 
 /// One object for all ports: each is a few lines. Thread-safe, as its parts are.

@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::int64_t kRegistrationLifetime = 30;   // seconds
+constexpr std::int64_t kRegistrationLifetime = 30; // seconds
 constexpr milliseconds kRenewEvery{5000};
 constexpr milliseconds kRetryRenewal{1000};
 
@@ -52,7 +52,8 @@ bool MasterFunctions::renew_now() {
                 renewed.error().message());
   } else {
     if (!reached_) spdlog::info("the registration is renewed again");
-    for (const auto& [name, error] : renewed->failed) spdlog::warn("the registry refuses {}: {}", name, error.message());
+    for (const auto& [name, error] : renewed->failed)
+      spdlog::warn("the registry refuses {}: {}", name, error.message());
   }
   return reached_ = renewed.has_value();
 }

@@ -26,7 +26,8 @@ struct Ends {
 
 Result<Ends> make_pair() {
   int fds[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return errno_error("cannot make sockets for", "the proxy");
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+    return errno_error("cannot make sockets for", "the proxy");
   return Ends{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
@@ -97,7 +98,7 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto program = settings_.program.string();
   const auto state = settings_.state.string();
   const auto instances = wire::to_string(settings_.instances);
-  const std::array<const char*, 8> arguments{program.c_str(), "--state",     state.c_str(),     "--node",
+  const std::array<const char*, 8> arguments{program.c_str(),        "--state",     state.c_str(),     "--node",
                                              settings_.node.c_str(), "--instances", instances.c_str(), nullptr};
   const auto parent = ::getpid();
   const auto pid = ::fork();

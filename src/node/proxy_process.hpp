@@ -12,11 +12,11 @@
 namespace tcfdl::node {
 
 struct ProxyProcessSettings {
-  std::filesystem::path program;   ///< tcfdl-proxy
-  std::filesystem::path state;     ///< the proxy's own directory
+  std::filesystem::path program; ///< tcfdl-proxy
+  std::filesystem::path state;   ///< the proxy's own directory
   std::filesystem::path log;
   std::string node;
-  wire::Address instances;         ///< where instances attach
+  wire::Address instances; ///< where instances attach
 };
 
 /// What the process tells; called on its event thread.
@@ -30,8 +30,8 @@ public:
   virtual void on_restarted() = 0;
 };
 
-/// One thread of its own starts the process and is its parent for life (the process dies with it), serves its events and
-/// starts another with back-off when it dies. Commands may come from any thread; they take turns.
+/// One thread of its own starts the process and is its parent for life (the process dies with it), serves its events
+/// and starts another with back-off when it dies. Commands may come from any thread; they take turns.
 class ProxyProcess final : public instance_manager::Proxy {
 public:
   ProxyProcess(ProxyProcessSettings settings, ProxyEvents& events);
@@ -67,7 +67,7 @@ private:
 
   const ProxyProcessSettings settings_;
   ProxyEvents& events_;
-  std::mutex command_mutex_;                         // one command at a time
+  std::mutex command_mutex_; // one command at a time
   std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process

@@ -82,9 +82,8 @@ Status serve(const ServiceManagerConfig& config) {
   TCFDL_ASSIGN(const auto registry_service, bus->serve(collaboration::kRegistrySubject, [&](BytesView bytes) {
     return service.handle_registry(bytes);
   }));
-  TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject, [&](BytesView bytes) {
-    return service.handle_enrolment(bytes);
-  }));
+  TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject,
+                                                    [&](BytesView bytes) { return service.handle_enrolment(bytes); }));
   TCFDL_TRY(write_initial_tokens(config, *authority, state, port, master_password));
   ReadyFile ready(config.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}}));

@@ -40,7 +40,8 @@ Result<NodeState> NodeState::open(const std::filesystem::path& directory) {
     return text.error();
   }
   state.values_ = nlohmann::json::parse(*text, nullptr, false);
-  if (!state.values_.is_object()) return make_error(Code::kDataLoss, "{} is damaged; restore it or enrol anew", path.string());
+  if (!state.values_.is_object())
+    return make_error(Code::kDataLoss, "{} is damaged; restore it or enrol anew", path.string());
   return state;
 }
 

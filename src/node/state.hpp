@@ -13,7 +13,8 @@ namespace tcfdl::node {
 /// One daemon a state directory. Used by one thread.
 class NodeState {
 public:
-  /// Makes the directory, locks it, reads what is there. FAILED_PRECONDITION names the pid of another daemon that has it.
+  /// Makes the directory, locks it, reads what is there. FAILED_PRECONDITION names the pid of another daemon that has
+  /// it.
   static Result<NodeState> open(const std::filesystem::path& directory);
 
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
@@ -31,7 +32,8 @@ public:
   Result<crypto::SigningKey> signing_key();
 
 private:
-  NodeState(std::filesystem::path directory, UniqueFd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  NodeState(std::filesystem::path directory, UniqueFd lock)
+      : directory_(std::move(directory)), lock_(std::move(lock)) {}
 
   std::filesystem::path directory_;
   UniqueFd lock_;

@@ -48,10 +48,9 @@ Status send_content(wire::Connection& connection, const std::filesystem::path& p
 
 Result<std::unique_ptr<TaskDoor>> TaskDoor::start(TaskDoorSettings settings, const TaskDoorParts& parts) {
   std::unique_ptr<TaskDoor> door(new TaskDoor(std::move(settings), parts));
-  TCFDL_ASSIGN(door->listener_, wire::Listener::start(door->settings_.address, {.name = "tasks", .max_connections = 4096},
-                                                      [raw = door.get()](wire::Connection& connection) {
-                                                        raw->serve(connection);
-                                                      }));
+  TCFDL_ASSIGN(door->listener_,
+               wire::Listener::start(door->settings_.address, {.name = "tasks", .max_connections = 4096},
+                                     [raw = door.get()](wire::Connection& connection) { raw->serve(connection); }));
   return door;
 }
 
@@ -82,12 +81,13 @@ Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection) {
   TCFDL_ASSIGN(const auto request, wire::receive_message<wire::TaskManagerRequest>(connection, deadline));
   const auto& answer = request.hello();
   if (!crypto::equal_constant_time(as_bytes(answer.token()), as_bytes(settings_.token))) {
-    return Error(Code::kUnauthenticated, "the token is not this cluster's; `tcfdl up` writes a context with the right one");
+    return Error(Code::kUnauthenticated,
+                 "the token is not this cluster's; `tcfdl up` writes a context with the right one");
   }
-  TCFDL_ASSIGN(auto caller, wire::verify_certificate(
-                                parts_.authority, answer.certificate(),
-                                {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_WORKER},
-                                parts_.clock.now()));
+  TCFDL_ASSIGN(auto caller,
+               wire::verify_certificate(parts_.authority, answer.certificate(),
+                                        {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_WORKER},
+                                        parts_.clock.now()));
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(caller.verify_key())));
   TCFDL_TRY(wire::verify_labelled(key, "Hello", {nonce, as_bytes(settings_.node)}, as_bytes(answer.signature())));
   return caller;

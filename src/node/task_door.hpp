@@ -13,10 +13,10 @@ namespace tcfdl::node {
 
 struct TaskDoorSettings {
   wire::Address address;
-  std::string token;          ///< admits connections
+  std::string token; ///< admits connections
   std::string cluster;
   std::string node;
-  wire::Signed entry_proxy;   ///< certificate of the cluster's entry proxy
+  wire::Signed entry_proxy; ///< certificate of the cluster's entry proxy
 };
 
 /// What the door opens to; all outlive it.

@@ -66,10 +66,11 @@ Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(auto settings, proxy_settings(config.host, state));
   ProxyProcess proxy(std::move(settings), events);
   TCFDL_TRY(proxy.start());
-  TCFDL_ASSIGN(const auto identity,
-               obtain_identity(config.host, state, std::move(entrance), wire::ROLE_WORKER, proxy, [&](BytesView request) {
-                 return bus->request(collaboration::kEnrolSubject, request, Deadline::after(seconds(20)));
-               }));
+  TCFDL_ASSIGN(
+      const auto identity,
+      obtain_identity(config.host, state, std::move(entrance), wire::ROLE_WORKER, proxy, [&](BytesView request) {
+        return bus->request(collaboration::kEnrolSubject, request, Deadline::after(seconds(20)));
+      }));
   TCFDL_ASSIGN(auto tasks, wire::parse_address(identity.entrance.tasks));
   TCFDL_ASSIGN(const auto caller, caller_identity(config.host.node, identity));
   sdk::TaskManagerClient master(std::move(tasks), identity.entrance.tasks_token, caller);

@@ -127,9 +127,10 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
     }
     if (state.grant.instance().empty() || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
-      return make_error(Code::kUnavailable,
-                        "instance lost after start: {} ({}); {} is not declared idempotent, so the call was not repeated",
-                        state.grant.instance(), done.error().message(), function);
+      return make_error(
+          Code::kUnavailable,
+          "instance lost after start: {} ({}); {} is not declared idempotent, so the call was not repeated",
+          state.grant.instance(), done.error().message(), function);
     }
     if (!body.repeatable() || !result.restart()) return done.error();
     state.request.add_exclude(state.grant.instance());
@@ -179,18 +180,19 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   header.set_content_type(attempt.options.content_type);
   header.set_protection(attempt.request.protection());
   if (capsule) header.set_capsule_id(capsule->header.capsule_id());
-  const auto sealing_us = static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
+  const auto sealing_us =
+      static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
 
   TCFDL_ASSIGN(auto instance, pool_.take(attempt.grant, attempt.deadline));
   ExchangeOutput output;
   Status done;
   {
     const std::stop_callback cancel(attempt.options.cancel, [&] { instance->connection->shutdown(); });
-    const ExchangeInput input{identity_,      attempt.grant,           header,
+    const ExchangeInput input{identity_,     attempt.grant,           header,
                               capsule.get(), attempt.report.attempts, attempt.deadline};
     done = exchange_task(*instance, input, body, result, output);
-    const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
-                           capsule && instance->capsules.erase(header.capsule_id()) > 0;
+    const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step && capsule &&
+                           instance->capsules.erase(header.capsule_id()) > 0;
     if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
   }
   attempt.accepted = output.accepted;

@@ -8,9 +8,8 @@ constexpr std::int64_t kRenewBefore = 120;
 
 } // namespace
 
-Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::get(const std::string& function,
-                                                                const std::string& assurance, std::uint32_t epoch,
-                                                                Deadline deadline) {
+Result<std::shared_ptr<const ReadyCapsule>>
+CapsuleSession::get(const std::string& function, const std::string& assurance, std::uint32_t epoch, Deadline deadline) {
   const auto found = entry(fmt::format("{} {} {}", function, assurance, epoch));
   const std::scoped_lock lock(found->mutex);
   const auto now = clock_.now();

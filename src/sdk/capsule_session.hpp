@@ -31,8 +31,8 @@ public:
 private:
   struct Entry {
     std::mutex mutex;
-    std::optional<wire::SenderKey> key;            // guarded by mutex
-    std::shared_ptr<const ReadyCapsule> capsule;   // guarded by mutex
+    std::optional<wire::SenderKey> key;          // guarded by mutex
+    std::shared_ptr<const ReadyCapsule> capsule; // guarded by mutex
   };
 
   std::shared_ptr<Entry> entry(const std::string& name);

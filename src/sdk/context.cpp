@@ -78,8 +78,8 @@ Result<Context> load_context(const std::string& name) {
   auto chosen = name.empty() ? environment("TCFDL_CONTEXT") : name;
   if (chosen.empty()) chosen = current_context();
   if (chosen.empty()) return no_context(chosen);
-  const auto path = chosen.find('/') == std::string::npos ? context_directory() / (chosen + ".json")
-                                                          : std::filesystem::path(chosen);
+  const auto path =
+      chosen.find('/') == std::string::npos ? context_directory() / (chosen + ".json") : std::filesystem::path(chosen);
   const auto text = read_text_file(path);
   if (!text && text.error().code() == Code::kNotFound) return no_context(chosen);
   if (!text) return text.error();

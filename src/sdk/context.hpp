@@ -13,17 +13,17 @@ namespace tcfdl::sdk {
 struct Context {
   std::string name;
   std::string cluster;
-  std::string api_url;          ///< http://127.0.0.1:PORT, the master's administration
-  std::string api_token;        ///< bearer token of api_url
-  std::string gateway_url;      ///< http://127.0.0.1:PORT, task calls over HTTP
-  std::string gateway_token;    ///< bearer token of gateway_url
-  std::string tasks_address;    ///< tcp:127.0.0.1:PORT, the task manager
-  std::string tasks_token;      ///< admits connections to tasks_address
-  std::string client;           ///< the caller's name in its certificate
-  std::string signing_key;      ///< private, signs as the caller; also owns the functions that it deploys
-  std::string seal_key;         ///< private, HPKE
-  std::string certificate;      ///< a serialised wire::Signed certificate of role client
-  std::string authority_key;    ///< 65 bytes, pinned at enrolment
+  std::string api_url;       ///< http://127.0.0.1:PORT, the master's administration
+  std::string api_token;     ///< bearer token of api_url
+  std::string gateway_url;   ///< http://127.0.0.1:PORT, task calls over HTTP
+  std::string gateway_token; ///< bearer token of gateway_url
+  std::string tasks_address; ///< tcp:127.0.0.1:PORT, the task manager
+  std::string tasks_token;   ///< admits connections to tasks_address
+  std::string client;        ///< the caller's name in its certificate
+  std::string signing_key;   ///< private, signs as the caller; also owns the functions that it deploys
+  std::string seal_key;      ///< private, HPKE
+  std::string certificate;   ///< a serialised wire::Signed certificate of role client
+  std::string authority_key; ///< 65 bytes, pinned at enrolment
 };
 
 /// `$XDG_CONFIG_HOME/tcfdl/contexts` or `~/.config/tcfdl/contexts`; TCFDL_CONTEXT_DIR overrides it.

@@ -67,8 +67,9 @@ private:
       }
     }
     if (!instance_.proven) {
-      request.set_possession(wire::field(wire::sign_labelled(
-          input_.identity.signing, "Possession", {as_bytes(instance_.hello.nonce()), as_bytes(instance_.hello.name())})));
+      request.set_possession(
+          wire::field(wire::sign_labelled(input_.identity.signing, "Possession",
+                                          {as_bytes(instance_.hello.nonce()), as_bytes(instance_.hello.name())})));
       instance_.proven = true;
     }
     output_.seal_us += micros_since(start);

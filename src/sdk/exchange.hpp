@@ -34,15 +34,15 @@ struct ExchangeInput {
   const Identity& identity;
   const wire::LeaseGrant& grant;
   const wire::SealedHeader& header;
-  const ReadyCapsule* capsule;    ///< nullptr: no protection
+  const ReadyCapsule* capsule; ///< nullptr: no protection
   unsigned attempt;
   Deadline deadline;
 };
 
 /// How far it came and what it cost, microseconds.
 struct ExchangeOutput {
-  bool accepted = false;          ///< the handler may have run
-  bool in_step = false;           ///< the connection can carry the next task
+  bool accepted = false; ///< the handler may have run
+  bool in_step = false;  ///< the connection can carry the next task
   std::uint64_t seal_us = 0;
   std::uint64_t run_us = 0;
   std::uint64_t open_us = 0;

@@ -15,8 +15,8 @@ namespace tcfdl::sdk {
 struct InstanceConnection {
   std::unique_ptr<wire::Connection> connection;
   wire::Hello hello;
-  bool proven = false;              ///< possession of the caller's key was shown
-  std::set<std::string> capsules;   ///< ids that the instance has
+  bool proven = false;            ///< possession of the caller's key was shown
+  std::set<std::string> capsules; ///< ids that the instance has
 };
 
 /// Thread-safe.

@@ -51,7 +51,8 @@ void OutcomeStore::make_room() {
     entries_.erase(oldest);
     order_.pop_front();
   }
-  for (auto at = order_.begin(); at != order_.end() && kept_ > budget_; ++at) forget_outcome(entries_.find(*at)->second);
+  for (auto at = order_.begin(); at != order_.end() && kept_ > budget_; ++at)
+    forget_outcome(entries_.find(*at)->second);
 }
 
 void OutcomeStore::forget_outcome(Entry& entry) {

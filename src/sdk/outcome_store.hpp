@@ -21,8 +21,8 @@ struct Outcome {
   Bytes body;             ///< the result, or the error's text
 };
 
-/// Tasks by sender and task id. Thread-safe. Bounded: outcomes beyond the budget are forgotten, oldest first, and a repeat
-/// of such a task is refused rather than run again.
+/// Tasks by sender and task id. Thread-safe. Bounded: outcomes beyond the budget are forgotten, oldest first, and a
+/// repeat of such a task is refused rather than run again.
 class OutcomeStore {
 public:
   /// `budget`: bytes of kept outcomes; `entries`: tasks remembered; `lifetime`: seconds that they are.
@@ -55,9 +55,9 @@ private:
   const Clock& clock_;
   std::mutex mutex_;
   std::condition_variable finished_;
-  std::map<Key, Entry> entries_;  // guarded by mutex_
-  std::list<Key> order_;          // guarded by mutex_; finished ones, oldest first
-  std::size_t kept_ = 0;          // guarded by mutex_; bytes
+  std::map<Key, Entry> entries_; // guarded by mutex_
+  std::list<Key> order_;         // guarded by mutex_; finished ones, oldest first
+  std::size_t kept_ = 0;         // guarded by mutex_; bytes
 };
 
 } // namespace tcfdl::sdk

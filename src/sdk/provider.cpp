@@ -181,12 +181,13 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
   TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
   Caller outgoing(attachment.identity, task_manager, *proxy, clock);
-  TaskServer server({.instance = environment.instance,
-                     .function = environment.function,
-                     .concurrency = environment.concurrency,
-                     .max_body = max_body(attachment.descriptor),
-                     .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()}},
-                    attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
+  TaskServer server(
+      {.instance = environment.instance,
+       .function = environment.function,
+       .concurrency = environment.concurrency,
+       .max_body = max_body(attachment.descriptor),
+       .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()}},
+      attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
   std::vector<wire::Address> addresses;
   for (const auto& door : doors) addresses.push_back(door->address());

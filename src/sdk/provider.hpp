@@ -9,16 +9,16 @@ namespace tcfdl::sdk {
 /// What the platform tells a process that it starts. docs/formats/instance_environment.md.
 struct InstanceEnvironment {
   std::string instance;
-  std::string function;       ///< empty for a gateway
+  std::string function; ///< empty for a gateway
   std::string cluster;
   std::string node;
-  wire::Address proxy;        ///< the node's TEE proxy
-  std::string proxy_token;    ///< admits this process there, once
-  wire::Address agent;        ///< the node's daemon
+  wire::Address proxy;     ///< the node's TEE proxy
+  std::string proxy_token; ///< admits this process there, once
+  wire::Address agent;     ///< the node's daemon
   std::string agent_token;
-  wire::Address tasks;        ///< the cluster's task manager
+  wire::Address tasks; ///< the cluster's task manager
   std::string tasks_token;
-  std::string run_directory;  ///< for a Unix socket; empty: there are none here
+  std::string run_directory; ///< for a Unix socket; empty: there are none here
   unsigned concurrency = 1;
 
   /// Reads TCFDL_* variables. FAILED_PRECONDITION names the missing one: the process was not started by the platform.

@@ -32,7 +32,8 @@ Status ResultWriter::begin(std::uint32_t code, std::uint64_t run_us) {
 Status ResultWriter::write(BytesView piece) {
   if (!segments_) {
     const auto spent = Deadline::Clock::now() - start_;
-    TCFDL_TRY(begin(0, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count())));
+    TCFDL_TRY(
+        begin(0, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count())));
   }
   return segments_->write(piece);
 }

@@ -76,8 +76,8 @@ Result<TaskManagerClient::ConnectionPtr> TaskManagerClient::connect(Deadline dea
   auto& answer = *message.mutable_hello();
   *answer.mutable_certificate() = identity_.certificate;
   answer.set_token(token_);
-  answer.set_signature(wire::field(
-      wire::sign_labelled(identity_.signing, "Hello", {as_bytes(hello.nonce()), as_bytes(hello.name())})));
+  answer.set_signature(
+      wire::field(wire::sign_labelled(identity_.signing, "Hello", {as_bytes(hello.nonce()), as_bytes(hello.name())})));
   TCFDL_ASSIGN(const auto welcome, wire::exchange<wire::TaskManagerReply>(*connection, message, deadline));
   if (welcome.has_error()) return wire::to_error(welcome.error());
   return connection;

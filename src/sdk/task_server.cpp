@@ -101,7 +101,8 @@ template <class Run> auto guarded(Run&& run) -> decltype(run()) {
 /// The handler's own error, unless it ended because it was told to.
 Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
   if (!stop.stop_requested()) return error;
-  return deadline.expired() ? Deadline::exceeded("the handler") : Error(Code::kCancelled, "the caller cancelled the task");
+  return deadline.expired() ? Deadline::exceeded("the handler")
+                            : Error(Code::kCancelled, "the caller cancelled the task");
 }
 
 } // namespace
@@ -186,8 +187,17 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
   const auto left = header.expires_ms() - unix_millis();
   if (left <= 0) return Deadline::exceeded("the way to the instance");
   const auto millis = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), request.remaining_ms());
-  Task task{std::move(lease), std::move(header), request.sealed_header(), request.salt(), nullptr,
-            request.attempt(), Deadline::after_millis(millis), {}, true, 0, 0};
+  Task task{std::move(lease),
+            std::move(header),
+            request.sealed_header(),
+            request.salt(),
+            nullptr,
+            request.attempt(),
+            Deadline::after_millis(millis),
+            {},
+            true,
+            0,
+            0};
   if (std::ranges::find(settings_.protections, task.header.protection()) == settings_.protections.end()) {
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", settings_.function,
                       task.header.protection(), fmt::join(settings_.protections, ", "));
@@ -217,7 +227,8 @@ Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRe
   return lease;
 }
 
-Status TaskServer::check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const {
+Status TaskServer::check_possession(Session& session, const wire::TaskRequest& request,
+                                    const wire::Lease& lease) const {
   if (session.caller_key.empty()) {
     TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(lease.caller_key())));
     auto shown = wire::verify_labelled(key, "Possession", {session.nonce, as_bytes(settings_.instance)},
@@ -279,7 +290,8 @@ Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(
   TCFDL_ASSIGN(auto opened, wire::open_capsule(key_.key, finished));
   auto secret = std::make_shared<const crypto::CapsuleSecret>(std::move(opened));
   capsules_.with([&](auto& capsules) {
-    if (capsules.size() >= kMostCapsules) std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
+    if (capsules.size() >= kMostCapsules)
+      std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
     if (capsules.size() >= kMostCapsules) capsules.clear();
     capsules.insert_or_assign(header.capsule_id(), KnownCapsule{header.sender_key(), header.expires(), secret});
   });
@@ -346,7 +358,8 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
   accepted.mutable_accepted();
   (void)wire::send_message(session.connection, accepted, task.deadline);
   const auto start = Deadline::Clock::now();
-  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(), task.deadline);
+  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(),
+                      task.deadline);
   auto done = guarded([&] { return handler(context, reader, writer); });
   task.run_us = micros_since(start);
   outcomes_.finish(task.header.sender(), task.header.task_id(), nullptr);
@@ -364,7 +377,8 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
 }
 
 Status TaskServer::send_outcome(Session& session, const Task& task, const Outcome& outcome) const {
-  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(), task.deadline);
+  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(),
+                      task.deadline);
   if (outcome.code != 0) {
     return writer.fail(Error(code_from_number(outcome.code), std::string(as_text(outcome.body))), task.run_us);
   }

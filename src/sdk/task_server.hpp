@@ -22,8 +22,8 @@ struct TaskServerSettings {
   std::string instance;
   std::string function;
   unsigned concurrency = 1;
-  std::uint64_t max_body = std::uint64_t{1} << 30U; ///< bytes
-  std::vector<std::string> protections; ///< that the function's owner admits
+  std::uint64_t max_body = std::uint64_t{1} << 30U;    ///< bytes
+  std::vector<std::string> protections;                ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
 };
 
@@ -59,7 +59,8 @@ private:
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
   Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
-  Result<std::shared_ptr<const crypto::CapsuleSecret>> capsule_secret(const wire::TaskRequest& request, const Task& task);
+  Result<std::shared_ptr<const crypto::CapsuleSecret>> capsule_secret(const wire::TaskRequest& request,
+                                                                      const Task& task);
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);

@@ -35,7 +35,8 @@ Status check_file(const wire::ManifestFile& file, const std::filesystem::path& d
   const auto path = directory / file.path;
   TCFDL_ASSIGN(const auto found, read_once(path, copy));
   if (found.second == file.size && to_hex(found.first) == file.sha256) return {};
-  return make_error(Code::kDataLoss, "{} is not the file of the manifest: it has {} bytes and SHA-256 {}, wanted {} and {}",
+  return make_error(Code::kDataLoss,
+                    "{} is not the file of the manifest: it has {} bytes and SHA-256 {}, wanted {} and {}",
                     path.string(), found.second, to_hex(found.first), file.size, file.sha256);
 }
 

@@ -13,7 +13,7 @@ struct MeasuredBundle {
   wire::Manifest manifest;
   crypto::Sha256Digest measurement; ///< of the manifest
   std::filesystem::path directory;
-  UniqueFd program;                 ///< a sealed memfd with the measured bytes of command[0]
+  UniqueFd program; ///< a sealed memfd with the measured bytes of command[0]
 };
 
 /// Measures the bundle in `directory`. INVALID_ARGUMENT for a bad manifest, DATA_LOSS for a file that differs from it.

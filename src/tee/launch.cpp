@@ -74,7 +74,8 @@ Result<pid_t> launch(const MeasuredBundle& bundle, const LaunchSettings& setting
   const StringArray arguments(bundle.manifest.command);
   const StringArray environment(environment_of(bundle, settings));
   const auto directory = bundle.directory.string();
-  const Child child{::getpid(), bundle.program.get(), output.get(), directory.c_str(), arguments.get(), environment.get()};
+  const Child child{::getpid(),        bundle.program.get(), output.get(),
+                    directory.c_str(), arguments.get(),      environment.get()};
   const auto pid = ::fork();
   if (pid < 0) return errno_error("cannot start a process for", bundle.manifest.command.front());
   if (pid == 0) child.run();

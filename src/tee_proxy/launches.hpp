@@ -54,9 +54,9 @@ private:
   OnExit on_exit_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, Process> processes_;      // guarded by mutex_; by instance
-  std::map<std::string, std::string> tokens_;     // guarded by mutex_; SHA-256 of the token → instance
-  bool stopping_ = false;                         // guarded by mutex_
+  std::map<std::string, Process> processes_;  // guarded by mutex_; by instance
+  std::map<std::string, std::string> tokens_; // guarded by mutex_; SHA-256 of the token → instance
+  bool stopping_ = false;                     // guarded by mutex_
   std::thread reaper_;
 };
 

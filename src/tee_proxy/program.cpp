@@ -114,11 +114,11 @@ Status run_proxy(const Arguments& arguments) {
   Daemon daemon{UniqueFd(kEvents)};
   wire::SocketConnection commands{UniqueFd(kCommands)};
   const SystemClock clock;
-  TCFDL_ASSIGN(const auto proxy, TeeProxy::start({arguments.state, arguments.node, std::move(instances)}, daemon, clock,
-                                                 [&](const std::string& instance, int status) {
-                                                   daemon.exited(instance, status);
-                                                 }));
-  spdlog::info("ready for {}: software TEE, which protects against nothing that root on this machine does", arguments.node);
+  TCFDL_ASSIGN(const auto proxy,
+               TeeProxy::start({arguments.state, arguments.node, std::move(instances)}, daemon, clock,
+                               [&](const std::string& instance, int status) { daemon.exited(instance, status); }));
+  spdlog::info("ready for {}: software TEE, which protects against nothing that root on this machine does",
+               arguments.node);
   serve(*proxy, commands);
   return {};
 }

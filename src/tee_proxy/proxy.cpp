@@ -44,8 +44,8 @@ Result<wire::ProxyEnrolment> TeeProxy::enrolment() const {
   enrolment.set_verify_key(wire::field(keys_.signing.public_key().bytes()));
   enrolment.set_seal_key(wire::field(keys_.sealing.public_key().bytes()));
   enrolment.set_nonce(wire::field(nonce));
-  const auto report = attestation::report_data(
-      "proxy", nonce, {as_bytes(enrolment.verify_key()), as_bytes(enrolment.seal_key())});
+  const auto report =
+      attestation::report_data("proxy", nonce, {as_bytes(enrolment.verify_key()), as_bytes(enrolment.seal_key())});
   *enrolment.mutable_evidence() =
       attestation::make_software_evidence(keys_.platform, measurement, report, settings_.node);
   return enrolment;
@@ -97,8 +97,8 @@ void TeeProxy::serve_instance(wire::Connection& connection) {
   }
 }
 
-Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& attached,
-                                                   const wire::ProxyRequest& request, Deadline deadline) {
+Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& attached, const wire::ProxyRequest& request,
+                                                   Deadline deadline) {
   if (request.has_attach()) {
     if (attached) return Error(Code::kFailedPrecondition, "this process has attached already");
     return attach(attached, request.attach(), deadline);
@@ -195,9 +195,9 @@ Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::
   TCFDL_ASSIGN(const auto self, own());
   if (!attached.processor) return Error(Code::kPermissionDenied, "this process processes no function's tasks");
   const auto now = clock_.now();
-  const auto key = reencryption_.find(wire::KEY_ROLE_PROXY_PROCESSOR, attached.record.instance,
-                                      attached.processor->function(), attached.processor->assurance(),
-                                      attached.processor->epoch(), now);
+  const auto key =
+      reencryption_.find(wire::KEY_ROLE_PROXY_PROCESSOR, attached.record.instance, attached.processor->function(),
+                         attached.processor->assurance(), attached.processor->epoch(), now);
   if (!key) return make_error(Code::kUnauthenticated, "the keys of {} have expired", attached.record.instance);
   wire::ProxyReply reply;
   TCFDL_ASSIGN(*reply.mutable_capsule(), wire::finish_capsule(capsule, *key, self->authority, now));

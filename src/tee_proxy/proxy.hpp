@@ -12,9 +12,9 @@
 namespace tcfdl::tee_proxy {
 
 struct ProxySettings {
-  std::filesystem::path state;  ///< keys
+  std::filesystem::path state; ///< keys
   std::string node;
-  wire::Address instances;      ///< where instances attach
+  wire::Address instances; ///< where instances attach
 };
 
 /// Thread-safe but for `launch`, which belongs to one thread (see Launches).

@@ -88,8 +88,8 @@ Result<Capsule> turn_capsule(const Capsule& unverified, const ProxyKey& key, con
   const auto ek2 = crypto::reencrypt(key.rk, encrypted.ek2);
   turned.set_ek2(field(ek2.bytes()));
   const auto hash = crypto::sha256(as_bytes(turned.header()));
-  turned.set_countersignature(field(sign_labelled(
-      proxy, "Countersignature", {hash, encrypted.ek1, as_bytes(turned.commitment()), ek2.bytes()})));
+  turned.set_countersignature(field(
+      sign_labelled(proxy, "Countersignature", {hash, encrypted.ek1, as_bytes(turned.commitment()), ek2.bytes()})));
   *turned.mutable_proxy_certificate() = proxy_certificate;
   return turned;
 }
@@ -102,10 +102,10 @@ Result<CapsuleHeader> verify_turned_capsule(const Capsule& unverified, const cry
   TCFDL_ASSIGN(const auto proxy, verify_certificate(authority, unverified.proxy_certificate(), {ROLE_PROXY}, now));
   TCFDL_ASSIGN(const auto proxy_key, crypto::VerifyKey::from_bytes(as_bytes(proxy.verify_key())));
   const auto hash = crypto::sha256(as_bytes(unverified.header()));
-  auto countersigned = verify_labelled(proxy_key, "Countersignature",
-                                       {hash, as_bytes(unverified.ek1()), as_bytes(unverified.commitment()),
-                                        as_bytes(unverified.ek2())},
-                                       as_bytes(unverified.countersignature()));
+  auto countersigned =
+      verify_labelled(proxy_key, "Countersignature",
+                      {hash, as_bytes(unverified.ek1()), as_bytes(unverified.commitment()), as_bytes(unverified.ek2())},
+                      as_bytes(unverified.countersignature()));
   if (!countersigned) return countersigned.error().within("the capsule's countersignature");
   return header;
 }

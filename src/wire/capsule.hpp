@@ -18,7 +18,7 @@ struct SenderKey {
 };
 
 struct MadeCapsule {
-  Capsule capsule;                ///< in the sender's form
+  Capsule capsule; ///< in the sender's form
   crypto::CapsuleSecret secret;
 };
 
@@ -34,8 +34,8 @@ struct ProxyKey {
 /// Parses the header of a capsule that nobody has checked yet: for finding the key to check it with.
 Result<CapsuleHeader> capsule_header_unverified(const Capsule& capsule);
 
-/// ReEnc at the provider's proxy, equation (4): checks life, scope and the sender's signature, turns EK2 into f form and
-/// countersigns. UNAUTHENTICATED or PERMISSION_DENIED says which check failed.
+/// ReEnc at the provider's proxy, equation (4): checks life, scope and the sender's signature, turns EK2 into f form
+/// and countersigns. UNAUTHENTICATED or PERMISSION_DENIED says which check failed.
 Result<Capsule> turn_capsule(const Capsule& unverified, const ProxyKey& key, const crypto::SigningKey& proxy,
                              const Signed& proxy_certificate, std::int64_t now);
 

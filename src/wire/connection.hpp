@@ -9,7 +9,8 @@
 
 namespace tcfdl::wire {
 
-/// A frame on the wire: length of the payload (4 bytes, big endian), kind (1 byte), payload. docs/formats/task_protocol.md.
+/// A frame on the wire: length of the payload (4 bytes, big endian), kind (1 byte), payload.
+/// docs/formats/task_protocol.md.
 enum class FrameKind : std::uint8_t { kMessage = 1, kSegment = 2, kLastSegment = 3 };
 
 /// The largest payload of one frame; a peer that announces more is cut off.

@@ -57,7 +57,7 @@ private:
   std::map<std::uint64_t, Entry> entries_; // guarded by mutex_
   std::uint64_t next_ = 1;                 // guarded by mutex_; 0 is the wake-up
   Deadline::Clock::time_point sleeping_until_ = Deadline::Clock::time_point::max(); // guarded by mutex_
-  bool stopping_ = false;                  // guarded by mutex_
+  bool stopping_ = false;                                                           // guarded by mutex_
   std::thread thread_;
 };
 

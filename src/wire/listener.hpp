@@ -11,7 +11,7 @@
 namespace tcfdl::wire {
 
 struct ListenerSettings {
-  std::string name;              ///< in logs
+  std::string name; ///< in logs
   std::size_t max_connections = 1024;
 };
 

@@ -45,7 +45,8 @@ Result<Descriptor> verify_descriptor(const Signed& unverified) {
   return verify<Descriptor>(owner, unverified);
 }
 
-Result<KeyScope> verify_key_package(const crypto::VerifyKey& authority, const KeyPackage& unverified, std::int64_t now) {
+Result<KeyScope> verify_key_package(const crypto::VerifyKey& authority, const KeyPackage& unverified,
+                                    std::int64_t now) {
   const auto scope_hash = crypto::sha256(as_bytes(unverified.scope()));
   const auto sealed_hash = crypto::sha256(as_bytes(unverified.sealed()));
   TCFDL_TRY(verify_labelled(authority, "KeyPackage", {scope_hash, sealed_hash}, as_bytes(unverified.signature())));

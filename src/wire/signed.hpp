@@ -42,7 +42,8 @@ template <class Message> Result<Message> verify(const crypto::VerifyKey& key, co
 Result<Certificate> verify_certificate(const crypto::VerifyKey& authority, const Signed& unverified,
                                        std::initializer_list<Role> roles, std::int64_t now);
 
-/// A descriptor, checked against the owner's key that it names: whether that owner owns the name is the registry's to say.
+/// A descriptor, checked against the owner's key that it names: whether that owner owns the name is the registry's to
+/// say.
 Result<Descriptor> verify_descriptor(const Signed& unverified);
 
 /// A key package that the authority signed, not expired; the scope is returned.

@@ -75,10 +75,11 @@ SocketConnection::SocketConnection(UniqueFd fd) : fd_(std::move(fd)), buffer_(kB
 }
 
 Status SocketConnection::send(FrameKind kind, BytesView payload, Deadline deadline) {
-  if (payload.size() > kMaxFrame) return make_error(Code::kInternal, "a frame of {} bytes is too large", payload.size());
+  if (payload.size() > kMaxFrame)
+    return make_error(Code::kInternal, "a frame of {} bytes is too large", payload.size());
   auto header = make_header(kind, payload.size());
-  std::array<iovec, 2> parts{{{header.data(), header.size()},
-                              {const_cast<std::uint8_t*>(payload.data()), payload.size()}}};
+  std::array<iovec, 2> parts{
+      {{header.data(), header.size()}, {const_cast<std::uint8_t*>(payload.data()), payload.size()}}};
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();

@@ -23,7 +23,7 @@ private:
   Status read_exactly(std::span<std::uint8_t> out, Deadline deadline);
 
   UniqueFd fd_;
-  Bytes buffer_;           // bytes received and not yet given out: [begin_, end_)
+  Bytes buffer_; // bytes received and not yet given out: [begin_, end_)
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };

@@ -91,8 +91,8 @@ TEST_F(Call, EndsInTheGatewayOverHttp) {
   const auto context = sdk::load_context("local");
   ASSERT_TRUE(context);
   const auto url = context->gateway_url + "/v1/functions/echo/invoke";
-  const auto called = run({"curl", "-sS", "-i", "-H", "Authorization: Bearer " + context->gateway_token, "--data-binary",
-                           "over http", url});
+  const auto called = run({"curl", "-sS", "-i", "-H", "Authorization: Bearer " + context->gateway_token,
+                           "--data-binary", "over http", url});
   EXPECT_NE(called.out.find("200 OK"), std::string::npos) << called.out << called.err;
   EXPECT_TRUE(called.out.ends_with("over http")) << called.out;
   const auto refused = run({"curl", "-sS", "-i", "--data-binary", "x", url});

@@ -31,11 +31,13 @@ TEST_P(CrossCluster, CallsReachTheBestInstanceOfAnotherCluster) {
   }
   const auto named = platform.invoke("echo", "x", {"--context", "vehicle", "--cluster", "roadside"});
   EXPECT_EQ(named.exit_code, 0) << named.err;
-  const auto nowhere = platform.invoke("echo", "x", {"--context", "vehicle", "--cluster", "vehicle", "--timeout", "2s"});
+  const auto nowhere =
+      platform.invoke("echo", "x", {"--context", "vehicle", "--cluster", "vehicle", "--timeout", "2s"});
   EXPECT_EQ(nowhere.exit_code, 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(LocalAdapters, CrossCluster, testing::Values("unix", "tcp"), [](const auto& p) { return p.param; });
+INSTANTIATE_TEST_SUITE_P(LocalAdapters, CrossCluster, testing::Values("unix", "tcp"),
+                         [](const auto& p) { return p.param; });
 
 TEST(CrossClusterFailure, IsClearWhenTheOtherClusterStopsAndOverWhenItReturns) {
   Platform platform(kTopology);

@@ -25,7 +25,8 @@ protected:
     client_ = *std::move(client);
   }
 
-  Result<std::string> call(const std::string& body, milliseconds timeout = seconds(20), const std::string& function = "slow") {
+  Result<std::string> call(const std::string& body, milliseconds timeout = seconds(20),
+                           const std::string& function = "slow") {
     CallOptions options;
     options.timeout = timeout;
     auto result = client_->call(function, as_bytes(body), options);

@@ -15,8 +15,9 @@ TEST(Operation, ASecondUpOnTheSameStateIsRefusedAndNamesThePidWhileAnotherStateW
   EXPECT_NE(refused.find("FAILED_PRECONDITION"), std::string::npos) << refused;
   const auto supervisors = first.pids("up", first.state().string());
   ASSERT_FALSE(supervisors.empty());
-  EXPECT_TRUE(std::ranges::any_of(supervisors, [&](pid_t pid) { return refused.find(std::to_string(pid)) != std::string::npos; }))
-      << refused;
+  EXPECT_TRUE(std::ranges::any_of(supervisors, [&](pid_t pid) {
+    return refused.find(std::to_string(pid)) != std::string::npos;
+  })) << refused;
   Platform second;
   EXPECT_EQ(second.up(), "");
 }
@@ -54,7 +55,8 @@ TEST(Operation, AWorkerJoinsByHandFromAnotherDirectory) {
   ASSERT_TRUE(write_file(config, as_bytes("node: by-hand\nstate: " + (elsewhere.path() / "state").string() +
                                           "\nenrolment_token_file: " + token + "\ntee: software\nready_file: " +
                                           (elsewhere.path() / "ready").string() + "\n")));
-  Background worker({Platform::binary("tcfdl"), "worker", "--config", config.string()}, {}, (elsewhere.path() / "log").string());
+  Background worker({Platform::binary("tcfdl"), "worker", "--config", config.string()}, {},
+                    (elsewhere.path() / "log").string());
   ASSERT_TRUE(eventually([&] { return std::filesystem::exists(elsewhere.path() / "ready"); }))
       << read_text_file(elsewhere.path() / "log").value_or("");
   ASSERT_EQ(platform.deploy("echo", "examples-echo", "scale: {min: 4}\n").exit_code, 0);

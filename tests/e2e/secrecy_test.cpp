@@ -65,7 +65,8 @@ protected:
     ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     const auto deployed = platform_.deploy("echo", "examples-echo", "", {}, "roadside");
     ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
-    for (const auto* name : {"vehicle-master", "roadside-master", "rsu-1"}) hosts_.push_back(platform_.ready(name)["pid"].get<pid_t>());
+    for (const auto* name : {"vehicle-master", "roadside-master", "rsu-1"})
+      hosts_.push_back(platform_.ready(name)["pid"].get<pid_t>());
     for (const auto pid : platform_.pids("nats-server", platform_.state().string())) hosts_.push_back(pid);
     ASSERT_GE(hosts_.size(), 6U);
   }
@@ -80,12 +81,14 @@ protected:
     const auto result = (*client)->call("echo", as_bytes(body), options);
     ASSERT_TRUE(result) << result.error().to_string();
     ASSERT_EQ(as_text(result->body), body);
-    const auto piped = platform_.tcfdl({"invoke", "echo", "--context", "vehicle", "--protection", name, "--in", "-", "--out", "-"}, body);
+    const auto piped = platform_.tcfdl(
+        {"invoke", "echo", "--context", "vehicle", "--protection", name, "--in", "-", "--out", "-"}, body);
     ASSERT_EQ(piped.out, body) << piped.err;
     const auto context = sdk::load_context("vehicle");
     ASSERT_TRUE(context);
-    const auto http = run({"curl", "-sS", "-H", "Authorization: Bearer " + context->gateway_token, "--data-binary", "@-",
-                           context->gateway_url + "/v1/functions/echo/invoke?protection=" + name}, {}, body);
+    const auto http = run({"curl", "-sS", "-H", "Authorization: Bearer " + context->gateway_token, "--data-binary",
+                           "@-", context->gateway_url + "/v1/functions/echo/invoke?protection=" + name},
+                          {}, body);
     ASSERT_EQ(http.out, body) << http.err;
   }
 
@@ -93,10 +96,12 @@ protected:
   std::vector<std::string> private_keys() {
     std::vector<std::string> keys;
     const auto context = sdk::load_context("vehicle");
-    for (const auto& text : {context->signing_key, context->seal_key}) keys.emplace_back(as_text(from_base64url(text).value()));
+    for (const auto& text : {context->signing_key, context->seal_key})
+      keys.emplace_back(as_text(from_base64url(text).value()));
     for (const auto* node : {"vehicle-master", "roadside-master", "rsu-1"}) {
       const auto bytes = read_file(platform_.state() / "nodes" / node / "proxy" / "proxy.keys").value();
-      for (std::size_t at = 0; at + 32 <= bytes.size(); at += 32) keys.emplace_back(as_text(BytesView(bytes).subspan(at, 32)));
+      for (std::size_t at = 0; at + 32 <= bytes.size(); at += 32)
+        keys.emplace_back(as_text(BytesView(bytes).subspan(at, 32)));
     }
     return keys;
   }
@@ -111,7 +116,8 @@ TEST_F(Secrecy, NobodyOnTheWaySeesBodiesOrKeys) {
   std::string body;
   while (body.size() < 200'000) body += canary;
   call_every_way(body, Protection::kEae);
-  for (const auto pid : hosts_) EXPECT_FALSE(memory_has(pid, canary)) << "process " << pid << " has the body in its memory";
+  for (const auto pid : hosts_)
+    EXPECT_FALSE(memory_has(pid, canary)) << "process " << pid << " has the body in its memory";
   EXPECT_EQ(files_with(platform_.state(), canary), std::vector<std::string>());
   for (const auto& key : private_keys()) {
     for (const auto pid : hosts_) EXPECT_FALSE(memory_has(pid, key)) << "process " << pid << " has a private key";

@@ -46,8 +46,9 @@ Finished Platform::deploy(const std::string& name, const std::string& program, c
   const auto path = root_.path() / (file + ".yaml");
   auto command = "bin/" + program;
   for (const auto& argument : arguments) command += fmt::format(", \"{}\"", argument);
-  const auto yaml = fmt::format("name: {}\ncommand: [{}]\nfiles:\n  - {{source: {}, path: bin/{}}}\nprotection: [eae, none]\n{}",
-                                name, command, binary(program), program, more);
+  const auto yaml =
+      fmt::format("name: {}\ncommand: [{}]\nfiles:\n  - {{source: {}, path: bin/{}}}\nprotection: [eae, none]\n{}",
+                  name, command, binary(program), program, more);
   (void)write_file(path, as_bytes(yaml));
   std::vector<std::string> call{"function", "deploy", path.string()};
   if (!context.empty()) call.insert(call.end(), {"--context", context});
@@ -62,7 +63,8 @@ Invoked Platform::invoke(const std::string& name, const std::string& input, std:
   std::filesystem::remove(out, ignored);
   std::filesystem::remove(summary, ignored);
   (void)write_file(in, as_bytes(input));
-  std::vector<std::string> call{"invoke", name, "--in", in.string(), "--out", out.string(), "--summary", summary.string()};
+  std::vector<std::string> call{"invoke", name,         "--in",      in.string(),
+                                "--out",  out.string(), "--summary", summary.string()};
   call.insert(call.end(), options.begin(), options.end());
   const auto finished = tcfdl(call);
   Invoked result{finished.exit_code, read_text_file(out, std::size_t{1} << 30U).value_or(""), finished.err, {}};
@@ -76,7 +78,8 @@ std::vector<pid_t> Platform::pids(const std::string& program, const std::string&
     const auto name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     const auto text = read_text_file(entry.path() / "cmdline").value_or("");
-    if (text.find(program) != std::string::npos && text.find(argument) != std::string::npos) found.push_back(std::stoi(name));
+    if (text.find(program) != std::string::npos && text.find(argument) != std::string::npos)
+      found.push_back(std::stoi(name));
   }
   return found;
 }

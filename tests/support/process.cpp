@@ -68,8 +68,10 @@ Finished run(const std::vector<std::string>& command, const Environment& environ
   const auto end = std::chrono::steady_clock::now() + limit;
   bool open[2] = {true, true};
   while (open[0] || open[1]) {
-    pollfd entries[3] = {{open[0] ? out.fds[0] : -1, POLLIN, 0}, {open[1] ? err.fds[0] : -1, POLLIN, 0}, {in.fds[1], POLLOUT, 0}};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    pollfd entries[3] = {
+        {open[0] ? out.fds[0] : -1, POLLIN, 0}, {open[1] ? err.fds[0] : -1, POLLIN, 0}, {in.fds[1], POLLOUT, 0}};
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
     if (left <= 0 || ::poll(entries, 3, static_cast<int>(left)) == 0) {
       ::kill(-pid, SIGKILL);
       break;
@@ -96,7 +98,8 @@ Finished run(const std::vector<std::string>& command, const Environment& environ
   return finished;
 }
 
-Background::Background(const std::vector<std::string>& command, const Environment& environment, const std::string& log) {
+Background::Background(const std::vector<std::string>& command, const Environment& environment,
+                       const std::string& log) {
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const int in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   pid_ = spawn(command, environment, in, out, out);

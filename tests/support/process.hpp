@@ -18,8 +18,8 @@ struct Finished {
 };
 
 /// Runs a program to its end, which is forced after `limit`.
-Finished run(const std::vector<std::string>& command, const Environment& environment = {}, const std::string& input = {},
-             std::chrono::seconds limit = std::chrono::seconds(120));
+Finished run(const std::vector<std::string>& command, const Environment& environment = {},
+             const std::string& input = {}, std::chrono::seconds limit = std::chrono::seconds(120));
 
 /// A program in the background, its output in a file. Killed, with its group, when this goes.
 class Background {
@@ -44,7 +44,7 @@ template <class Condition> bool eventually(Condition condition, std::chrono::sec
   const auto end = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
-    struct timespec pause {0, 20'000'000};
+    struct timespec pause{0, 20'000'000};
     ::nanosleep(&pause, nullptr);
   }
   return true;

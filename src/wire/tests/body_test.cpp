@@ -29,9 +29,8 @@ TEST_P(Body, ArrivesWholeAtEverySizeAroundTheSegment) {
   for (const std::size_t size : {0UL, 1UL, 65535UL, 65536UL, 65537UL, 131072UL, 1000000UL}) {
     Pipe pipe;
     const auto sent = pattern(size);
-    std::jthread sender([&] {
-      EXPECT_TRUE(send_body(*pipe.left, keys_of(1, GetParam()), sent, Deadline::after(seconds(20))));
-    });
+    std::jthread sender(
+        [&] { EXPECT_TRUE(send_body(*pipe.left, keys_of(1, GetParam()), sent, Deadline::after(seconds(20)))); });
     SegmentReader reader(*pipe.right, keys_of(1, GetParam()), Deadline::after(seconds(20)), 2'000'000);
     const auto got = reader.read_all();
     ASSERT_TRUE(got) << got.error().to_string();
@@ -65,7 +64,8 @@ TEST_P(Body, ArrivesInPiecesAsItWasWrittenInPieces) {
 
 TEST_P(Body, BeyondItsLimitIsRefused) {
   Pipe pipe;
-  std::jthread sender([&] { (void)send_body(*pipe.left, keys_of(1, GetParam()), pattern(100'000), Deadline::after(seconds(20))); });
+  std::jthread sender(
+      [&] { (void)send_body(*pipe.left, keys_of(1, GetParam()), pattern(100'000), Deadline::after(seconds(20))); });
   SegmentReader reader(*pipe.right, keys_of(1, GetParam()), Deadline::after(seconds(20)), 70'000);
   EXPECT_EQ(reader.read_all().error().code(), Code::kResourceExhausted);
   pipe.right->shutdown();

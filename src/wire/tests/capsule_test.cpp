@@ -59,7 +59,8 @@ TEST_F(CapsuleTest, CarriesTheKeyFromSenderToInstance) {
 
 TEST_F(CapsuleTest, OpensForNobodyElse) {
   const auto finished = finish_capsule(turned(make()), processor(), authority(), kNow).value();
-  EXPECT_EQ(open_capsule(crypto::DecryptionKey(crypto::Scalar::random()), finished).error().code(), Code::kUnauthenticated);
+  EXPECT_EQ(open_capsule(crypto::DecryptionKey(crypto::Scalar::random()), finished).error().code(),
+            Code::kUnauthenticated);
 }
 
 TEST_F(CapsuleTest, IsNotTurnedWithAnotherSendersFunctionsClassesOrEpochsKey) {

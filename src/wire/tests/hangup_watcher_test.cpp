@@ -41,7 +41,9 @@ TEST(HangupWatcher, LeavesFinishedWorkAlone) {
   Pipe pipe;
   std::stop_source finished;
   std::stop_source other;
-  { const auto watch = watcher.watch(pipe.right->descriptor(), Deadline::after(seconds(60)), finished); }
+  {
+    const auto watch = watcher.watch(pipe.right->descriptor(), Deadline::after(seconds(60)), finished);
+  }
   const auto watch = watcher.watch(pipe.right->descriptor(), Deadline::after(seconds(60)), other);
   pipe.left.reset();
   EXPECT_TRUE(stops_within(other, seconds(10)));
