@@ -1,6 +1,6 @@
 #include "crypto/random.hpp"
-#include "pipe.hpp"
 #include "wire/body.hpp"
+#include "wire/tests/pipe.hpp"
 
 #include <gtest/gtest.h>
 #include <thread>

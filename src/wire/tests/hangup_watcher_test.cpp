@@ -1,5 +1,5 @@
-#include "pipe.hpp"
 #include "wire/hangup_watcher.hpp"
+#include "wire/tests/pipe.hpp"
 
 #include <gtest/gtest.h>
 #include <semaphore>
