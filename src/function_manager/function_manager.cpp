@@ -169,6 +169,7 @@ Result<Renewal> FunctionManager::renew() {
   const std::scoped_lock lock(changes_);
   TCFDL_ASSIGN(const auto records, table_.list());
   std::vector<std::string> names;
+  names.reserve(records.size());
   for (const auto& record : records) names.push_back(record.descriptor.name());
   TCFDL_ASSIGN(const auto missing, registry_.renew(names));
   Renewal renewal;

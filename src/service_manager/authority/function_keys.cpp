@@ -38,7 +38,7 @@ Status check_statement(const wire::InstanceStatement& statement, const wire::Cer
 
 /// The class that a request means: the one it names, or the first of the descriptor. Never a weaker one instead.
 Result<std::string> chosen_class(const std::string& wanted, const wire::Descriptor& descriptor) {
-  const auto assurance = wanted.empty() ? descriptor.assurance(0) : wanted;
+  auto assurance = wanted.empty() ? descriptor.assurance(0) : wanted;
   if (wire::contains_text(descriptor.assurance(), assurance)) return assurance;
   return make_error(Code::kPermissionDenied, "{} admits no tasks of class '{}'", descriptor.name(), assurance);
 }
@@ -131,7 +131,7 @@ wire::Certificate Authority::instance_certificate(const wire::Signed& signed_sta
       crypto::sha256({as_bytes(proxy.certificate.evidence_hash()), as_bytes(signed_statement.statement())})));
   certificate.set_issued(parts_.clock.now());
   certificate.set_expires(std::min(expiry(), proxy.certificate.expires()));
-  certificate.add_grants("*");
+  certificate.add_grants(std::string(1, '*'));
   return certificate;
 }
 

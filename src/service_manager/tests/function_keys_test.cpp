@@ -66,9 +66,11 @@ TEST_F(FunctionKeys, AnotherInstanceFunctionOrEpochDoesNotOpenIt) {
   };
   EXPECT_TRUE(opens(instance_keys(), instance_));
 
-  auto mixed = instance_keys();
-  *mixed.mutable_processor_key() = instance_keys().processor_key();
-  EXPECT_FALSE(opens(mixed, instance_)) << "x of another issue";
+  HolderKeys other{.name = instance_.name};
+  auto mixed = must(authority_->instance_keys(instance_request(worker_, statement(other, worker_)), "west"));
+  EXPECT_TRUE(opens(mixed, other));
+  *mixed.mutable_proxy_key() = instance_keys().proxy_key();
+  EXPECT_FALSE(opens(mixed, other)) << "x of another holder of the same name";
 
   must(registry_->register_function("west", signed_descriptor("plates/write")));
   EXPECT_FALSE(opens(
@@ -79,6 +81,11 @@ TEST_F(FunctionKeys, AnotherInstanceFunctionOrEpochDoesNotOpenIt) {
   later.set_epoch(4);
   must(registry_->register_function("west", wire::sign(owner_, later)));
   EXPECT_FALSE(opens(instance_keys(), instance_)) << "f of another epoch";
+}
+
+TEST_F(FunctionKeys, KeysAskedForTwiceAreTheSame) {
+  const auto x = [&] { return open(instance_keys().processor_key(), instance_.seal).to_bytes(); };
+  EXPECT_TRUE(crypto::equal_constant_time(x().span(), x().span()));
 }
 
 TEST_F(FunctionKeys, PackagesSayWhatTheyAreFor) {
