@@ -5,10 +5,13 @@
 namespace tcfdl::wire {
 
 Bytes labelled(std::string_view label, std::initializer_list<BytesView> content) {
-  Bytes bytes = to_bytes("tcfdl/1/");
-  bytes.insert(bytes.end(), label.begin(), label.end());
-  bytes.push_back(0);
-  for (const auto part : content) bytes.insert(bytes.end(), part.begin(), part.end());
+  constexpr std::string_view kPrefix = "tcfdl/1/";
+  std::size_t size = kPrefix.size() + label.size() + 1;
+  for (const auto part : content) size += part.size();
+  Bytes bytes(size); // the zero after the label is there already
+  auto at = std::ranges::copy(kPrefix, bytes.begin()).out;
+  at = std::ranges::copy(label, at).out + 1;
+  for (const auto part : content) at = std::ranges::copy(part, at).out;
   return bytes;
 }
 

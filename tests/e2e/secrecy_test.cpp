@@ -1,7 +1,9 @@
 // Canaries in body and result, looked for where nobody may see them: on every message queue, on disk, in logs, in the
 // memory of masters, workers and brokers. The same search finds them when there is no protection.
 #include "base/encoding.hpp"
+#include "base/guarded.hpp"
 #include "base/ids.hpp"
+#include "message_queue/nats_bus.hpp"
 #include "support/platform.hpp"
 
 #include <algorithm>
@@ -58,6 +60,41 @@ std::vector<std::string> files_with(const std::filesystem::path& root, const std
   return found;
 }
 
+/// Hears everything on one message queue, with its owner's rights.
+class Sniffer {
+public:
+  Sniffer(const std::filesystem::path& node_state, const std::string& user) {
+    const auto state = Json::parse(read_text_file(node_state / "node.json").value_or("{}"));
+    message_queue::NatsBusSettings settings;
+    settings.port = static_cast<std::uint16_t>(std::stoi(state.value("nats_port", "0")));
+    settings.user = user;
+    settings.password = state.value("nats_password", "");
+    settings.inbox_prefix = "_INBOX_" + user;
+    auto bus = message_queue::NatsBus::connect(settings);
+    if (!bus) throw std::runtime_error(bus.error().to_string());
+    bus_ = *std::move(bus);
+    auto subscription = bus_->subscribe(">", [this](const message_queue::Message& message) {
+      heard_.with([&](std::string& text) {
+        text += message.subject;
+        text += as_text(message.data);
+      });
+    });
+    if (!subscription) throw std::runtime_error(subscription.error().to_string());
+    subscription_ = *std::move(subscription);
+  }
+  [[nodiscard]] bool heard(const std::string& needle) const {
+    return heard_.with([&](const std::string& text) { return text.contains(needle); });
+  }
+  [[nodiscard]] bool heard_anything() const {
+    return heard_.with([](const std::string& text) { return !text.empty(); });
+  }
+
+private:
+  Guarded<std::string> heard_;
+  std::unique_ptr<message_queue::NatsBus> bus_;
+  message_queue::Subscription subscription_;
+};
+
 class Secrecy : public testing::Test {
 protected:
   void SetUp() override {
@@ -69,6 +106,9 @@ protected:
       hosts_.push_back(platform_.ready(name)["pid"].get<pid_t>());
     for (const auto pid : platform_.pids("nats-server", platform_.state().string())) hosts_.push_back(pid);
     ASSERT_GE(hosts_.size(), 6U);
+    for (const auto& [node, user] : {std::pair{"service-manager", "service-manager"}, {"vehicle-master", "master"}, {"roadside-master", "master"}}) {
+      sniffers_.push_back(std::make_unique<Sniffer>(platform_.state() / "nodes" / node, user));
+    }
   }
 
   /// Calls with the body through SDK, command line and HTTP, from the other cluster.
@@ -108,6 +148,7 @@ protected:
 
   Platform platform_{kTopology};
   std::vector<pid_t> hosts_;
+  std::vector<std::unique_ptr<Sniffer>> sniffers_;
 };
 
 TEST_F(Secrecy, NobodyOnTheWaySeesBodiesOrKeys) {
@@ -119,8 +160,13 @@ TEST_F(Secrecy, NobodyOnTheWaySeesBodiesOrKeys) {
   for (const auto pid : hosts_)
     EXPECT_FALSE(memory_has(pid, canary)) << "process " << pid << " has the body in its memory";
   EXPECT_EQ(files_with(platform_.state(), canary), std::vector<std::string>());
+  for (const auto& sniffer : sniffers_) {
+    EXPECT_TRUE(sniffer->heard_anything());
+    EXPECT_FALSE(sniffer->heard(canary)) << "the body is on a message queue";
+  }
   for (const auto& key : private_keys()) {
     for (const auto pid : hosts_) EXPECT_FALSE(memory_has(pid, key)) << "process " << pid << " has a private key";
+    for (const auto& sniffer : sniffers_) EXPECT_FALSE(sniffer->heard(key)) << "a private key is on a message queue";
   }
 }
 
@@ -130,6 +176,7 @@ TEST_F(Secrecy, TheSameSearchFindsAnUnprotectedBody) {
   while (body.size() < 200'000) body += canary;
   call_every_way(body, Protection::kNone);
   EXPECT_TRUE(std::ranges::any_of(hosts_, [&](pid_t pid) { return memory_has(pid, canary); }));
+  EXPECT_TRUE(std::ranges::any_of(sniffers_, [&](const auto& sniffer) { return sniffer->heard(canary); }));
 }
 
 } // namespace

@@ -61,7 +61,7 @@ Result<wire::CreateTokenReply> Authority::create_token(const wire::CreateToken& 
   created.set_cluster(request.cluster());
   created.set_expires(reply.expires());
   *created.mutable_grants() = request.grants();
-  if (request.role() == wire::ROLE_CLIENT && request.grants().empty()) created.add_grants("*");
+  if (request.role() == wire::ROLE_CLIENT && request.grants().empty()) created.add_grants(std::string(1, '*'));
   TCFDL_TRY(parts_.log.append(created));
   return reply;
 }
