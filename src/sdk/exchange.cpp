@@ -45,6 +45,7 @@ public:
       if (reply.has_result()) return receive_result(reply.result(), result);
       if (!reply.has_accepted()) return Error(Code::kInternal, "the instance sent an unknown reply");
       output_.accepted = true;
+      instance_.proven = true; // a refusal may have come before the proof was looked at
       if (input_.capsule != nullptr) instance_.capsules.insert(input_.capsule->header.capsule_id());
     }
   }
@@ -70,7 +71,6 @@ private:
       request.set_possession(
           wire::field(wire::sign_labelled(input_.identity.signing, "Possession",
                                           {as_bytes(instance_.hello.nonce()), as_bytes(instance_.hello.name())})));
-      instance_.proven = true;
     }
     output_.seal_us += micros_since(start);
     return wire::send_message(connection_, request, input_.deadline);

@@ -190,6 +190,7 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
   std::vector<wire::Address> addresses;
+  addresses.reserve(doors.size());
   for (const auto& door : doors) addresses.push_back(door->address());
   TCFDL_TRY(agent->ready(environment.agent_token, addresses));
   spdlog::info("ready: provides {}", environment.function);

@@ -271,8 +271,8 @@ Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(
     if (!known || known->expires <= now) {
       return Error(Code::kFailedPrecondition, "the capsule is not known here; send it again");
     }
-    if (known->sender_key != task.lease.caller_key()) {
-      return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the lease");
+    if (known->sender_key != task.lease.caller_key() || known->sender != task.header.sender()) {
+      return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the task");
     }
     return known->secret;
   }
@@ -293,7 +293,8 @@ Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(
     if (capsules.size() >= kMostCapsules)
       std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
     if (capsules.size() >= kMostCapsules) capsules.clear();
-    capsules.insert_or_assign(header.capsule_id(), KnownCapsule{header.sender_key(), header.expires(), secret});
+    capsules.insert_or_assign(header.capsule_id(),
+                              KnownCapsule{header.sender(), header.sender_key(), header.expires(), secret});
   });
   return secret;
 }
@@ -314,7 +315,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
     return body.error();
   }
   const auto digest = crypto::sha256(*body);
-  auto begun = outcomes_.begin(task.header.sender(), task.header.task_id(), digest, task.deadline);
+  auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), digest, task.deadline);
   if (!begun) {
     wire::TaskReply reply;
     *reply.mutable_refused() = wire::to_info(begun.error());
@@ -338,7 +339,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
     outcome = {static_cast<std::uint32_t>(error.code()), to_bytes(error.message())};
   }
   const auto kept = std::make_shared<const Outcome>(std::move(outcome));
-  outcomes_.finish(task.header.sender(), task.header.task_id(), kept);
+  outcomes_.finish(task.lease.caller_key(), task.header.task_id(), kept);
   task.code = kept->code;
   end_work(task);
   return send_outcome(session, task, *kept);
@@ -347,7 +348,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
   wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
   const crypto::Sha256Digest streamed{};
-  auto begun = outcomes_.begin(task.header.sender(), task.header.task_id(), streamed, task.deadline);
+  auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), streamed, task.deadline);
   if (!begun) {
     TCFDL_TRY(reader.drain());
     wire::TaskReply reply;
@@ -362,7 +363,7 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
                       task.deadline);
   auto done = guarded([&] { return handler(context, reader, writer); });
   task.run_us = micros_since(start);
-  outcomes_.finish(task.header.sender(), task.header.task_id(), nullptr);
+  outcomes_.finish(task.lease.caller_key(), task.header.task_id(), nullptr);
   Status sent;
   if (done) {
     sent = writer.finish(task.run_us);

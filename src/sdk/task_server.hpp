@@ -83,6 +83,7 @@ private:
   const Clock& clock_;
 
   struct KnownCapsule {
+    std::string sender;
     std::string sender_key;
     std::int64_t expires;
     std::shared_ptr<const crypto::CapsuleSecret> secret;
