@@ -130,18 +130,21 @@ void Host::task_event(const wire::TaskEvent& event) {
 }
 
 void Host::report_loop() {
-  for (;;) {
+  // The heartbeat has a time of its own: however many tasks there are to report, it is sent.
+  for (auto next = Deadline::after(kHeartbeat);;) {
     std::vector<wire::TaskEvent> events;
     bool status_due = false;
     {
       std::unique_lock lock(mutex_);
-      const bool told = wake_.wait_for(lock, kHeartbeat, [this] { return stopping_ || changed_ || !events_.empty(); });
+      wake_.wait_until(lock, next.when(), [this] { return stopping_ || changed_ || !events_.empty(); });
       if (stopping_) return;
       events.swap(events_);
-      status_due = std::exchange(changed_, false) || !told;
+      status_due = std::exchange(changed_, false) || next.expired();
     }
     if (!events.empty()) send_events(std::move(events));
-    if (status_due) send_status();
+    if (!status_due) continue;
+    send_status();
+    next = Deadline::after(kHeartbeat);
   }
 }
 
