@@ -73,6 +73,19 @@ TEST_F(Call, RunsSideBySideThroughTheSdk) {
   }
 }
 
+TEST_F(Call, InASteadyStreamLetsHeartbeatsThrough) {
+  auto client = Client::connect("local");
+  ASSERT_TRUE(client);
+  // Longer than a node may be silent before it counts as lost.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (std::chrono::steady_clock::now() < end) {
+    const auto result = (*client)->call("echo", as_bytes("again"));
+    ASSERT_TRUE(result) << result.error().to_string();
+  }
+  const auto log = read_text_file(platform_->state() / "logs" / "local-master.log").value();
+  EXPECT_EQ(log.find("is lost"), std::string::npos) << log;
+}
+
 TEST_F(Call, WithTheSameTaskIdGetsTheStoredOutcomeAndAnotherBodyIsRefused) {
   auto client = Client::connect("local");
   ASSERT_TRUE(client);

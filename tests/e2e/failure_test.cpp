@@ -101,6 +101,19 @@ TEST_F(Failure, TheDeadlineEndsACallAndCancelsItsHandler) {
   EXPECT_TRUE(recovers()) << "the handler was cancelled and its slot is free";
 }
 
+TEST_F(Failure, ACancelledCallStopsItsHandler) {
+  std::stop_source cancel;
+  CallOptions options;
+  options.cancel = cancel.get_token();
+  auto running = std::async(std::launch::async, [&] { return client_->call("slow", as_bytes("sleep 60000"), options); });
+  ASSERT_TRUE(in_flight(1));
+  cancel.request_stop();
+  const auto cancelled = running.get();
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().code(), Code::kCancelled) << cancelled.error().to_string();
+  EXPECT_TRUE(in_flight(0)) << "the slot is free long before the handler's own time";
+}
+
 TEST_F(Failure, AFullQueueSaysSo) {
   auto running = call_later("sleep 4000");
   ASSERT_TRUE(in_flight(1));

@@ -79,6 +79,14 @@ TEST(Operation, AWorkerJoinsByHandFromAnotherDirectory) {
   EXPECT_NE(refused.err.find("UNAUTHENTICATED"), std::string::npos) << refused.err;
 }
 
+TEST(Operation, TheProxyLinksNoBrokerDatabaseNetworkingOrInferenceLibrary) {
+  const auto linked = run({"ldd", Platform::binary("tcfdl-proxy")});
+  ASSERT_EQ(linked.exit_code, 0) << linked.err;
+  for (const auto* library : {"libnats", "libsqlite", "libboost", "libonnxruntime"}) {
+    EXPECT_EQ(linked.out.find(library), std::string::npos) << linked.out;
+  }
+}
+
 TEST(Operation, ADeployedFunctionNeedsItsSourceNoMore) {
   Platform platform;
   ASSERT_EQ(platform.up(), "");
