@@ -21,8 +21,8 @@ struct Outcome {
   Bytes body;             ///< the result, or the error's text
 };
 
-/// Tasks by sender (the key it has proven) and task id. Thread-safe. Bounded: outcomes beyond the budget are forgotten, oldest first, and a
-/// repeat of such a task is refused rather than run again.
+/// Tasks by sender (the key it has proven) and task id. Thread-safe. Bounded: outcomes beyond the budget are forgotten,
+/// oldest first, and a repeat of such a task is refused rather than run again.
 class OutcomeStore {
 public:
   /// `budget`: bytes of kept outcomes; `entries`: tasks remembered; `lifetime`: seconds that they are.

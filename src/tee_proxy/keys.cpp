@@ -8,6 +8,7 @@ namespace tcfdl::tee_proxy {
 namespace {
 
 constexpr std::size_t kKeySize = 32;
+constexpr std::size_t kLongestFile = 4096;
 
 std::string name_of(wire::KeyRole role, const std::string& holder, const std::string& function,
                     const std::string& assurance, std::uint32_t epoch) {
@@ -23,7 +24,7 @@ Status save(const std::filesystem::path& path, const OwnKeys& keys) {
 }
 
 Result<OwnKeys> parse(BytesView content) {
-  if (content.size() != 3 * kKeySize) return Error(Code::kDataLoss, "the proxy's key file has a wrong size");
+  if (content.size() != 3 * kKeySize) return Error(Code::kDataLoss, "it has a wrong size");
   TCFDL_ASSIGN(auto signing, crypto::SigningKey::from_private_bytes(content.first(kKeySize)));
   TCFDL_ASSIGN(auto sealing, crypto::HpkePrivateKey::from_bytes(content.subspan(kKeySize, kKeySize)));
   TCFDL_ASSIGN(auto platform, crypto::SigningKey::from_private_bytes(content.last(kKeySize)));
@@ -34,11 +35,13 @@ Result<OwnKeys> parse(BytesView content) {
 
 Result<OwnKeys> OwnKeys::load_or_make(const std::filesystem::path& directory) {
   const auto path = directory / "proxy.keys";
-  auto content = read_file(path, 3 * kKeySize);
+  auto content = read_file(path, kLongestFile);
   if (content) {
     auto keys = parse(*content);
     crypto::wipe(*content);
-    return keys;
+    if (keys) return keys;
+    return make_error(Code::kDataLoss, "{} is damaged: {}; restore it or enrol the node anew", path.string(),
+                      keys.error().message());
   }
   if (content.error().code() != Code::kNotFound) return content.error();
   OwnKeys made{crypto::SigningKey::generate(), crypto::HpkePrivateKey::generate(), crypto::SigningKey::generate()};

@@ -1,0 +1,277 @@
+#include "tee_proxy/proxy.hpp"
+
+#include "attestation/report_data.hpp"
+#include "base/file.hpp"
+#include "wire/socket.hpp"
+
+#include <gmock/gmock.h>
+
+namespace tcfdl::tee_proxy {
+namespace {
+
+constexpr UnixSeconds kNow = 1'800'000'000;
+
+class FixedClock final : public Clock {
+public:
+  [[nodiscard]] UnixSeconds now() const override { return now_; }
+  UnixSeconds now_ = kNow;
+};
+
+/// The authority as the proxy sees it: gives Anna's keys to `echo`. A test bends the scope.
+class FakeAuthority final : public Authority {
+public:
+  Result<wire::AuthorityReply> request(const wire::AuthorityRequest& request, Deadline) override {
+    ++asked;
+    if (!request.has_sender_keys()) return Error(Code::kUnimplemented, "only keys to send with");
+    wire::AuthorityReply reply;
+    if (silent) return reply;
+    auto scope = proxy_scope;
+    scope.set_function(request.sender_keys().function());
+    scope.set_assurance("software");
+    const auto rk = crypto::reencryption_key(x_i, f);
+    auto sealed = crypto::hpke_seal(as_bytes(seal_to), as_bytes(scope.SerializeAsString()), {}, rk.to_bytes().span());
+    *reply.mutable_sender_keys()->mutable_proxy_key() = wire::sign_key_package(*signer, scope, *std::move(sealed));
+    reply.mutable_sender_keys()->mutable_sender_key()->set_scope("for the caller");
+    return reply;
+  }
+
+  crypto::SigningKey key = crypto::SigningKey::generate();
+  const crypto::SigningKey* signer = &key;
+  crypto::Scalar f = crypto::Scalar::random();
+  crypto::Scalar x_i = crypto::Scalar::random();
+  wire::KeyScope proxy_scope;
+  std::string seal_to;
+  bool silent = false;
+  int asked = 0;
+};
+
+class TeeProxyTest : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_TRUE(start());
+    const auto enrolment = proxy_->enrolment();
+    ASSERT_TRUE(enrolment) << enrolment.error().to_string();
+    verify_key_ = enrolment->verify_key();
+    seal_key_ = enrolment->seal_key();
+    authority_.seal_to = seal_key_;
+    auto& scope = authority_.proxy_scope;
+    scope.set_recipient_key(seal_key_);
+    scope.set_role(wire::KEY_ROLE_PROXY_SENDER);
+    scope.set_epoch(1);
+    scope.set_holder("anna");
+    scope.set_holder_verify_key(wire::field(anna_.public_key().bytes()));
+    scope.set_expires(kNow + 3600);
+  }
+
+  Status start() {
+    proxy_.reset();
+    TCFDL_ASSIGN(proxy_, TeeProxy::start({directory_.path() / "state", "node-1",
+                                          wire::UnixAddress{(directory_.path() / "instances.sock").string()}},
+                                         authority_, clock_, [](const std::string&, int) {}));
+    return {};
+  }
+
+  wire::Signed certificate(const std::string& subject, wire::Role role, const std::string& verify_key,
+                           const std::string& seal_key = {}) {
+    wire::Certificate result;
+    result.set_subject(subject);
+    result.set_role(role);
+    result.set_cluster("west");
+    result.set_issued(kNow - 1);
+    result.set_expires(kNow + 3600);
+    result.set_verify_key(verify_key);
+    result.set_seal_key(seal_key);
+    return wire::sign(authority_.key, result);
+  }
+  wire::ProxyIdentity identity() {
+    wire::ProxyIdentity result;
+    *result.mutable_certificate() = certificate("node-1/proxy", wire::ROLE_PROXY, verify_key_, seal_key_);
+    result.set_authority_key(wire::field(authority_.key.public_key().bytes()));
+    result.set_cluster("west");
+    result.set_node("node-1");
+    return result;
+  }
+  wire::ProxyRequest keys_request() {
+    wire::ProxyRequest request;
+    auto& keys = *request.mutable_sender_keys();
+    keys.set_function("echo");
+    keys.set_assurance("software");
+    *keys.mutable_certificate() = certificate("anna", wire::ROLE_CLIENT, wire::field(anna_.public_key().bytes()));
+    return request;
+  }
+  wire::MadeCapsule capsule() {
+    auto scope = authority_.proxy_scope;
+    scope.set_function("echo");
+    scope.set_assurance("software");
+    return wire::make_capsule({authority_.x_i.clone(), scope}, anna_, kNow);
+  }
+  Result<wire::ProxyReply> entry(const wire::ProxyRequest& request) {
+    return proxy_->handle_entry(request, Deadline::after(std::chrono::seconds(10)));
+  }
+  Result<wire::ProxyReply> turn(const wire::Capsule& unturned) {
+    wire::ProxyRequest request;
+    *request.mutable_turn() = unturned;
+    return entry(request);
+  }
+  Code code_of(const wire::ProxyRequest& request) {
+    const auto reply = entry(request);
+    return reply ? Code{} : reply.error().code();
+  }
+
+  TemporaryDirectory directory_;
+  FixedClock clock_;
+  FakeAuthority authority_;
+  crypto::SigningKey anna_ = crypto::SigningKey::generate();
+  std::string verify_key_;
+  std::string seal_key_;
+  std::unique_ptr<TeeProxy> proxy_;
+};
+
+TEST_F(TeeProxyTest, TurnsACallersCapsuleOnceItHasTheKey) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  const auto keys = entry(keys_request());
+  ASSERT_TRUE(keys) << keys.error().to_string();
+  EXPECT_EQ(keys->sender_key().scope(), "for the caller");
+  const auto made = capsule();
+  const auto turned = turn(made.capsule);
+  ASSERT_TRUE(turned) << turned.error().to_string();
+  EXPECT_TRUE(wire::verify_turned_capsule(turned->capsule(), authority_.key.public_key(), kNow));
+  const auto opened = wire::open_capsule(crypto::DecryptionKey(authority_.f), turned->capsule());
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(crypto::equal_constant_time(opened->key.span(), made.secret.key.span()));
+}
+
+TEST_F(TeeProxyTest, RefusesToTurnWithoutAKey) {
+  EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kFailedPrecondition) << "before it has an identity";
+  EXPECT_EQ(code_of(keys_request()), Code::kFailedPrecondition);
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kFailedPrecondition);
+  ASSERT_TRUE(entry(keys_request()));
+  EXPECT_TRUE(turn(capsule().capsule));
+  authority_.proxy_scope.set_epoch(2);
+  EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kFailedPrecondition) << "the key of another epoch";
+}
+
+TEST_F(TeeProxyTest, RefusesACapsuleThatAnotherSigned) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  ASSERT_TRUE(entry(keys_request()));
+  anna_ = crypto::SigningKey::generate();
+  EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kPermissionDenied);
+}
+
+TEST_F(TeeProxyTest, DoesNothingElseAtTheEntry) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  wire::ProxyRequest attach;
+  attach.mutable_attach()->set_token("x");
+  wire::ProxyRequest finish;
+  *finish.mutable_finish() = capsule().capsule;
+  for (const auto& request : {attach, finish, wire::ProxyRequest()}) {
+    EXPECT_EQ(code_of(request), Code::kPermissionDenied);
+  }
+  EXPECT_EQ(authority_.asked, 0);
+}
+
+TEST_F(TeeProxyTest, AsksForNobodyWithoutACallersCertificate) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  const auto refused = [&](const wire::Signed& shown) {
+    auto request = keys_request();
+    *request.mutable_sender_keys()->mutable_certificate() = shown;
+    return code_of(request);
+  };
+  const auto key = wire::field(anna_.public_key().bytes());
+  EXPECT_EQ(refused(certificate("m", wire::ROLE_MASTER, key)), Code::kPermissionDenied);
+  EXPECT_EQ(refused(wire::Signed()), Code::kUnauthenticated);
+  auto forged = certificate("anna", wire::ROLE_CLIENT, key);
+  forged.set_signature(wire::field(anna_.sign(as_bytes(forged.statement()))));
+  EXPECT_EQ(refused(forged), Code::kUnauthenticated);
+  clock_.now_ += 4000;
+  EXPECT_EQ(refused(certificate("anna", wire::ROLE_CLIENT, key)), Code::kUnauthenticated);
+  EXPECT_EQ(authority_.asked, 0);
+}
+
+TEST_F(TeeProxyTest, RefusesKeyPackagesThatAreNotItsOwnOrNotWhatItAskedFor) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  const auto good = authority_.proxy_scope;
+  const auto refused = [&](auto bend) {
+    authority_.proxy_scope = good;
+    bend(authority_.proxy_scope);
+    const auto code = code_of(keys_request());
+    authority_.proxy_scope = good;
+    EXPECT_FALSE(turn(capsule().capsule)) << "it was kept all the same";
+    return code;
+  };
+  const auto other = crypto::HpkePrivateKey::generate();
+  EXPECT_EQ(refused([&](auto& s) { s.set_recipient_key(wire::field(other.public_key().bytes())); }),
+            Code::kPermissionDenied);
+  EXPECT_EQ(refused([](auto& s) { s.set_holder("bert"); }), Code::kPermissionDenied);
+  EXPECT_EQ(refused([](auto& s) { s.set_role(wire::KEY_ROLE_PROXY_PROCESSOR); }), Code::kPermissionDenied);
+  EXPECT_EQ(refused([](auto& s) { s.set_expires(kNow); }), Code::kUnauthenticated);
+  authority_.seal_to = wire::field(other.public_key().bytes());
+  EXPECT_EQ(refused([](auto&) {}), Code::kUnauthenticated) << "sealed to another";
+  authority_.seal_to = seal_key_;
+  authority_.signer = &anna_;
+  EXPECT_EQ(refused([](auto&) {}), Code::kUnauthenticated) << "not of the authority";
+  authority_.signer = &authority_.key;
+  authority_.silent = true;
+  EXPECT_EQ(refused([](auto&) {}), Code::kInternal);
+}
+
+TEST_F(TeeProxyTest, TakesNoIdentityOfOtherKeysOrRoles) {
+  auto other = identity();
+  *other.mutable_certificate() = certificate("p", wire::ROLE_PROXY, wire::field(anna_.public_key().bytes()), seal_key_);
+  EXPECT_EQ(proxy_->set_identity(other).error().code(), Code::kUnauthenticated);
+  *other.mutable_certificate() = certificate("p", wire::ROLE_PROXY, verify_key_, verify_key_);
+  EXPECT_EQ(proxy_->set_identity(other).error().code(), Code::kUnauthenticated);
+  *other.mutable_certificate() = certificate("p", wire::ROLE_WORKER, verify_key_, seal_key_);
+  EXPECT_EQ(proxy_->set_identity(other).error().code(), Code::kPermissionDenied);
+  other = identity();
+  other.set_authority_key(wire::field(anna_.public_key().bytes()));
+  EXPECT_EQ(proxy_->set_identity(other).error().code(), Code::kUnauthenticated);
+  EXPECT_EQ(code_of(keys_request()), Code::kFailedPrecondition) << "it has none";
+}
+
+TEST_F(TeeProxyTest, KeepsItsKeysOverARestartAndBindsThemIntoItsEvidence) {
+  ASSERT_TRUE(start());
+  const auto enrolment = proxy_->enrolment();
+  ASSERT_TRUE(enrolment);
+  EXPECT_EQ(enrolment->verify_key(), verify_key_);
+  EXPECT_EQ(enrolment->seal_key(), seal_key_);
+  const auto report = wire::parse<wire::Signed>(enrolment->evidence().report());
+  ASSERT_TRUE(report);
+  const auto said = wire::parse<wire::SoftwareReport>(report->statement());
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->report_data(), wire::field(attestation::report_data("proxy", as_bytes(enrolment->nonce()),
+                                                                      {as_bytes(verify_key_), as_bytes(seal_key_)})));
+}
+
+/// A process on the instances' socket.
+class Process {
+public:
+  explicit Process(const wire::Address& address)
+      : connection_(wire::connect(address, Deadline::after(std::chrono::seconds(10))).value()) {}
+  Result<wire::ProxyReply> ask(const wire::ProxyRequest& request) {
+    return wire::exchange<wire::ProxyReply>(*connection_, request, Deadline::after(std::chrono::seconds(10)));
+  }
+
+private:
+  std::unique_ptr<wire::Connection> connection_;
+};
+
+TEST_F(TeeProxyTest, CutsOffAProcessThatItDidNotLaunch) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  wire::ProxyRequest attach;
+  attach.mutable_attach()->set_token("guessed");
+  wire::ProxyRequest finish;
+  *finish.mutable_finish() = capsule().capsule;
+  for (const auto& request : {attach, keys_request(), finish, wire::ProxyRequest()}) {
+    Process process(proxy_->address());
+    const auto refused = process.ask(request);
+    ASSERT_TRUE(refused) << refused.error().to_string();
+    EXPECT_TRUE(refused->has_error());
+    EXPECT_FALSE(process.ask(request)) << "one wrong word ends the connection";
+  }
+  EXPECT_EQ(authority_.asked, 0);
+}
+
+} // namespace
+} // namespace tcfdl::tee_proxy
