@@ -72,6 +72,13 @@ std::int64_t unix_millis_at(Deadline deadline) {
   return duration_cast<milliseconds>(now).count() + deadline.left_millis();
 }
 
+/// Refuses a body that the function would refuse, before it travels.
+Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
+  if (descriptor.max_body() == 0 || size <= descriptor.max_body()) return {};
+  return make_error(Code::kInvalidArgument, "the body has {} bytes; {} takes at most {}", size, descriptor.name(),
+                    descriptor.max_body());
+}
+
 /// Errors of the platform before the handler ran; another instance may do better.
 bool worth_another_instance(const Error& error) { return error.code() == Code::kUnavailable; }
 
@@ -150,7 +157,8 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
   attempt.report.node = attempt.grant.node();
   attempt.report.instance = attempt.grant.instance();
   attempt.report.tee_kind = attempt.grant.tee_kind();
-  auto done = exchange(attempt, body, result);
+  auto done = check_size(attempt.descriptor, body.size());
+  if (done) done = exchange(attempt, body, result);
   if (!done && !attempt.accepted) {
     wire::Lease lease;
     lease.ParseFromString(attempt.grant.lease().statement());

@@ -309,10 +309,13 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
   auto body = reader.read_all();
   if (!body) {
+    // What is left of a body that is too long is dropped, so that its sender gets to the refusal.
+    const bool too_long = body.error().code() == Code::kResourceExhausted;
+    const auto drained = too_long ? reader.drain() : Status(body.error());
     wire::TaskReply reply;
     *reply.mutable_refused() = wire::to_info(body.error());
-    (void)wire::send_message(session.connection, reply, task.deadline);
-    return body.error();
+    const auto sent = wire::send_message(session.connection, reply, task.deadline);
+    return drained ? sent : drained;
   }
   const auto digest = crypto::sha256(*body);
   auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), digest, task.deadline);

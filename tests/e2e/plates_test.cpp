@@ -74,7 +74,8 @@ TEST_F(Plates, AreReadFromTheVehicleAtTheRoadside) {
 }
 
 TEST_F(Plates, RefuseWhatIsNoReadableImage) {
-  for (const auto& rubbish : {std::string(), std::string("no image"), std::string("\x89PNG\r\n\x1a\n cut off")}) {
+  for (const auto& rubbish : {std::string(), std::string("no image"), std::string("\x89PNG\r\n\x1a\n cut off"),
+                              std::string(30'000'000, 'x')}) {
     const auto called = read(rubbish);
     EXPECT_EQ(called.exit_code, 1);
     EXPECT_NE(called.err.find("INVALID_ARGUMENT"), std::string::npos) << called.err;
