@@ -76,7 +76,7 @@ TEST_F(Failure, AnIdempotentTaskIsRepeatedWhenItsInstanceDies) {
   ASSERT_GT(first, 0);
   auto running = call_later("sleep 3000", seconds(30), "again");
   ASSERT_TRUE(in_flight(1, "again"));
-  for (const auto pid : platform_.pids("examples-slow", "")) ::kill(pid, SIGKILL);
+  for (const auto pid : platform_.instances("bin/examples-slow")) ::kill(pid, SIGKILL);
   const auto result = running.get();
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(*result, "slept");

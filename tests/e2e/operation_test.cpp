@@ -29,7 +29,7 @@ TEST(Operation, DownLeavesNoProcessBehind) {
   ASSERT_FALSE(platform.pids("", platform.state().string()).empty());
   EXPECT_EQ(platform.down().exit_code, 0);
   EXPECT_TRUE(platform.pids("", platform.state().string()).empty());
-  EXPECT_TRUE(platform.pids("bin/examples-echo", "").empty());
+  EXPECT_TRUE(platform.instances("bin/examples-echo").empty());
 }
 
 TEST(Operation, AKilledUpTakesItsDaemonsAndItsStateIsRecovered) {
@@ -115,7 +115,7 @@ TEST(Operation, ADamagedStoreIsNoticedAndFetchedAgain) {
       ASSERT_TRUE(write_file(entry.path(), as_bytes("damaged")));
     }
   }
-  const auto pids = platform.pids("bin/examples-echo", "");
+  const auto pids = platform.instances("bin/examples-echo");
   for (const auto pid : pids) ::kill(pid, SIGKILL);
   EXPECT_TRUE(eventually([&] { return platform.invoke("echo", "whole").out == "whole"; }));
 }

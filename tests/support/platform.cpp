@@ -84,6 +84,16 @@ std::vector<pid_t> Platform::pids(const std::string& program, const std::string&
   return found;
 }
 
+std::vector<pid_t> Platform::instances(const std::string& program) const {
+  auto found = pids(program, "");
+  std::erase_if(found, [&](pid_t pid) {
+    std::error_code gone;
+    const auto directory = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/cwd", gone).string();
+    return !directory.starts_with(state().string());
+  });
+  return found;
+}
+
 Json Platform::ready(const std::string& daemon) const {
   return Json::parse(read_text_file(state() / "ready" / (daemon + ".json")).value_or("null"), nullptr, false);
 }

@@ -43,6 +43,8 @@ public:
 
   /// Pids from /proc of processes whose command line has both texts.
   [[nodiscard]] std::vector<pid_t> pids(const std::string& program, const std::string& argument) const;
+  /// Pids of this platform's instances of a program: their working directory is a bundle in its state.
+  [[nodiscard]] std::vector<pid_t> instances(const std::string& program) const;
   [[nodiscard]] std::filesystem::path state() const { return root_.path() / "state"; }
   [[nodiscard]] const std::filesystem::path& root() const { return root_.path(); }
   [[nodiscard]] const Environment& environment() const { return environment_; }
