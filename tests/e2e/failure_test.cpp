@@ -144,7 +144,7 @@ TEST_F(Failure, NoInstanceIsSaidWithinTheDeadline) {
 }
 
 TEST_F(Failure, AProxyKilledTakesItsInstancesAndBothReturn) {
-  const auto proxies = platform_.pids("tcfdl-proxy", "worker-1");
+  const auto proxies = platform_.pids("tcfdl-proxy", (platform_.state() / "nodes" / "worker-1").string());
   ASSERT_FALSE(proxies.empty());
   for (const auto pid : proxies) ::kill(pid, SIGKILL);
   EXPECT_TRUE(recovers());
