@@ -38,7 +38,7 @@ Status place(const std::filesystem::path& from, const std::filesystem::path& to,
 Result<std::filesystem::path> BundleCache::prepare(BytesView manifest, Deadline deadline) {
   TCFDL_ASSIGN(const auto parsed, wire::parse_manifest(manifest));
   const std::scoped_lock lock(mutex_);
-  const auto target = directory_ / "bundles" / to_hex(wire::measure_manifest(manifest));
+  auto target = directory_ / "bundles" / to_hex(wire::measure_manifest(manifest));
   const bool whole =
       std::ranges::all_of(parsed.files, [&](const auto& file) { return is_intact(target / file.path, file); });
   if (whole && std::filesystem::exists(target)) return target;
@@ -66,7 +66,7 @@ Status BundleCache::unpack(const wire::Manifest& manifest, const std::filesystem
 }
 
 Result<std::filesystem::path> BundleCache::file(const wire::ManifestFile& wanted, Deadline deadline) {
-  const auto path = directory_ / "files" / wanted.sha256;
+  auto path = directory_ / "files" / wanted.sha256;
   if (is_intact(path, wanted)) return path;
   const auto temporary = directory_ / "files" / fmt::format(".{}", make_uuid());
   std::error_code ignored;

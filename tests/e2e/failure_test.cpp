@@ -105,7 +105,8 @@ TEST_F(Failure, ACancelledCallStopsItsHandler) {
   std::stop_source cancel;
   CallOptions options;
   options.cancel = cancel.get_token();
-  auto running = std::async(std::launch::async, [&] { return client_->call("slow", as_bytes("sleep 60000"), options); });
+  auto running =
+      std::async(std::launch::async, [&] { return client_->call("slow", as_bytes("sleep 60000"), options); });
   ASSERT_TRUE(in_flight(1));
   cancel.request_stop();
   const auto cancelled = running.get();

@@ -15,7 +15,8 @@ constexpr const char* kTopology = R"(clusters:
 )";
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
 }
 
 /// Plates are compared by their letters and digits: spaces and dashes are layout.
@@ -46,7 +47,9 @@ protected:
     platform_ = nullptr;
   }
 
-  static Invoked read(const std::string& image) { return platform_->invoke("plates/read", image, {"--context", "vehicle", "--timeout", "60s"}); }
+  static Invoked read(const std::string& image) {
+    return platform_->invoke("plates/read", image, {"--context", "vehicle", "--timeout", "60s"});
+  }
 
   static Platform* platform_;
 };

@@ -4,6 +4,10 @@
 #include "base/guarded.hpp"
 #include "base/ids.hpp"
 #include "message_queue/nats_bus.hpp"
+#include "sdk/capsule_session.hpp"
+#include "sdk/task_manager_client.hpp"
+#include "service_manager/authority/key_store.hpp"
+#include "service_manager/authority/operations.hpp"
 #include "support/platform.hpp"
 
 #include <algorithm>
@@ -106,7 +110,9 @@ protected:
       hosts_.push_back(platform_.ready(name)["pid"].get<pid_t>());
     for (const auto pid : platform_.pids("nats-server", platform_.state().string())) hosts_.push_back(pid);
     ASSERT_GE(hosts_.size(), 6U);
-    for (const auto& [node, user] : {std::pair{"service-manager", "service-manager"}, {"vehicle-master", "master"}, {"roadside-master", "master"}}) {
+    for (const auto& [node, user] : {std::pair{"service-manager", "service-manager"},
+                                     {"vehicle-master", "master"},
+                                     {"roadside-master", "master"}}) {
       sniffers_.push_back(std::make_unique<Sniffer>(platform_.state() / "nodes" / node, user));
     }
   }
@@ -132,18 +138,53 @@ protected:
     ASSERT_EQ(http.out, body) << http.err;
   }
 
-  /// The private keys that no host may hold.
-  std::vector<std::string> private_keys() {
+  /// Keys that no host may hold: of the client and the proxies, and what a call needs: x of the caller, f of the
+  /// function, RK(i→f) of the entry proxy, and the key of a capsule that went through it.
+  std::vector<std::string> secret_keys() {
     std::vector<std::string> keys;
-    const auto context = sdk::load_context("vehicle");
-    for (const auto& text : {context->signing_key, context->seal_key})
+    const auto context = sdk::load_context("vehicle").value();
+    for (const auto& text : {context.signing_key, context.seal_key})
       keys.emplace_back(as_text(from_base64url(text).value()));
     for (const auto* node : {"vehicle-master", "roadside-master", "rsu-1"}) {
       const auto bytes = read_file(platform_.state() / "nodes" / node / "proxy" / "proxy.keys").value();
       for (std::size_t at = 0; at + 32 <= bytes.size(); at += 32)
         keys.emplace_back(as_text(BytesView(bytes).subspan(at, 32)));
     }
+    const SystemClock clock;
+    const auto identity = sdk::identity_of(context).value();
+    sdk::TaskManagerClient entry(wire::parse_address(context.tasks_address).value(), context.tasks_token, identity);
+    wire::ProxyRequest request;
+    request.mutable_sender_keys()->set_function("echo");
+    *request.mutable_sender_keys()->mutable_certificate() = identity.certificate;
+    const auto deadline = Deadline::after(std::chrono::seconds(20));
+    const auto reply = entry.request(request, deadline).value();
+    wire::KeyScope scope;
+    const auto x =
+        sdk::open_key_package(identity, reply.sender_key(), wire::KEY_ROLE_SENDER, clock.now(), scope).value();
+    const auto f = function_key(scope);
+    sdk::CapsuleSession session(identity, entry, clock);
+    const auto capsule = session.get("echo", scope.assurance(), scope.epoch(), deadline).value();
+    for (const auto* scalar : {&x, &f}) keys.emplace_back(as_text(scalar->to_bytes().span()));
+    keys.emplace_back(as_text(crypto::reencryption_key(x, f).to_bytes().span()));
+    keys.emplace_back(as_text(capsule->secret.key.span()));
     return keys;
+  }
+
+  /// f, from a copy of the authority's own store.
+  crypto::Scalar function_key(const wire::KeyScope& scope) {
+    const auto state = platform_.state() / "nodes" / "service-manager";
+    const TemporaryDirectory copy;
+    for (const auto* name : {"service_manager.sqlite", "service_manager.sqlite-wal", "authority.key"}) {
+      std::error_code absent;
+      std::filesystem::copy_file(state / name, copy.path() / name, absent);
+    }
+    const SystemClock clock;
+    const auto database = database::Database::open(copy.path() / "service_manager.sqlite").value();
+    service_manager::OperationLog log(*database, clock);
+    service_manager::authority::teach(log);
+    const auto store =
+        service_manager::authority::KeyStore::open(*database, log, copy.path() / "authority.key").value();
+    return store->function_key({scope.function(), scope.assurance(), scope.epoch()}).value();
   }
 
   Platform platform_{kTopology};
@@ -164,9 +205,10 @@ TEST_F(Secrecy, NobodyOnTheWaySeesBodiesOrKeys) {
     EXPECT_TRUE(sniffer->heard_anything());
     EXPECT_FALSE(sniffer->heard(canary)) << "the body is on a message queue";
   }
-  for (const auto& key : private_keys()) {
-    for (const auto pid : hosts_) EXPECT_FALSE(memory_has(pid, key)) << "process " << pid << " has a private key";
-    for (const auto& sniffer : sniffers_) EXPECT_FALSE(sniffer->heard(key)) << "a private key is on a message queue";
+  for (const auto& key : secret_keys()) {
+    ASSERT_GE(key.size(), 16U);
+    for (const auto pid : hosts_) EXPECT_FALSE(memory_has(pid, key)) << "process " << pid << " has a secret key";
+    for (const auto& sniffer : sniffers_) EXPECT_FALSE(sniffer->heard(key)) << "a secret key is on a message queue";
   }
 }
 
