@@ -6,7 +6,7 @@
 
 namespace tcfdl::api_service {
 
-ApiService::ApiService(Settings settings, Ports ports) : server_(settings.server) {
+ApiService::ApiService(const Settings& settings, Ports ports) : server_(settings.server) {
   add_function_routes(server_, ports.functions, ports.logs);
   add_artefact_routes(server_, ports.artefacts, settings);
   add_cluster_routes(server_, ports, settings);

@@ -28,7 +28,7 @@ struct Settings {
 /// Owned by the composition root. `start` and `stop` as of http::Server; destructor = stop.
 class ApiService {
 public:
-  ApiService(Settings settings, Ports ports);
+  ApiService(const Settings& settings, Ports ports);
   ApiService(const ApiService&) = delete;
   ApiService& operator=(const ApiService&) = delete;
   ~ApiService() { stop(); }

@@ -34,7 +34,8 @@ std::vector<std::string> environment_of(const MeasuredBundle& bundle, const Laun
   merged["LD_LIBRARY_PATH"] = (bundle.directory / "lib").string();
   for (const auto& [name, value] : settings.environment) merged[name] = value;
   std::vector<std::string> texts;
-  for (const auto& [name, value] : merged) texts.push_back(name + "=" + value);
+  texts.reserve(merged.size());
+  for (const auto& [name, value] : merged) texts.push_back(fmt::format("{}={}", name, value));
   return texts;
 }
 

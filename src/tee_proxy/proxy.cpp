@@ -208,7 +208,7 @@ Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::
 Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wire::KeyRole role,
                                             const std::string& holder) {
   TCFDL_ASSIGN(const auto self, own());
-  TCFDL_ASSIGN(const auto scope, wire::verify_key_package(self->authority, package, clock_.now()));
+  TCFDL_ASSIGN(auto scope, wire::verify_key_package(self->authority, package, clock_.now()));
   if (scope.role() != role || scope.holder() != holder ||
       scope.recipient_key() != wire::field(keys_.sealing.public_key().bytes())) {
     return make_error(Code::kPermissionDenied, "the authority sent a key of {} as {}, wanted was {}", scope.holder(),

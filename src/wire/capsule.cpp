@@ -13,8 +13,8 @@ Result<crypto::EncryptedKey> encrypted_key(const Capsule& capsule) {
     return make_error(Code::kInvalidArgument, "EK1 has {} bytes, not {}", capsule.ek1().size(), ek1.size());
   }
   std::ranges::copy(as_bytes(capsule.ek1()), ek1.begin());
-  TCFDL_ASSIGN(auto ek2, crypto::Point::from_bytes(as_bytes(capsule.ek2())));
-  return crypto::EncryptedKey{ek1, std::move(ek2)};
+  TCFDL_ASSIGN(const auto ek2, crypto::Point::from_bytes(as_bytes(capsule.ek2())));
+  return crypto::EncryptedKey{ek1, ek2};
 }
 
 Status check_life(const CapsuleHeader& header, std::int64_t now) {

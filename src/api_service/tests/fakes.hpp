@@ -96,7 +96,7 @@ public:
 };
 
 class ApiTest : public testing::Test {
-protected:
+public:
   void SetUp() override { ASSERT_TRUE(service.start()); }
 
   http::Response send(http::Request request, const std::string& token = "t0ken") const {

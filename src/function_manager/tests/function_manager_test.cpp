@@ -31,6 +31,7 @@ template <class T> Error refusal(const Result<T>& result) {
   return result ? Error(Code::kUnknown, "") : result.error();
 }
 
+// NOLINTNEXTLINE(readability-identifier-naming): matchers are named as GoogleMock names its own.
 MATCHER_P2(Refuses, code, words, "") {
   *result_listener << arg.to_string();
   return arg.code() == code && arg.message().find(words) != std::string::npos;
