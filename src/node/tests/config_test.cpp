@@ -1,0 +1,103 @@
+#include "node/config.hpp"
+
+#include "base/file.hpp"
+
+#include <gmock/gmock.h>
+
+namespace tcfdl::node {
+namespace {
+
+using testing::HasSubstr;
+
+class NodeConfigTest : public testing::Test {
+protected:
+  template <class Config> Result<Config> read(const std::string& text) {
+    const auto file = directory_.path() / "config.yaml";
+    EXPECT_TRUE(write_file(file, as_bytes(text)));
+    return Config::read(file);
+  }
+  template <class Config> std::string refusal(const std::string& text) {
+    const auto config = read<Config>(text);
+    if (config) return "admitted";
+    EXPECT_EQ(config.error().code(), Code::kInvalidArgument);
+    return config.error().message();
+  }
+
+  const std::string master_ = "cluster: west\nstate: /s\ntee: software\n";
+  TemporaryDirectory directory_;
+};
+
+TEST_F(NodeConfigTest, AMasterNeedsLittle) {
+  const auto config = read<MasterConfig>(master_);
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->cluster, "west");
+  EXPECT_EQ(config->host.node, "west-master");
+  EXPECT_EQ(config->host.state, "/s");
+  EXPECT_EQ(config->api.host, "127.0.0.1");
+  EXPECT_EQ(config->api.port, 0);
+  EXPECT_TRUE(config->host_instances);
+  EXPECT_FALSE(config->host.local_tcp);
+}
+
+TEST_F(NodeConfigTest, AMasterMaySayMore) {
+  const auto config = read<MasterConfig>(master_ + "node: m1\napi: 127.0.0.1:8001\ngateway: 127.0.0.2:8002\nnats_port: "
+                                                   "4222\nhost_instances: false\nlocal_adapter: tcp\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->host.node, "m1");
+  EXPECT_EQ(config->api.port, 8001);
+  EXPECT_EQ(config->gateway.host, "127.0.0.2");
+  EXPECT_EQ(config->nats_port, 4222);
+  EXPECT_FALSE(config->host_instances);
+  EXPECT_TRUE(config->host.local_tcp);
+}
+
+TEST_F(NodeConfigTest, RefusesUnknownKeysByName) {
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "apii: 127.0.0.1:1\n"), HasSubstr("apii"));
+  EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: software\ncluster: west\n"), HasSubstr("cluster"));
+  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ntee: software\n"), HasSubstr("tee"));
+}
+
+TEST_F(NodeConfigTest, RefusesAddressesThatOthersCouldReach) {
+  for (const auto* key : {"api", "gateway", "tasks"}) {
+    for (const auto* address : {"0.0.0.0:80", "192.168.1.1:80", "10.0.0.1:0"}) {
+      EXPECT_THAT(refusal<MasterConfig>(fmt::format("{}{}: {}\n", master_, key, address)), HasSubstr("no loopback"));
+    }
+    for (const auto* address : {"localhost", "127.0.0.1:70000", "127.0.0.1", "'::1:80'"}) {
+      EXPECT_THAT(refusal<MasterConfig>(fmt::format("{}{}: {}\n", master_, key, address)), HasSubstr(key));
+    }
+  }
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "nats_port: 65536\n"), HasSubstr("nats_port"));
+}
+
+TEST_F(NodeConfigTest, StartsTheSoftwareTeeOnly) {
+  EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: sgx\n"), HasSubstr("software"));
+  EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\n"), HasSubstr("tee"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "local_adapter: pipe\n"), HasSubstr("local_adapter"));
+}
+
+TEST_F(NodeConfigTest, RefusesNamesThatAreNoLabels) {
+  EXPECT_THAT(refusal<MasterConfig>("cluster: We st\nstate: /s\ntee: software\n"), HasSubstr("cluster"));
+  EXPECT_THAT(refusal<WorkerConfig>("node: ../w\nstate: /s\ntee: software\n"), HasSubstr("node"));
+  EXPECT_THAT(refusal<WorkerConfig>("state: /s\ntee: software\n"), HasSubstr("node"));
+}
+
+TEST_F(NodeConfigTest, TheServiceManagerMakesTokensForMastersOnly) {
+  const auto config =
+      read<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: master, cluster: west, file: /t/west}\n"
+                                 "- {role: master, cluster: east, file: /t/east}\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  ASSERT_EQ(config->initial_tokens.size(), 2U);
+  EXPECT_EQ(config->initial_tokens[1].cluster, "east");
+  EXPECT_EQ(config->initial_tokens[1].file, "/t/east");
+  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: client, cluster: w, file: /t}\n"),
+              HasSubstr("masters"));
+  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: master, cluster: W_, file: /t}\n"),
+              HasSubstr("cluster"));
+}
+
+TEST_F(NodeConfigTest, AMissingFileIsNotFound) {
+  EXPECT_EQ(MasterConfig::read(directory_.path() / "none").error().code(), Code::kNotFound);
+}
+
+} // namespace
+} // namespace tcfdl::node
