@@ -44,7 +44,7 @@ std::string read_end(const fs::path& path, std::size_t most) {
 Result<fs::path> InstanceLogs::prepare(const FunctionName& function, const InstanceId& instance) const {
   const auto directory = directory_ / function.str();
   TCFDL_TRY(make_private_directory(directory));
-  const auto wanted = directory / (instance.str() + ".log");
+  auto wanted = directory / (instance.str() + ".log");
   const auto files = log_files(directory);
   std::error_code ignored;
   for (std::size_t i = kKept - 1; i < files.size(); ++i) {

@@ -10,10 +10,10 @@
 namespace tcfdl::instance_manager {
 namespace {
 
-template <std::size_t kSize> std::array<std::uint8_t, kSize> random_bytes() {
-  static_assert(kSize <= 256, "getrandom gives up to 256 bytes at once");
-  std::array<std::uint8_t, kSize> bytes{};
-  while (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(kSize)) {
+template <std::size_t Size> std::array<std::uint8_t, Size> random_bytes() {
+  static_assert(Size <= 256, "getrandom gives up to 256 bytes at once");
+  std::array<std::uint8_t, Size> bytes{};
+  while (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(Size)) {
   }
   return bytes;
 }

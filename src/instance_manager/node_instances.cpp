@@ -53,7 +53,7 @@ void NodeInstances::kill_blocking(const InstanceId& id) {
   if (const auto killed = proxy_.kill(id); !killed) spdlog::warn("instance {}: {}", id, killed.error().to_string());
 }
 
-void NodeInstances::handle(Handler handler) {
+void NodeInstances::handle(const Handler& handler) {
   bool changed = false;
   {
     const std::scoped_lock lock(mutex_);

@@ -90,7 +90,7 @@ private:
   };
   using Handler = std::function<void()>;
 
-  void handle(Handler handler);
+  void handle(const Handler& handler);
   void post(Handler handler);
   void post_after(std::chrono::milliseconds delay, Handler handler);
   Record* find(const InstanceId& id);

@@ -14,7 +14,7 @@ CapsuleSession::get(const std::string& function, const std::string& assurance, s
   const std::scoped_lock lock(found->mutex);
   const auto now = clock_.now();
   if (found->capsule && found->capsule->header.expires() > now + kRenewBefore) return found->capsule;
-  if (!found->key || found->key->scope.expires() <= now + wire::kCapsuleLifetime) {
+  if (const auto& key = found->key; !key || key->scope.expires() <= now + wire::kCapsuleLifetime) {
     TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
   }
   auto renewed = renew(*found, deadline);
@@ -51,7 +51,9 @@ Status CapsuleSession::fetch_key(Entry& entry, const std::string& function, cons
 }
 
 Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::renew(Entry& entry, Deadline deadline) {
-  auto made = wire::make_capsule(*entry.key, identity_.signing, clock_.now());
+  const auto& key = entry.key;
+  if (!key) return Error(Code::kFailedPrecondition, "there is no key to make a capsule with");
+  auto made = wire::make_capsule(*key, identity_.signing, clock_.now());
   wire::ProxyRequest request;
   *request.mutable_turn() = made.capsule;
   TCFDL_ASSIGN(const auto reply, proxy_.request(request, deadline));

@@ -7,7 +7,7 @@ constexpr std::size_t kLongestErrorText = 16UL * 1024;
 
 } // namespace
 
-Status ResultWriter::begin(std::uint32_t code, std::uint64_t run_us) {
+Result<wire::SegmentWriter*> ResultWriter::open(std::uint32_t code, std::uint64_t run_us) {
   wire::ResultHeader header;
   header.set_task_id(task_.task_id());
   header.set_attempt(attempt_);
@@ -25,29 +25,32 @@ Status ResultWriter::begin(std::uint32_t code, std::uint64_t run_us) {
     keys = crypto::derive_stream_keys(secret_->key.span(), salt, wire::kResultDirection, as_bytes(head.header()));
   }
   TCFDL_TRY(wire::send_message(connection_, reply, deadline_));
-  segments_.emplace(connection_, std::move(keys), deadline_);
+  return &segments_.emplace(connection_, std::move(keys), deadline_);
+}
+
+Status ResultWriter::begin(std::uint32_t code, std::uint64_t run_us) {
+  TCFDL_TRY(open(code, run_us));
   return {};
 }
 
 Status ResultWriter::write(BytesView piece) {
-  if (!segments_) {
-    const auto spent = Deadline::Clock::now() - start_;
-    TCFDL_TRY(
-        begin(0, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count())));
-  }
-  return segments_->write(piece);
+  if (segments_) return segments_->write(piece);
+  const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - start_);
+  TCFDL_ASSIGN(auto* const segments, open(0, static_cast<std::uint64_t>(spent.count())));
+  return segments->write(piece);
 }
 
 Status ResultWriter::finish(std::uint64_t run_us) {
-  if (!segments_) TCFDL_TRY(begin(0, run_us));
-  return segments_->finish();
+  if (segments_) return segments_->finish();
+  TCFDL_ASSIGN(auto* const segments, open(0, run_us));
+  return segments->finish();
 }
 
 Status ResultWriter::fail(const Error& error, std::uint64_t run_us) {
   if (segments_) return error;
-  TCFDL_TRY(begin(static_cast<std::uint32_t>(error.code()), run_us));
-  TCFDL_TRY(segments_->write(as_bytes(std::string_view(error.message()).substr(0, kLongestErrorText))));
-  return segments_->finish();
+  TCFDL_ASSIGN(auto* const segments, open(static_cast<std::uint32_t>(error.code()), run_us));
+  TCFDL_TRY(segments->write(as_bytes(std::string_view(error.message()).substr(0, kLongestErrorText))));
+  return segments->finish();
 }
 
 } // namespace tcfdl::sdk

@@ -27,6 +27,8 @@ public:
   Status fail(const Error& error, std::uint64_t run_us);
 
 private:
+  Result<wire::SegmentWriter*> open(std::uint32_t code, std::uint64_t run_us);
+
   wire::Connection& connection_;
   const wire::SealedHeader& task_;
   std::uint32_t attempt_;
@@ -34,7 +36,7 @@ private:
   const crypto::CapsuleSecret* secret_;
   Deadline deadline_;
   Deadline::Clock::time_point start_;
-  std::optional<wire::SegmentWriter> segments_;
+  std::optional<wire::SegmentWriter> segments_; // once the result has begun
 };
 
 } // namespace tcfdl::sdk

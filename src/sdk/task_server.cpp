@@ -327,9 +327,9 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   wire::TaskReply accepted;
   accepted.mutable_accepted();
   const auto told = wire::send_message(session.connection, accepted, task.deadline);
-  if (*begun) {
+  if (const auto& earlier = *begun) {
     TCFDL_TRY(told);
-    return send_outcome(session, task, ***begun);
+    return send_outcome(session, task, **earlier);
   }
   const auto start = Deadline::Clock::now();
   auto result = guarded([&] { return handler(context, *body); });

@@ -28,6 +28,8 @@ public:
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
   [[nodiscard]] std::chrono::steady_clock::duration waited() const { return Deadline::Clock::now() - since_; }
   [[nodiscard]] bool settled() const noexcept { return outcome_.has_value(); }
+  /// Once, when it is settled.
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): has a value then
   [[nodiscard]] Result<Placed> take() { return *std::move(outcome_); }
 
   /// Decides it, once, and wakes its thread.

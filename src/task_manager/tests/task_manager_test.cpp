@@ -198,6 +198,7 @@ TEST_F(Waits, OfManyCallersAllEndAndNoSlotIsUsedTwice) {
   std::atomic<int> running = 0;
   std::atomic<int> most = 0;
   std::vector<std::jthread> callers;
+  callers.reserve(8);
   for (int caller = 0; caller < 8; ++caller) {
     callers.emplace_back([&] {
       for (int i = 0; i < 50; ++i) {
