@@ -57,7 +57,7 @@ Result<Tensor> Model::run(Tensor& input) const {
     const char* const out = state_->output.c_str();
     const auto outputs = state_->session.Run(Ort::RunOptions(nullptr), &in, &value, 1, &out, 1);
     const auto info = outputs.at(0).GetTensorTypeAndShapeInfo();
-    const float* const first = outputs[0].GetTensorData<float>();
+    const auto* const first = outputs[0].GetTensorData<float>();
     return Tensor{info.GetShape(), {first, first + info.GetElementCount()}};
   } catch (const Ort::Exception& error) {
     return Error(Code::kInternal, fmt::format("the network failed: {}", error.what()));
