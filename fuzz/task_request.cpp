@@ -57,7 +57,7 @@ void receive_frames(BytesView input) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto* const kUnused = google::protobuf::SetLogHandler(nullptr);
+  static auto* const kUnused = google::protobuf::SetLogHandler(nullptr);
   (void)kUnused;
   const BytesView input(data, size);
   round_trip<TaskRequest>(input);
