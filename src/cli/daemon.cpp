@@ -92,9 +92,11 @@ Status Daemon::start(const std::filesystem::path& program) {
   const UniqueFd log(::open(spec_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kPrivateFile));
   if (!log.valid()) return errno_error("cannot open", spec_.log);
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null.valid()) return errno_error("cannot open", "/dev/null");
   auto words = spec_.arguments;
   words.insert(words.begin(), "tcfdl");
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const auto parent = ::getpid();
