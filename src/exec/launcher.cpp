@@ -12,8 +12,8 @@
 namespace tcfdl::exec {
 namespace {
 
-constexpr std::array<std::string_view, 6> kPassedOn{"TCFDL_FUNCTION", "TCFDL_CLUSTER",     "TCFDL_NODE",
-                                                    "TCFDL_INSTANCE", "TCFDL_CONCURRENCY", "TCFDL_MAX_BODY"};
+constexpr std::array<std::string_view, 6> kPassedOn{"TCFDL_FUNCTION", "TCFDL_CLUSTER", "TCFDL_NODE", "TCFDL_INSTANCE",
+                                                    "TCFDL_CONCURRENCY"};
 constexpr unsigned kCloseOnExec = 1U << 2U; // CLOSE_RANGE_CLOEXEC of linux/close_range.h
 
 Error start_error(const std::string& program, int number) {
