@@ -12,7 +12,7 @@
 namespace tcfdl::exec {
 namespace {
 
-constexpr std::array<std::string_view, 6> kPassedOn{"TCFDL_FUNCTION", "TCFDL_CLUSTER", "TCFDL_NODE", "TCFDL_INSTANCE",
+constexpr std::array<std::string_view, 5> kPassedOn{"TCFDL_FUNCTION", "TCFDL_CLUSTER", "TCFDL_NODE", "TCFDL_INSTANCE",
                                                     "TCFDL_CONCURRENCY"};
 constexpr unsigned kCloseOnExec = 1U << 2U; // CLOSE_RANGE_CLOEXEC of linux/close_range.h
 
