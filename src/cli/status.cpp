@@ -12,6 +12,7 @@ std::string part(const Json& status, const char* list, std::vector<std::string> 
   std::vector<std::vector<std::string>> rows{std::move(heading)};
   for (const auto& item : *found) {
     std::vector<std::string> row;
+    row.reserve(keys.size());
     for (const auto* key : keys) row.push_back(shown(item, key));
     rows.push_back(std::move(row));
   }

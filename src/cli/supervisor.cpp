@@ -37,6 +37,7 @@ std::vector<std::string> all_workers(const Topology& topology) {
 
 std::vector<std::string> all_masters(const Topology& topology) {
   std::vector<std::string> names;
+  names.reserve(topology.clusters.size());
   for (const auto& cluster : topology.clusters) names.push_back(cluster.master());
   return names;
 }
