@@ -36,7 +36,7 @@ Result<Bytes> Pool::run(TaskContext& task, BytesView body) {
     const std::scoped_lock lock(mutex_);
     idle_.push_back(std::move(process));
   }
-  if (answer->refusal) return *std::move(answer->refusal);
+  if (auto refusal = std::move(answer->refusal)) return *std::move(refusal);
   return std::move(answer->body);
 }
 

@@ -19,9 +19,9 @@ struct ParserLimits {
 };
 
 /// Takes bytes in pieces and holds the head and that part of the body that nobody took yet.
-template <bool kIsRequest> class Parser final : public beast::http::basic_parser<kIsRequest> {
+template <bool IsRequest> class Parser final : public beast::http::basic_parser<IsRequest> {
 public:
-  using Base = beast::http::basic_parser<kIsRequest>;
+  using Base = beast::http::basic_parser<IsRequest>;
 
   explicit Parser(const ParserLimits& limits) : limits_(limits) {
     this->header_limit(limits.header_bytes);
