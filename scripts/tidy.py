@@ -4,7 +4,7 @@
 A file that passed is not read again until what it is made of changes: the key of build/tidy-cache is the hash of
 .clang-tidy, the file, every header of the project (generated ones too) that it includes, and its compile flags.
 Usage: tidy.py BUILD_DIRECTORY [PART-OF-A-PATH …]
-Without a part of a path: what is shipped, the sources of src and apps; tests and examples are linted when they are named.
+Without a part of a path: what is shipped, the sources of src and apps. Tests are linted where a part names `tests`.
 """
 
 import concurrent.futures
@@ -93,8 +93,10 @@ def base_of():
     return (ROOT / ".clang-tidy").read_bytes() + Path(__file__).read_bytes() + version
 
 
-def is_shipped(name):
-    return name.parts[0] in ("src", "apps") and "tests" not in name.parts
+def is_wanted(name, parts):
+    if "tests" in name.parts and not any("tests" in part for part in parts):
+        return False
+    return any(part in str(name) for part in parts) if parts else name.parts[0] in ("src", "apps")
 
 
 def select(build, parts):
@@ -105,8 +107,7 @@ def select(build, parts):
         if not path.is_relative_to(ROOT) or path.relative_to(ROOT).parts[0] not in FOLDERS:
             continue
         name = path.relative_to(ROOT)
-        wanted = any(part in str(name) for part in parts) if parts else is_shipped(name)
-        if path.is_file() and wanted:
+        if path.is_file() and is_wanted(name, parts):
             entries[path] = {**entry, "file": str(path)}
     return entries
 
