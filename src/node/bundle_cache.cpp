@@ -4,6 +4,8 @@
 #include "base/file.hpp"
 #include "tee/bundle.hpp"
 
+#include <sys/stat.h>
+
 namespace tcfdl::node {
 namespace {
 
@@ -27,9 +29,7 @@ Status place(const std::filesystem::path& from, const std::filesystem::path& to,
   std::filesystem::create_hard_link(from, to, why);
   if (why) std::filesystem::copy_file(from, to, why);
   if (why) return failure("cannot write", to, why);
-  using std::filesystem::perms;
-  const auto mode = executable ? perms(0755) : perms(0644);
-  std::filesystem::permissions(to, mode, std::filesystem::perm_options::add, why);
+  if (::chmod(to.c_str(), executable ? 0755 : 0644) != 0) return errno_error("cannot set the mode of", to);
   return {};
 }
 
