@@ -220,7 +220,7 @@ asio::awaitable<Response> Connection::handle(const Route* route, Request request
   co_await on_pool(std::move(work), false);
   Response response;
   if (*answer) {
-    response = **answer;
+    response = *std::move(*answer);
   } else {
     response = problem(answer->error(), asked->path);
   }

@@ -48,7 +48,7 @@ Result<std::string> find_binary(const std::string& binary) {
   for (rest = places; !rest.empty();) {
     const auto directory = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
-    const auto candidate = fmt::format("{}/{}", directory, binary);
+    auto candidate = fmt::format("{}/{}", directory, binary);
     if (!directory.empty() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return make_error(Code::kNotFound, "`{}` is not installed: install the package nats-server or configure its path",
@@ -180,6 +180,10 @@ pid_t EmbeddedServer::spawn() const {
   const auto config = config_path().string();
   const std::array<const char*, 4> arguments{binary_.c_str(), "-c", config.c_str(), nullptr};
   const UniqueFd null_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null_fd.valid()) {
+    spdlog::error("{}", errno_error("cannot open", "/dev/null").to_string());
+    return -1;
+  }
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child == 0) become(arguments.data(), parent, null_fd.get());
