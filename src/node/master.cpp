@@ -174,7 +174,7 @@ public:
 
   Status start() {
     TCFDL_ASSIGN(auto state, NodeState::open(config_.host.state));
-    state_.emplace(std::move(state));
+    state_ = std::make_unique<NodeState>(std::move(state));
     TCFDL_ASSIGN(kept_, Kept::read(config_, *state_));
     TCFDL_TRY(wire_messaging());
     TCFDL_TRY(wire_identity());
@@ -229,7 +229,7 @@ private:
           return service_manager_bus_->request(collaboration::kServiceEnrolSubject, request,
                                                Deadline::after(seconds(20)));
         }));
-    identity_.emplace(std::move(identity));
+    identity_ = std::make_unique<NodeIdentity>(std::move(identity));
     service_manager_ = std::make_unique<ServiceManagerClient>(*service_manager_bus_, identity_->signing,
                                                               identity_->certificate, clock_);
     events_.connect(service_manager_.get(), nullptr, nullptr);
@@ -333,7 +333,7 @@ private:
   const MasterConfig& config_;
   const SystemClock clock_;
   const task_manager::SystemTimeSource time_;
-  std::optional<NodeState> state_;
+  std::unique_ptr<NodeState> state_;
   Kept kept_;
   NodeEntrance entrance_;
   MasterEvents events_;
@@ -341,7 +341,7 @@ private:
   std::unique_ptr<message_queue::NatsBus> bus_;
   std::unique_ptr<message_queue::NatsBus> service_manager_bus_;
   std::unique_ptr<ProxyProcess> proxy_;
-  std::optional<NodeIdentity> identity_;
+  std::unique_ptr<NodeIdentity> identity_;
   std::unique_ptr<ServiceManagerClient> service_manager_;
   std::unique_ptr<database::Database> database_;
   std::unique_ptr<database::FileStore> files_;
