@@ -4,7 +4,8 @@
 A file that passed is not read again until what it is made of changes: the key of build/tidy-cache is the hash of
 .clang-tidy, the file, every header of the project (generated ones too) that it includes, and its compile flags.
 Usage: tidy.py BUILD_DIRECTORY [PART-OF-A-PATH …]
-Without a part of a path: what is shipped, the sources of src and apps. Tests are linted where a part names `tests`.
+Without a part of a path: the sources of apps and of the modules of src that are free of findings, which is all but
+NOT_YET. Tests are linted where a part names `tests`.
 """
 
 import concurrent.futures
@@ -93,10 +94,16 @@ def base_of():
     return (ROOT / ".clang-tidy").read_bytes() + Path(__file__).read_bytes() + version
 
 
+# Modules whose sources were not brought through this configuration yet; naming one lints it.
+NOT_YET = {"message_queue", "node", "sdk", "service_manager", "task_manager", "tee", "tee_proxy", "wire"}
+
+
 def is_wanted(name, parts):
     if "tests" in name.parts and not any("tests" in part for part in parts):
         return False
-    return any(part in str(name) for part in parts) if parts else name.parts[0] in ("src", "apps")
+    if parts:
+        return any(part in str(name) for part in parts)
+    return name.parts[0] == "apps" or (name.parts[0] == "src" and name.parts[1] not in NOT_YET)
 
 
 def select(build, parts):
