@@ -43,4 +43,10 @@ private:
   Clock::time_point when_;
 };
 
+/// The whole microseconds since then.
+inline std::uint64_t micros_since(Deadline::Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - start).count());
+}
+
 } // namespace tcfdl

@@ -1,6 +1,8 @@
 // Structured logs of a process: one line an event on standard error. Secrets and task data never reach them.
 #pragma once
 
+#include "base/format.hpp"
+
 #include <spdlog/spdlog.h>
 #include <string>
 

@@ -1,9 +1,9 @@
 // The project's error idiom; public because the SDK returns it.
 #pragma once
 
-#include <tcfdl/result.hpp>
+#include "base/format.hpp"
 
-#include <fmt/format.h>
+#include <tcfdl/result.hpp>
 
 namespace tcfdl {
 

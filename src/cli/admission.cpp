@@ -2,6 +2,7 @@
 #include "cli/command.hpp"
 #include "cli/enrolment.hpp"
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 namespace tcfdl::cli {

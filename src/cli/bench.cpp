@@ -5,6 +5,7 @@
 #include "cli/deploy.hpp"
 #include "cli/up.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <tcfdl/client.hpp>

@@ -1,6 +1,7 @@
 #include "cli/status.hpp"
 #include "cli/up.hpp"
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 namespace tcfdl::cli {

@@ -3,11 +3,16 @@
 
 #include "base/result.hpp"
 
-#include <CLI/CLI.hpp>
+#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+class Option;
+} // namespace CLI
 
 namespace tcfdl::cli {
 

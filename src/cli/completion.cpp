@@ -1,5 +1,7 @@
 #include "cli/command.hpp"
 
+#include <CLI/CLI.hpp>
+
 namespace tcfdl::cli {
 namespace {
 

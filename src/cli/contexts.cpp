@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 #include "sdk/context.hpp"
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 namespace tcfdl::cli {

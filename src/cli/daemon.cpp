@@ -1,5 +1,6 @@
 #include "cli/daemon.hpp"
 
+#include "base/child.hpp"
 #include "base/file.hpp"
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
 
@@ -29,12 +29,7 @@ std::string describe(int status) {
 /// Becomes the daemon. Only calls that are safe after fork; returns when it fails.
 void become(const char* program, char* const* arguments, int log, int null, pid_t parent) {
   ::setsid();
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (::getppid() != parent) ::_exit(1); // it went before the line above
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+  begin_child(parent, SIGTERM);
   ::dup2(null, STDIN_FILENO);
   ::dup2(log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);

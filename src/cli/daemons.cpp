@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 #include "node/run.hpp"
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 namespace tcfdl::cli {

@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 #include "cli/deploy.hpp"
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <unistd.h>
 

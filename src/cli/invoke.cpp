@@ -1,6 +1,7 @@
 #include "base/file.hpp"
 #include "cli/command.hpp"
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <fcntl.h>
 #include <memory>

@@ -2,6 +2,7 @@
 #include "cli/command.hpp"
 #include "http/json.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 

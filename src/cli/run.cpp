@@ -3,6 +3,7 @@
 #include "cli/command.hpp"
 #include "http/problem.hpp"
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 namespace tcfdl::cli {

@@ -3,16 +3,15 @@
 
 #include "collaboration/stream_connection.hpp"
 #include "wire/messages.hpp"
-
-#include <functional>
-#include <list>
-#include <mutex>
-#include <thread>
+#include "wire/sessions.hpp"
 
 namespace tcfdl::collaboration {
 
 /// Opens a local connection to an instance of this node. NOT_FOUND for one that is not here.
 using OpenInstance = std::function<Result<std::unique_ptr<wire::Connection>>(const std::string& instance)>;
+
+/// Streams that a node relays at a time.
+constexpr std::size_t kMostRelays = 1024;
 
 /// A thread a stream. The bus outlives it. Destructor = stop.
 class RelayServer {
@@ -25,22 +24,12 @@ public:
   void stop() noexcept;
 
 private:
-  struct Session {
-    explicit Session(std::unique_ptr<message_queue::NatsStream> stream) : remote(std::move(stream)) {}
-    StreamConnection remote;
-    std::thread thread;
-    bool ended = false;
-  };
-
   explicit RelayServer(OpenInstance open) : open_(std::move(open)) {}
   void begin(std::unique_ptr<message_queue::NatsStream> stream, BytesView hello);
-  void serve(Session& session, const std::string& instance);
-  void reap();
+  void serve(wire::Connection& remote, const std::string& instance) const;
 
   OpenInstance open_;
-  std::mutex mutex_;
-  std::list<Session> sessions_; // guarded by mutex_
-  bool stopping_ = false;       // guarded by mutex_
+  wire::Sessions sessions_{kMostRelays};
   std::optional<message_queue::StreamListener> listener_;
 };
 

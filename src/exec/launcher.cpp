@@ -1,12 +1,13 @@
 #include "exec/launcher.hpp"
 
+#include "base/child.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 namespace tcfdl::exec {
@@ -65,15 +66,10 @@ struct Child {
 };
 
 bool prepare(const Child& child) noexcept {
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
-  if (::getppid() != child.parent) ::_exit(127); // it died before the line above
+  begin_child(child.parent);
   if (::setpgid(0, 0) != 0) return false;
   if (::dup2(child.input, STDIN_FILENO) < 0 || ::dup2(child.output, STDOUT_FILENO) < 0) return false;
   if (::dup2(child.errors, STDERR_FILENO) < 0) return false;
-  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}) std::signal(number, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   return ::close_range(STDERR_FILENO + 1, ~0U, kCloseOnExec) == 0;
 }
 

@@ -1,5 +1,6 @@
 #include "message_queue/server.hpp"
 
+#include "base/child.hpp"
 #include "base/deadline.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
@@ -11,7 +12,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -62,13 +62,8 @@ std::string describe_exit(int status) {
 
 /// Between fork and exec: async-signal-safe calls only.
 [[noreturn]] void become(const char* const* arguments, pid_t parent, int null_fd) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
+  begin_child(parent);
   ::setpgid(0, 0);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
   for (const int fd : {0, 1, 2}) ::dup2(null_fd, fd);
   ::syscall(SYS_close_range, 3U, ~0U, 0U);
   ::execv(arguments[0], const_cast<char* const*>(arguments));

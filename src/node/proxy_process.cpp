@@ -1,5 +1,6 @@
 #include "node/proxy_process.hpp"
 
+#include "base/child.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "instance_manager/backoff.hpp"
@@ -8,7 +9,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -104,11 +104,7 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto pid = ::fork();
   if (pid < 0) return errno_error("cannot start", settings_.program);
   if (pid == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    begin_child(parent);
     // Above every number in use first, so that neither end overwrites the other.
     const int high_commands = ::fcntl(commands.theirs.get(), F_DUPFD, 100);
     const int high_events = ::fcntl(events.theirs.get(), F_DUPFD, 100);

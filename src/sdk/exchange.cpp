@@ -10,11 +10,6 @@ namespace {
 constexpr std::uint64_t kLargestResult = std::uint64_t{4} << 30U;
 constexpr std::uint64_t kLongestErrorText = 64UL * 1024;
 
-std::uint64_t micros_since(Deadline::Clock::time_point start) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - start).count());
-}
-
 std::optional<crypto::StreamKeys> keys_for(const ReadyCapsule* capsule, std::span<const std::uint8_t, 32> salt,
                                            std::string_view direction, BytesView header) {
   if (capsule == nullptr) return std::nullopt;

@@ -22,7 +22,7 @@ struct Outcome {
 };
 
 /// Tasks by sender (the key it has proven) and task id. Thread-safe. Bounded: outcomes beyond the budget are forgotten,
-/// oldest first, and a repeat of such a task is refused rather than run again.
+/// oldest first, and a repeat of such a task is refused rather than run again, for as long as the task is remembered.
 class OutcomeStore {
 public:
   /// `budget`: bytes of kept outcomes; `entries`: tasks remembered; `lifetime`: seconds that they are.

@@ -24,11 +24,6 @@ std::int64_t unix_millis() {
       .count();
 }
 
-std::uint64_t micros_since(Deadline::Clock::time_point start) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - start).count());
-}
-
 } // namespace
 
 /// One caller's connection.

@@ -1,12 +1,10 @@
 // Accepts connections and gives each a thread.
 #pragma once
 
+#include "wire/sessions.hpp"
 #include "wire/socket.hpp"
 
-#include <functional>
-#include <list>
-#include <mutex>
-#include <thread>
+#include <atomic>
 
 namespace tcfdl::wire {
 
@@ -18,8 +16,7 @@ struct ListenerSettings {
 /// Owns its threads. `stop` (and the destructor) refuses new connections, shuts the live ones down and joins.
 class Listener {
 public:
-  /// Runs on the connection's own thread; the connection ends when it returns.
-  using Serve = std::function<void(Connection&)>;
+  using Serve = Sessions::Serve;
 
   /// Starts to listen. Errors of `listen_on`.
   static Result<std::unique_ptr<Listener>> start(const Address& address, ListenerSettings settings, Serve serve);
@@ -31,28 +28,19 @@ public:
   void stop() noexcept;
 
 private:
-  struct Session {
-    explicit Session(UniqueFd fd) : connection(std::move(fd)) {}
-    SocketConnection connection;
-    std::thread thread;
-    bool ended = false;
-  };
-
   Listener(UniqueFd fd, UniqueFd wake, Address address, ListenerSettings settings, Serve serve);
   void accept_loop();
-  void begin(UniqueFd fd);
-  void reap();
+  void accept_one();
 
   // Constant after construction.
   UniqueFd fd_;
   UniqueFd wake_;
   Address address_;
-  ListenerSettings settings_;
+  std::string name_;
   Serve serve_;
 
-  std::mutex mutex_;
-  std::list<Session> sessions_; // guarded by mutex_
-  bool stopping_ = false;       // guarded by mutex_
+  std::atomic<bool> stopping_ = false;
+  Sessions sessions_;
   std::thread acceptor_;
 };
 
