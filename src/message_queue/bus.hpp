@@ -16,6 +16,9 @@ struct Message {
   /// Where an answer is expected; empty if nowhere.
   std::string_view reply;
   BytesView data;
+
+  /// For handlers that look at the bytes alone.
+  operator BytesView() const noexcept { return data; } // NOLINT(google-explicit-constructor)
 };
 
 /// Ends what a bus began for somebody: its destructor returns when no handler runs and none will start. A handler that
@@ -50,7 +53,7 @@ enum class BusState : std::uint8_t {
 };
 
 using MessageHandler = std::function<void(const Message&)>;
-using ServiceHandler = std::function<Result<Bytes>(BytesView request)>;
+using ServiceHandler = std::function<Result<Bytes>(const Message& request)>;
 using StateHandler = std::function<void(BusState)>;
 
 /// A connection to the message queue. Any thread may call any member. Handlers do not throw. A bad subject is
@@ -75,8 +78,8 @@ public:
   virtual Result<Subscription> subscribe(std::string_view filter, MessageHandler handler,
                                          std::string_view group = {}) = 0;
 
-  /// Answers requests on the bus's workers, several at once. Instances of one subject share the load. When the workers
-  /// and their queue are full, callers get RESOURCE_EXHAUSTED.
+  /// Answers requests on the bus's workers, several at once; `subject` may have wildcards. Instances of one subject
+  /// share the load. When the workers and their queue are full, callers get RESOURCE_EXHAUSTED.
   virtual Result<Subscription> serve(std::string_view subject, ServiceHandler handler) = 0;
 
   [[nodiscard]] virtual bool connected() const = 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 
@@ -46,6 +47,10 @@ BytesView data_of(const natsMsg* message) {
 std::string key_prefix(const std::string& bucket) { return fmt::format("$KV.{}.", bucket); }
 
 std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : text; }
+
+Message view_of(const natsMsg* message) {
+  return {natsMsg_GetSubject(message), text_or_empty(natsMsg_GetReply(message)), data_of(message)};
+}
 
 } // namespace
 
@@ -97,6 +102,19 @@ private:
   }
   Status ensure_jetstream();
 
+  static natsStatus give_jwt(char** jwt, char** /*error*/, void* closure) noexcept {
+    *jwt = ::strdup(static_cast<Link*>(closure)->settings.credential->jwt().c_str());
+    return *jwt == nullptr ? NATS_NO_MEMORY : NATS_OK;
+  }
+  static natsStatus sign_nonce(char** /*error*/, unsigned char** signature, int* size, const char* nonce,
+                               void* closure) noexcept {
+    const auto signed_nonce = static_cast<Link*>(closure)->settings.credential->sign(as_bytes(std::string_view(nonce)));
+    *signature = static_cast<unsigned char*>(std::malloc(signed_nonce.size()));
+    if (*signature == nullptr) return NATS_NO_MEMORY;
+    std::ranges::copy(signed_nonce, *signature);
+    *size = static_cast<int>(signed_nonce.size());
+    return NATS_OK;
+  }
   static void on_disconnected(natsConnection* /*connection*/, void* closure) noexcept {
     static_cast<Link*>(closure)->tell(BusState::kDisconnected);
   }
@@ -136,6 +154,8 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
            natsOptions_SetURL(raw, url.c_str()),
            settings.user.empty() ? NATS_OK
                                  : natsOptions_SetUserInfo(raw, settings.user.c_str(), settings.password.c_str()),
+           settings.credential ? natsOptions_SetUserCredentialsCallbacks(raw, give_jwt, this, sign_nonce, this)
+                               : NATS_OK,
            natsOptions_SetName(raw, settings.name.c_str()),
            natsOptions_SetCustomInboxPrefix(raw, settings.inbox_prefix.c_str()),
            natsOptions_SetTimeout(raw, settings.connect_timeout.count()),
@@ -165,7 +185,7 @@ Status NatsBus::Link::connect(bool retry) {
   const auto status = natsConnection_Connect(&connection, held.get());
   if (retry && status == NATS_NOT_YET_CONNECTED) return {};
   auto outcome = check(status, "cannot connect to the message queue at",
-                       fmt::format("{}:{} as `{}`", settings.host, settings.port, settings.user));
+                       fmt::format("{}:{} as `{}`", settings.host, settings.port, settings.name));
   if (outcome || outcome.error().code() == Code::kUnauthenticated) return outcome;
   return make_error(Code::kUnavailable, "{}", outcome.error().message());
 }
@@ -194,7 +214,7 @@ Status NatsBus::Link::flush_subscription(std::string_view filter) {
   natsConnection_GetLastError(connection, &text);
   const auto refusal = fmt::format("Violation for Subscription to \"{}\"", filter);
   if (text == nullptr || ::strcasestr(text, refusal.c_str()) == nullptr) return {};
-  return make_error(Code::kPermissionDenied, "user `{}` may not subscribe to {}", settings.user, filter);
+  return make_error(Code::kPermissionDenied, "`{}` may not subscribe to {}", settings.name, filter);
 }
 
 void NatsBus::Link::answer(const char* reply, const Result<Bytes>& result) const {
@@ -306,10 +326,7 @@ Result<Subscription> NatsBus::subscribe(std::string_view filter, MessageHandler 
   if (!group.empty()) TCFDL_TRY(check_subject(group));
   auto listener = std::make_shared<Listener>();
   listener->deliver = [handler = std::move(handler)](const std::shared_ptr<Listener>& self, MessagePtr message) {
-    self->gate.run([&] {
-      handler(
-          {natsMsg_GetSubject(message.get()), text_or_empty(natsMsg_GetReply(message.get())), data_of(message.get())});
-    });
+    self->gate.run([&] { handler(view_of(message.get())); });
   };
   TCFDL_ASSIGN(auto subscription, begin(link_->connection, filter, group, std::move(listener), {link_->ended}));
   TCFDL_TRY(link_->flush_subscription(filter));
@@ -325,7 +342,7 @@ Result<Subscription> NatsBus::serve(std::string_view subject, ServiceHandler han
     const std::string reply(text_or_empty(natsMsg_GetReply(message.get())));
     WorkerPool::Job job = [link, self, &handler, message = std::move(message)] {
       Result<Bytes> result = make_error(Code::kUnavailable, "the service is ending; try again");
-      self->gate.run([&] { result = handler(data_of(message.get())); });
+      self->gate.run([&] { result = handler(view_of(message.get())); });
       link->answer(natsMsg_GetReply(message.get()), result);
     };
     if (link->pool.post(job)) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "message_queue/bus.hpp"
+#include "message_queue/user_credential.hpp"
 
 #include <chrono>
 
@@ -12,6 +13,8 @@ struct NatsBusSettings {
   std::uint16_t port = 4222;
   std::string user;
   std::string password;
+  /// Who connects to a server in operator mode, in place of user and password.
+  std::shared_ptr<const UserCredential> credential;
   /// How the server's log names this connection.
   std::string name;
   /// Begin of the subjects for answers; the user must be allowed to subscribe to `<inbox_prefix>.>`.

@@ -92,8 +92,7 @@ Status EmbeddedServer::start() {
   TCFDL_ASSIGN(binary_, find_binary(settings_.binary));
   TCFDL_TRY(make_private_directory(settings_.state_directory));
   server_name_ = fmt::format("tcfdl-{}", make_uuid());
-  TCFDL_ASSIGN(const auto config, make_server_config(settings_, server_name_));
-  TCFDL_TRY(write_file(config_path(), as_bytes(config), kPrivateFile));
+  TCFDL_TRY(write_config(settings_.trust));
   std::error_code ignored;
   if (std::filesystem::file_size(log_path(), ignored) > kLargestLog && !ignored) {
     std::filesystem::rename(log_path(), log_path().string() + ".1", ignored);
@@ -107,6 +106,24 @@ Status EmbeddedServer::start() {
   auto ready = wait_until_ready();
   if (!ready) stop();
   return ready;
+}
+
+Status EmbeddedServer::write_config(const ServerTrust& trust) const {
+  auto settings = settings_;
+  settings.trust = trust;
+  TCFDL_ASSIGN(const auto config, make_server_config(settings, server_name_));
+  return write_file(config_path(), as_bytes(config), kPrivateFile);
+}
+
+Status EmbeddedServer::set_trust(const ServerTrust& trust) {
+  if (settings_.trust.operator_jwt.empty()) {
+    return Error(Code::kFailedPrecondition, "the message queue's server was started without an operator");
+  }
+  const std::scoped_lock trust_lock(trust_mutex_);
+  TCFDL_TRY(write_config(trust));
+  const std::scoped_lock lock(mutex_); // one that is started later reads the new file
+  if (pid_ > 0) ::kill(pid_, SIGHUP);
+  return {};
 }
 
 void EmbeddedServer::stop() {

@@ -27,6 +27,10 @@ public:
   /// log, if it dies again and again; DEADLINE_EXCEEDED after `start_timeout`. After an error nothing runs. Idempotent.
   Status start();
 
+  /// Replaces what the server believes; FAILED_PRECONDITION unless it runs in operator mode. Connections of users that
+  /// are revoked or whose account is gone are closed by the server within a second; others are not touched. Any thread.
+  Status set_trust(const ServerTrust& trust);
+
   /// Asks the server to end and kills it after `stop_timeout`. Idempotent.
   void stop();
 
@@ -48,12 +52,15 @@ private:
   [[nodiscard]] std::filesystem::path config_path() const { return settings_.state_directory / "nats-server.conf"; }
   [[nodiscard]] std::filesystem::path log_path() const { return settings_.state_directory / "nats-server.log"; }
 
+  Status write_config(const ServerTrust& trust) const;
+
   const ServerSettings settings_;
   // written by start() before the thread begins
   std::string binary_;
   std::string server_name_;
   std::thread supervisor_;
 
+  std::mutex trust_mutex_; // held while the configuration is replaced
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // guarded by mutex_

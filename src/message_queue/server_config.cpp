@@ -1,6 +1,7 @@
 #include "message_queue/server_config.hpp"
 
 #include "message_queue/names.hpp"
+#include "message_queue/nats_jwt.hpp"
 
 #include <algorithm>
 #include <set>
@@ -57,11 +58,7 @@ Result<std::string> user_entry(const ServerUser& user) {
                      permissions);
 }
 
-} // namespace
-
-Result<std::string> make_server_config(const ServerSettings& settings, std::string_view server_name) {
-  if (settings.users.empty()) return make_error(Code::kInvalidArgument, "the message queue needs at least one user");
-  if (settings.port == 0) return make_error(Code::kInvalidArgument, "the message queue needs a port");
+Result<std::string> users_section(const ServerSettings& settings) {
   std::string users;
   std::set<std::string> names;
   for (const auto& user : settings.users) {
@@ -71,6 +68,31 @@ Result<std::string> make_server_config(const ServerSettings& settings, std::stri
     TCFDL_ASSIGN(const auto entry, user_entry(user));
     users += entry;
   }
+  return fmt::format("authorization {{\n  users: [\n{}  ]\n}}\n", users);
+}
+
+Result<std::string> trust_section(const ServerTrust& trust) {
+  TCFDL_TRY(check_jwt_form(trust.operator_jwt));
+  std::string accounts;
+  for (const auto& [key, jwt] : trust.accounts) {
+    TCFDL_TRY(parse_public_nkey(key, NkeyKind::kAccount));
+    TCFDL_TRY(check_jwt_form(jwt));
+    accounts += fmt::format("  {}: {}\n", key, jwt);
+  }
+  // A refusal is for good at the client, so a busy machine is given time to answer the challenge.
+  return fmt::format("authorization {{ timeout: 20 }}\noperator: {}\nresolver: MEMORY\nresolver_preload: {{\n{}}}\n",
+                     trust.operator_jwt, accounts);
+}
+
+} // namespace
+
+Result<std::string> make_server_config(const ServerSettings& settings, std::string_view server_name) {
+  if (settings.port == 0) return make_error(Code::kInvalidArgument, "the message queue needs a port");
+  const bool operated = !settings.trust.operator_jwt.empty();
+  if (operated == !settings.users.empty()) {
+    return make_error(Code::kInvalidArgument, "the message queue needs either users or an operator");
+  }
+  TCFDL_ASSIGN(const auto access, operated ? trust_section(settings.trust) : users_section(settings));
   const auto& wanted = settings.jetstream_directory;
   TCFDL_ASSIGN(const auto store, quoted_path(wanted.empty() ? settings.state_directory / "jetstream" : wanted));
   TCFDL_ASSIGN(const auto log, quoted_path(settings.state_directory / "nats-server.log"));
@@ -80,8 +102,8 @@ Result<std::string> make_server_config(const ServerSettings& settings, std::stri
                      "max_payload: {}\n"
                      "log_file: {}\n"
                      "jetstream {{ store_dir: {} }}\n"
-                     "authorization {{\n  users: [\n{}  ]\n}}\n",
-                     server_name, settings.port, settings.max_payload, log, store, users);
+                     "{}",
+                     server_name, settings.port, settings.max_payload, log, store, access);
 }
 
 } // namespace tcfdl::message_queue

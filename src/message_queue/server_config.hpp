@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <vector>
 
 namespace tcfdl::message_queue {
@@ -20,6 +21,13 @@ struct ServerUser {
   std::vector<std::string> subscribe;
 };
 
+/// Whom the server believes, in operator mode: accounts that the operator signed, and the users that they signed.
+struct ServerTrust {
+  std::string operator_jwt;
+  /// Public nkey → JWT, the operator's system account included. All that exist: no other account may connect.
+  std::map<std::string, std::string> accounts;
+};
+
 struct ServerSettings {
   /// A path, or a name looked up in PATH and the system's sbin directories.
   std::string binary = "nats-server";
@@ -27,8 +35,9 @@ struct ServerSettings {
   std::filesystem::path state_directory;
   /// On 127.0.0.1 only.
   std::uint16_t port = 0;
-  /// At least one: an open server is refused.
+  /// Either users or trust: an open server is refused.
   std::vector<ServerUser> users;
+  ServerTrust trust;
   /// Empty: `jetstream` in the state directory.
   std::filesystem::path jetstream_directory;
   /// The largest message in bytes.

@@ -22,10 +22,11 @@ Result<std::array<std::uint8_t, kStreamIdSize>> make_id() {
   return id;
 }
 
-Result<std::unique_ptr<NatsStream::Core>> make_core(Bus& bus, BytesView id, Side side, const StreamSettings& settings,
-                                                    std::shared_ptr<void> place) {
-  const auto opener = fmt::format("{}.{}.a", settings.prefix, to_hex(id));
-  const auto acceptor = fmt::format("{}.{}.b", settings.prefix, to_hex(id));
+Result<std::unique_ptr<NatsStream::Core>> make_core(Bus& bus, const StreamOpening& opening, Side side,
+                                                    const StreamSettings& settings, std::shared_ptr<void> place) {
+  const auto stream = fmt::format("{}.{}.{}", settings.prefix, opening.opener, to_hex(opening.id));
+  const auto opener = stream + ".a";
+  const auto acceptor = stream + ".b";
   const auto& own = side == Side::kOpener ? opener : acceptor;
   const auto& peer = side == Side::kOpener ? acceptor : opener;
   auto core = std::make_unique<NatsStream::Core>(bus, own, peer, settings, std::move(place));
@@ -35,6 +36,7 @@ Result<std::unique_ptr<NatsStream::Core>> make_core(Bus& bus, BytesView id, Side
 
 Status check_settings(const StreamSettings& settings) {
   TCFDL_TRY(check_subject(settings.prefix));
+  TCFDL_TRY(check_opener(settings.opener));
   if (settings.window >= kSmallestWindow && settings.window <= kLargestWindow) return {};
   return make_error(Code::kInvalidArgument, "a stream's window has {} to {} bytes", kSmallestWindow, kLargestWindow);
 }
@@ -73,7 +75,7 @@ Result<StreamListener> StreamListener::listen(Bus& bus, std::string_view subject
     if (opening.hello.size() > kLargestHello) return make_error(Code::kInvalidArgument, "the hello is too large");
     auto place = Places::take(places, settings.most_streams);
     if (!place) return make_error(Code::kResourceExhausted, "{} streams are open already", settings.most_streams);
-    TCFDL_ASSIGN(auto core, make_core(bus, opening.id, Side::kAcceptor, settings, std::move(place)));
+    TCFDL_ASSIGN(auto core, make_core(bus, opening, Side::kAcceptor, settings, std::move(place)));
     core->begin(opening.window);
     on_open(std::make_unique<NatsStream>(std::move(core)), opening.hello);
     return write_acceptance(settings.window);
@@ -87,8 +89,9 @@ Result<std::unique_ptr<NatsStream>> open_stream(Bus& bus, std::string_view subje
   TCFDL_TRY(check_settings(settings));
   if (hello.size() > kLargestHello) return make_error(Code::kInvalidArgument, "a stream's hello has at most 64 KiB");
   TCFDL_ASSIGN(const auto id, make_id());
-  TCFDL_ASSIGN(auto core, make_core(bus, id, Side::kOpener, settings, nullptr));
-  TCFDL_ASSIGN(const auto answer, bus.request(subject, write_opening({id, settings.window, hello}), deadline));
+  const StreamOpening opening{id, settings.window, settings.opener, hello};
+  TCFDL_ASSIGN(auto core, make_core(bus, opening, Side::kOpener, settings, nullptr));
+  TCFDL_ASSIGN(const auto answer, bus.request(subject, write_opening(opening), deadline));
   TCFDL_ASSIGN(const auto peer_window, parse_acceptance(answer));
   core->begin(peer_window);
   return std::make_unique<NatsStream>(std::move(core));

@@ -9,8 +9,10 @@
 namespace tcfdl::message_queue {
 
 struct StreamSettings {
-  /// Streams use `<prefix>.<id>.a` (read by the side that opened) and `<prefix>.<id>.b`; the same at both ends.
+  /// Streams use `<prefix>.<opener>.<id>.a` (read by the side that opened) and `….b`; the prefix is the same at both
+  /// ends, the opener tells its own name: 1 to 128 of `[A-Za-z0-9_-]`.
   std::string prefix = "tcfdl.stream";
+  std::string opener = "any";
   /// Bytes that the peer may send before they are received here; 512 KiB to 64 MiB.
   std::uint32_t window = std::uint32_t{2} << 20U;
   std::chrono::milliseconds keepalive{500};

@@ -6,10 +6,11 @@
 namespace tcfdl::message_queue {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::uint8_t kFirst = 1;
 constexpr std::uint8_t kLast = 2;
-constexpr std::size_t kOpeningSize = 1 + kStreamIdSize + 4;
+constexpr std::size_t kOpeningSize = 1 + kStreamIdSize + 4 + 1;
+constexpr std::size_t kLongestOpener = 128;
 
 template <std::unsigned_integral T> void put(std::uint8_t* out, T value) {
   for (std::size_t i = 0; i < sizeof(T); ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * (sizeof(T) - 1 - i)));
@@ -64,12 +65,22 @@ Result<FrameHeader> parse_frame_header(BytesView frame) {
   return header;
 }
 
+Status check_opener(std::string_view name) {
+  const bool good = std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+  });
+  if (good && !name.empty() && name.size() <= kLongestOpener) return {};
+  return malformed("the opener's name");
+}
+
 Bytes write_opening(const StreamOpening& opening) {
-  Bytes bytes(kOpeningSize + opening.hello.size());
+  Bytes bytes(kOpeningSize + opening.opener.size() + opening.hello.size());
   bytes[0] = kVersion;
   std::ranges::copy(opening.id, &bytes[1]);
   put(&bytes[1 + kStreamIdSize], opening.window);
-  std::ranges::copy(opening.hello, bytes.begin() + kOpeningSize);
+  bytes[kOpeningSize - 1] = static_cast<std::uint8_t>(opening.opener.size());
+  const auto rest = std::ranges::copy(as_bytes(opening.opener), bytes.begin() + kOpeningSize).out;
+  std::ranges::copy(opening.hello, rest);
   return bytes;
 }
 
@@ -80,7 +91,12 @@ Result<StreamOpening> parse_opening(BytesView bytes) {
   StreamOpening opening;
   std::ranges::copy(bytes.subspan(1, kStreamIdSize), opening.id.begin());
   TCFDL_ASSIGN(opening.window, take_window(&bytes[1 + kStreamIdSize]));
-  opening.hello = bytes.subspan(kOpeningSize);
+  const auto rest = bytes.subspan(kOpeningSize);
+  const std::size_t name = bytes[kOpeningSize - 1];
+  if (name > rest.size()) return malformed("the opening is too short");
+  opening.opener = as_text(rest.first(name));
+  TCFDL_TRY(check_opener(opening.opener));
+  opening.hello = rest.subspan(name);
   return opening;
 }
 

@@ -50,11 +50,17 @@ struct StreamOpening {
   std::array<std::uint8_t, kStreamIdSize> id{};
   /// How much the other side may have sent without its being consumed here.
   std::uint32_t window = 0;
+  /// Who opens, as its subjects say.
+  std::string_view opener;
   BytesView hello;
 };
 
+/// INVALID_ARGUMENT unless the name has 1 to 128 of `[A-Za-z0-9_-]`.
+Status check_opener(std::string_view name);
+
+/// The opener's name was checked.
 Bytes write_opening(const StreamOpening& opening);
-/// `hello` views into the argument.
+/// `opener` and `hello` view into the argument.
 Result<StreamOpening> parse_opening(BytesView bytes);
 
 /// The answer to an opening: the accepting side's window.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/file.hpp"
+#include "message_queue/local_trust.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
 
@@ -13,11 +14,11 @@ namespace tcfdl::message_queue {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-inline NatsBusSettings settings_for(std::uint16_t port, const std::string& user) {
+inline NatsBusSettings settings_for(std::uint16_t port, const std::string& user,
+                                    std::shared_ptr<const UserCredential> credential) {
   NatsBusSettings settings;
   settings.port = port;
-  settings.user = user;
-  settings.password = user + "-password";
+  settings.credential = std::move(credential);
   settings.name = user;
   settings.inbox_prefix = "_INBOX." + user;
   return settings;
@@ -41,11 +42,7 @@ protected:
     ServerSettings settings;
     settings.state_directory = directory_.path() / "nats";
     settings.port = find_free_port().value();
-    settings.users = {
-        {"alice", "alice-password", {}, {}},
-        {"bob", "bob-password", {}, {}},
-        {"guest", "guest-password", {"open.>"}, {"_INBOX.guest.>", "open.>"}},
-    };
+    settings.trust = trust_.trust().value();
     server_ = std::make_unique<EmbeddedServer>(settings);
     const auto started = server_->start();
     ASSERT_TRUE(started) << started.error().to_string();
@@ -53,8 +50,14 @@ protected:
     bob_ = connect("bob");
   }
 
+  [[nodiscard]] NatsBusSettings settings_of(const std::string& user) const {
+    const Permissions guest{.publish = {"open.>"}, .subscribe = {"_INBOX.guest.>", "open.>"}, .answers = true};
+    return settings_for(server_->settings().port, user,
+                        trust_.user(user, user == "guest" ? guest : every_permission()).value());
+  }
+
   std::unique_ptr<NatsBus> connect(const std::string& user) {
-    auto bus = NatsBus::connect(settings_for(server_->settings().port, user));
+    auto bus = NatsBus::connect(settings_of(user));
     EXPECT_TRUE(bus) << bus.error().to_string();
     return bus ? std::move(*bus) : nullptr;
   }
@@ -67,6 +70,7 @@ protected:
   }
 
   TemporaryDirectory directory_;
+  LocalTrust trust_;
   std::unique_ptr<EmbeddedServer> server_;
   std::unique_ptr<NatsBus> alice_;
   std::unique_ptr<NatsBus> bob_;

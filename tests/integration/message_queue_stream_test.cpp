@@ -1,4 +1,4 @@
-// Streams over a real nats-server. Run with `--peer PORT`, the program is the far end of a stream.
+// Streams over a real nats-server. Run with `--peer PORT SEED JWT`, the program is the far end of a stream.
 
 #include "base/guarded.hpp"
 #include "message_queue/stream.hpp"
@@ -210,11 +210,14 @@ TEST_F(MessageQueueTest, RefusesMoreStreamsThanAListenerAllows) {
 /// This program again, as a process that accepts one stream and holds it.
 class PeerProcess {
 public:
-  explicit PeerProcess(std::uint16_t port) {
+  PeerProcess(std::uint16_t port, const LocalTrust& trust) {
+    const auto key = Nkey::generate(NkeyKind::kUser);
+    std::string seed(as_text(key.seed_text().span()));
+    auto jwt = trust.sign(key.public_text(), "bob", every_permission()).value();
     auto number = std::to_string(port);
     std::string program = "/proc/self/exe";
     std::string flag = "--peer";
-    const std::array<char*, 4> arguments{program.data(), flag.data(), number.data(), nullptr};
+    const std::array<char*, 6> arguments{program.data(), flag.data(), number.data(), seed.data(), jwt.data(), nullptr};
     EXPECT_EQ(::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments.data(), environ), 0);
   }
   PeerProcess(const PeerProcess&) = delete;
@@ -232,7 +235,7 @@ private:
 };
 
 TEST_F(MessageQueueTest, NoticesWithinSecondsThatAStreamsPeerVanished) {
-  PeerProcess peer(server_->settings().port);
+  PeerProcess peer(server_->settings().port, trust_);
   std::unique_ptr<NatsStream> stream;
   ASSERT_TRUE(eventually([&] {
     auto opened = open_stream(*alice_, "peer", {}, soon());
@@ -248,8 +251,11 @@ TEST_F(MessageQueueTest, NoticesWithinSecondsThatAStreamsPeerVanished) {
   EXPECT_EQ(stream->send(Bytes(std::size_t{4} << 20U), soon()).error().code(), Code::kUnavailable);
 }
 
-int run_peer(std::uint16_t port) {
-  const auto bus = NatsBus::connect(settings_for(port, "bob"));
+int run_peer(std::uint16_t port, std::string_view seed, std::string jwt) {
+  auto key = Nkey::parse_seed(seed, NkeyKind::kUser);
+  if (!key) return 1;
+  const auto bus =
+      NatsBus::connect(settings_for(port, "bob", std::make_shared<UserCredential>(*std::move(key), std::move(jwt))));
   if (!bus) return 1;
   std::promise<std::unique_ptr<NatsStream>> accepted;
   const auto listener = StreamListener::listen(
@@ -264,8 +270,8 @@ int run_peer(std::uint16_t port) {
 } // namespace tcfdl::message_queue
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string_view(argv[1]) == "--peer") {
-    return tcfdl::message_queue::run_peer(static_cast<std::uint16_t>(std::stoul(argv[2])));
+  if (argc == 5 && std::string_view(argv[1]) == "--peer") {
+    return tcfdl::message_queue::run_peer(static_cast<std::uint16_t>(std::stoul(argv[2])), argv[3], argv[4]);
   }
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

@@ -68,7 +68,7 @@ TEST_F(MessageQueueTest, AnswersOthersWhileAHandlerIsSlow) {
 }
 
 TEST_F(MessageQueueTest, RefusesRequestsBeyondItsQueue) {
-  auto settings = settings_for(server_->settings().port, "bob");
+  auto settings = settings_of("bob");
   settings.workers = 1;
   settings.waiting_requests = 1;
   const auto small = NatsBus::connect(settings).value();
@@ -144,20 +144,22 @@ TEST_F(MessageQueueTest, EnforcesWhatAUserMayDo) {
 }
 
 TEST_F(MessageQueueTest, KeepsEveryUserFromTheAdministrationOfJetStream) {
-  const auto outcome = alice_->request("$JS.API.ACCOUNT.PURGE.$G", {}, Deadline::after(milliseconds(200)));
+  const auto outcome =
+      alice_->request("$JS.API.ACCOUNT.PURGE." + trust_.account(), {}, Deadline::after(milliseconds(200)));
   EXPECT_EQ(outcome.error().code(), Code::kDeadlineExceeded);
+  EXPECT_TRUE(alice_->request("$JS.API.INFO", {}, soon()));
 }
 
-TEST_F(MessageQueueTest, RefusesAWrongPassword) {
-  auto settings = settings_for(server_->settings().port, "alice");
-  settings.password = "wrong";
+TEST_F(MessageQueueTest, RefusesAStrangersCredential) {
+  auto settings = settings_of("alice");
+  settings.credential = LocalTrust().user("alice", every_permission()).value();
   settings.retry_first_connect = true;
   const auto bus = NatsBus::connect(settings);
   ASSERT_FALSE(bus);
   EXPECT_EQ(bus.error().code(), Code::kUnauthenticated);
 }
 
-TEST_F(MessageQueueTest, KeepsItsPasswordsPrivate) {
+TEST_F(MessageQueueTest, KeepsItsConfigurationPrivate) {
   struct stat info{};
   ASSERT_EQ(::stat((directory_.path() / "nats" / "nats-server.conf").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
@@ -198,7 +200,7 @@ TEST_F(MessageQueueTest, FailsPromptlyWhileTheServerIsGone) {
 
 TEST_F(MessageQueueTest, ConnectsLaterToAServerThatIsNotThereYet) {
   server_->stop();
-  auto settings = settings_for(server_->settings().port, "alice");
+  auto settings = settings_of("alice");
   EXPECT_EQ(NatsBus::connect(settings).error().code(), Code::kUnavailable);
   settings.retry_first_connect = true;
   const auto early = NatsBus::connect(settings).value();

@@ -1,11 +1,14 @@
 #include "message_queue/server_config.hpp"
 
+#include "message_queue/local_trust.hpp"
+
 #include <gmock/gmock.h>
 
 namespace tcfdl::message_queue {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 ServerSettings good_settings() {
   ServerSettings settings;
@@ -49,6 +52,33 @@ TEST(ServerConfig, RefusesAnOpenServerAndCredentialsOutsideTheGrammar) {
   EXPECT_FALSE(make_server_config(settings, "name"));
   settings = good_settings();
   settings.users[1].name = "worker";
+  EXPECT_FALSE(make_server_config(settings, "name"));
+}
+
+ServerSettings operated_settings() {
+  auto settings = good_settings();
+  settings.users.clear();
+  settings.trust = LocalTrust().trust().value();
+  return settings;
+}
+
+TEST(ServerConfig, BelievesTheOperatorAndItsAccounts) {
+  const auto settings = operated_settings();
+  const auto config = make_server_config(settings, "name").value();
+  EXPECT_THAT(config, HasSubstr("operator: " + settings.trust.operator_jwt + "\nresolver: MEMORY\n"));
+  for (const auto& [key, jwt] : settings.trust.accounts) EXPECT_THAT(config, HasSubstr("  " + key + ": " + jwt + "\n"));
+  EXPECT_THAT(config, Not(HasSubstr("password")));
+}
+
+TEST(ServerConfig, RefusesTrustOutsideTheGrammar) {
+  auto settings = operated_settings();
+  settings.trust.operator_jwt += "\nport: 1";
+  EXPECT_EQ(make_server_config(settings, "name").error().code(), Code::kInvalidArgument);
+  settings = operated_settings();
+  settings.trust.accounts.begin()->second += "}";
+  EXPECT_FALSE(make_server_config(settings, "name"));
+  settings = operated_settings();
+  settings.trust.accounts["not-a-key"] = "a.b.c";
   EXPECT_FALSE(make_server_config(settings, "name"));
 }
 

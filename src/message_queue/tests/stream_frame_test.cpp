@@ -50,10 +50,12 @@ TEST(StreamFrame, RefusesWhatTheFormatDoesNotAllow) {
 }
 
 TEST(StreamFrame, OpensWithAnIdAWindowAndAHello) {
-  const StreamOpening opening{.id = {1, 2, 3}, .window = kSmallestWindow, .hello = as_bytes("hello")};
+  const StreamOpening opening{
+      .id = {1, 2, 3}, .window = kSmallestWindow, .opener = "west_1", .hello = as_bytes("hello")};
   const auto bytes = write_opening(opening);
   const auto read = parse_opening(bytes).value();
   EXPECT_EQ(read.id, opening.id);
+  EXPECT_EQ(read.opener, "west_1");
   EXPECT_EQ(read.window, kSmallestWindow);
   EXPECT_EQ(as_text(read.hello), "hello");
   EXPECT_EQ(parse_acceptance(write_acceptance(kLargestWindow)).value(), kLargestWindow);
@@ -61,13 +63,20 @@ TEST(StreamFrame, OpensWithAnIdAWindowAndAHello) {
 
 TEST(StreamFrame, RefusesWindowsOutOfBoundsAndOtherVersions) {
   for (const std::uint32_t window : {0U, kSmallestWindow - 1, kLargestWindow + 1}) {
-    EXPECT_FALSE(parse_opening(write_opening({.id = {}, .window = window, .hello = {}})));
+    EXPECT_FALSE(parse_opening(write_opening({.id = {}, .window = window, .opener = "a", .hello = {}})));
     EXPECT_FALSE(parse_acceptance(write_acceptance(window)));
   }
-  auto other = write_opening({.id = {}, .window = kSmallestWindow, .hello = {}});
+  auto other = write_opening({.id = {}, .window = kSmallestWindow, .opener = "a", .hello = {}});
   other[0] = 2;
   EXPECT_EQ(parse_opening(other).error().code(), Code::kUnimplemented);
-  EXPECT_FALSE(parse_opening(Bytes(20, 1)));
+  EXPECT_FALSE(parse_opening(Bytes(20, 2)));
+  for (const std::string_view name : {"", "a.b", "*", "a b", ">"}) {
+    EXPECT_FALSE(parse_opening(write_opening({.id = {}, .window = kSmallestWindow, .opener = name, .hello = {}})))
+        << name;
+  }
+  other[21] = 2; // longer than what follows
+  other[0] = 2;
+  EXPECT_EQ(parse_opening(other).error().code(), Code::kInvalidArgument);
   EXPECT_FALSE(parse_acceptance(Bytes(4, 1)));
 }
 
