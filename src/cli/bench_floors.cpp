@@ -1,6 +1,7 @@
 #include "cli/bench_floors.hpp"
 
 #include "base/file.hpp"
+#include "message_queue/local_trust.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
 #include "wire/socket.hpp"
@@ -39,13 +40,14 @@ void serve_tcp(int listener) {
   }
 }
 
-message_queue::NatsBusSettings bus_settings(std::uint16_t port) {
+Result<std::unique_ptr<message_queue::NatsBus>> connect_bus(const message_queue::LocalTrust& trust,
+                                                            std::uint16_t port) {
   message_queue::NatsBusSettings settings;
   settings.port = port;
-  settings.user = "bench";
-  settings.password = "bench-on-loopback";
+  settings.name = "bench";
+  TCFDL_ASSIGN(settings.credential, trust.user(settings.name, message_queue::every_permission()));
   settings.workers = 1;
-  return settings;
+  return message_queue::NatsBus::connect(settings);
 }
 
 } // namespace
@@ -57,12 +59,13 @@ public:
     message_queue::ServerSettings settings;
     settings.state_directory = root_.path() / "nats";
     settings.port = port;
-    settings.users = {{"bench", "bench-on-loopback", {}, {}}};
+    const message_queue::LocalTrust trust;
+    TCFDL_ASSIGN(settings.trust, trust.trust());
     settings.max_payload = std::size_t{8} << 20U;
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
     TCFDL_TRY(server_->start());
-    TCFDL_ASSIGN(responder_, message_queue::NatsBus::connect(bus_settings(port)));
-    TCFDL_ASSIGN(requester_, message_queue::NatsBus::connect(bus_settings(port)));
+    TCFDL_ASSIGN(responder_, connect_bus(trust, port));
+    TCFDL_ASSIGN(requester_, connect_bus(trust, port));
     TCFDL_ASSIGN(service_, responder_->serve(kSubject, [](BytesView body) -> Result<Bytes> {
       return Bytes(body.begin(), body.begin() + kReply);
     }));

@@ -5,8 +5,11 @@
 namespace tcfdl::collaboration {
 namespace {
 
-Result<Bytes> handle(LocalTasks& tasks, BytesView bytes) {
-  TCFDL_ASSIGN(const auto request, wire::parse<wire::LinkRequest>(bytes));
+Result<Bytes> handle(LocalTasks& tasks, const message_queue::Message& message) {
+  TCFDL_ASSIGN(const auto request, wire::parse<wire::LinkRequest>(message.data));
+  if (request.cluster() != subject_token(message.subject, kAskingCluster)) {
+    return Error(Code::kPermissionDenied, "a master asks in the name of its own cluster only");
+  }
   wire::LinkReply reply;
   if (request.has_lease()) {
     TCFDL_ASSIGN(*reply.mutable_grant(), tasks.lease(request.lease()));
@@ -21,7 +24,8 @@ Result<Bytes> handle(LocalTasks& tasks, BytesView bytes) {
 } // namespace
 
 Result<LinkService> LinkService::start(message_queue::Bus& bus, LocalTasks& tasks) {
-  TCFDL_ASSIGN(auto service, bus.serve(kLinkSubject, [&tasks](BytesView bytes) { return handle(tasks, bytes); }));
+  TCFDL_ASSIGN(auto service,
+               bus.serve(kLinkSubjects, [&tasks](const auto& message) { return handle(tasks, message); }));
   return LinkService(std::move(service));
 }
 

@@ -12,7 +12,7 @@ namespace {
 using std::chrono::seconds;
 
 std::string address_text(const wire::LinkAddress& address) {
-  return fmt::format("{}:{} {} {}", address.host(), address.port(), address.user(), address.password());
+  return fmt::format("{}:{}", address.host(), address.port());
 }
 
 } // namespace
@@ -74,7 +74,7 @@ Result<wire::LeaseGrant> Links::lease_at(const std::string& cluster, const wire:
   *message.mutable_lease() = request;
   message.mutable_lease()->set_cluster(cluster);
   message.mutable_lease()->set_remaining_ms(static_cast<std::uint32_t>(deadline.left_millis()));
-  auto answer = bus->request(kLinkSubject, wire::serialize(message), deadline);
+  auto answer = bus->request(link_subject(settings_.cluster), wire::serialize(message), deadline);
   if (!answer) {
     if (answer.error().code() != Code::kUnavailable) return answer.error();
     return answer.error().within(fmt::format("cluster {} cannot be reached", cluster));
@@ -94,14 +94,16 @@ void Links::release(const wire::LeaseRelease& release) {
   wire::LinkRequest message;
   message.set_cluster(settings_.cluster);
   *message.mutable_release() = release;
-  (void)(*bus)->request(kLinkSubject, wire::serialize(message), deadline); // the lease also ends by itself
+  (void)(*bus)->request(link_subject(settings_.cluster), wire::serialize(message),
+                        deadline); // the lease also ends by itself
 }
 
 Result<std::unique_ptr<wire::Connection>> Links::open(const wire::OpenRelay& relay, Deadline deadline) {
   TCFDL_ASSIGN(const auto bus, link(relay.cluster(), deadline));
   TCFDL_ASSIGN(auto stream,
-               message_queue::open_stream(*bus, relay_subject(relay.node()), wire::serialize(relay), deadline));
-  return std::make_unique<StreamConnection>(std::move(stream));
+               message_queue::open_stream(*bus, relay_subject(relay.node()), wire::serialize(relay), deadline,
+                                          relay_stream(relay.node(), link_user(settings_.cluster))));
+  return std::make_unique<StreamConnection>(std::move(stream), bus);
 }
 
 std::vector<PeerStatus> Links::peers() {
@@ -117,39 +119,46 @@ std::vector<PeerStatus> Links::peers() {
 }
 
 Result<std::shared_ptr<message_queue::NatsBus>> Links::link(const std::string& cluster, Deadline deadline) {
-  auto known = links_.with([&](const auto& links) -> std::shared_ptr<message_queue::NatsBus> {
+  const auto known = links_.with([&](const auto& links) {
     const auto found = links.find(cluster);
-    return found == links.end() ? nullptr : found->second.bus;
+    return found == links.end() ? Link() : found->second;
   });
-  if (known && known->connected()) return known;
+  const bool usable = known.bus && known.bus->connected();
+  if (usable && Clock::now() < known.renew_at) return known.bus;
   // A cluster that came back may have another address.
   TCFDL_ASSIGN(const auto answer, inquire({}, deadline));
   for (const auto& info : answer.clusters()) {
-    if (info.cluster() == cluster) return connect(cluster, info.link());
+    if (info.cluster() != cluster) continue;
+    auto made = connect(cluster, info.link(), deadline);
+    return made || !usable ? made : known.bus;
   }
+  if (usable) return known.bus;
   return make_error(Code::kUnavailable, "cluster {} is not registered or its registration has expired", cluster);
 }
 
 Result<std::shared_ptr<message_queue::NatsBus>> Links::connect(const std::string& cluster,
-                                                               const wire::LinkAddress& address) {
+                                                               const wire::LinkAddress& address, Deadline deadline) {
   const auto text = address_text(address);
   auto known = links_.with([&](const auto& links) -> std::shared_ptr<message_queue::NatsBus> {
     const auto found = links.find(cluster);
-    return found != links.end() && found->second.address == text ? found->second.bus : nullptr;
+    const bool good = found != links.end() && found->second.address == text && Clock::now() < found->second.renew_at;
+    return good ? found->second.bus : nullptr;
   });
   if (known) return known; // it reconnects by itself
+  auto key = message_queue::Nkey::generate(message_queue::NkeyKind::kUser);
+  TCFDL_ASSIGN(const auto credential, registry_.link_credential(cluster, key.public_text(), deadline));
   message_queue::NatsBusSettings settings;
   settings.host = address.host();
   settings.port = static_cast<std::uint16_t>(address.port());
-  settings.user = address.user();
-  settings.password = address.password();
-  settings.name = "link from " + settings_.cluster;
-  settings.inbox_prefix = "_INBOX_" + address.user();
+  settings.name = link_user(settings_.cluster);
+  settings.inbox_prefix = inbox_prefix(settings.name);
+  settings.credential = std::make_shared<message_queue::UserCredential>(std::move(key), credential.jwt());
   auto bus = message_queue::NatsBus::connect(settings);
   if (!bus) return bus.error().within(fmt::format("cluster {} cannot be reached", cluster));
   std::shared_ptr<message_queue::NatsBus> shared(*std::move(bus));
   spdlog::info("link to cluster {} is up", cluster);
-  links_.with([&](auto& links) { links.insert_or_assign(cluster, Link{text, shared}); });
+  const auto half = Clock::now() + seconds((credential.expires() - credential.issued()) / 2);
+  links_.with([&](auto& links) { links.insert_or_assign(cluster, Link{text, shared, half}); });
   return shared;
 }
 

@@ -27,7 +27,9 @@ struct PeerStatus {
   std::int64_t expires = 0;
 };
 
-/// A link is a connection to the other cluster's message queue, made when it is first needed and kept. Thread-safe.
+/// A link is a connection to the other cluster's message queue, made when it is first needed and kept. Its credential
+/// is the service manager's; at half-life a new connection takes the place of the old one, which lives on for its
+/// streams. Thread-safe.
 class Links {
 public:
   Links(LinksSettings settings, Registry& registry) : settings_(std::move(settings)), registry_(registry) {}
@@ -54,10 +56,12 @@ private:
   struct Link {
     std::string address;
     std::shared_ptr<message_queue::NatsBus> bus;
+    Clock::time_point renew_at; ///< half-life of its credential
   };
 
   Result<std::shared_ptr<message_queue::NatsBus>> link(const std::string& cluster, Deadline deadline);
-  Result<std::shared_ptr<message_queue::NatsBus>> connect(const std::string& cluster, const wire::LinkAddress& address);
+  Result<std::shared_ptr<message_queue::NatsBus>> connect(const std::string& cluster, const wire::LinkAddress& address,
+                                                          Deadline deadline);
   Result<wire::LeaseGrant> lease_at(const std::string& cluster, const wire::LeaseRequest& request, Deadline deadline);
 
   const LinksSettings settings_;

@@ -11,7 +11,8 @@ Result<std::unique_ptr<RelayServer>> RelayServer::start(message_queue::Bus& bus,
   TCFDL_ASSIGN(auto listener, message_queue::StreamListener::listen(
                                   bus, relay_subject(node),
                                   [raw = server.get()](std::unique_ptr<message_queue::NatsStream> stream,
-                                                       BytesView hello) { raw->begin(std::move(stream), hello); }));
+                                                       BytesView hello) { raw->begin(std::move(stream), hello); },
+                                  relay_stream(node)));
   server->listener_.emplace(std::move(listener));
   return server;
 }

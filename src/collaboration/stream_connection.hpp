@@ -9,13 +9,17 @@ namespace tcfdl::collaboration {
 /// A message of the stream is a frame: its kind (1 byte), then the payload.
 class StreamConnection final : public wire::Connection {
 public:
-  explicit StreamConnection(std::unique_ptr<message_queue::NatsStream> stream) : stream_(std::move(stream)) {}
+  /// `bus`, where given, lives as long as the stream.
+  explicit StreamConnection(std::unique_ptr<message_queue::NatsStream> stream,
+                            std::shared_ptr<message_queue::Bus> bus = nullptr)
+      : bus_(std::move(bus)), stream_(std::move(stream)) {}
 
   Status send(wire::FrameKind kind, BytesView payload, Deadline deadline) override;
   Result<wire::FrameKind> receive(Bytes& payload, Deadline deadline) override;
   void shutdown() noexcept override { stream_->shutdown(); }
 
 private:
+  std::shared_ptr<message_queue::Bus> bus_; // outlives the stream
   std::unique_ptr<message_queue::NatsStream> stream_;
   Bytes outgoing_;
 };

@@ -152,8 +152,6 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
   constexpr int kNoBuffer = 1; // a buffer of one octet is always full: publishing while disconnected fails
   for (const natsStatus status : {
            natsOptions_SetURL(raw, url.c_str()),
-           settings.user.empty() ? NATS_OK
-                                 : natsOptions_SetUserInfo(raw, settings.user.c_str(), settings.password.c_str()),
            settings.credential ? natsOptions_SetUserCredentialsCallbacks(raw, give_jwt, this, sign_nonce, this)
                                : NATS_OK,
            natsOptions_SetName(raw, settings.name.c_str()),

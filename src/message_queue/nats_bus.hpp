@@ -11,11 +11,9 @@ namespace tcfdl::message_queue {
 struct NatsBusSettings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 4222;
-  std::string user;
-  std::string password;
-  /// Who connects to a server in operator mode, in place of user and password.
+  /// Who connects.
   std::shared_ptr<const UserCredential> credential;
-  /// How the server's log names this connection.
+  /// How logs name this connection.
   std::string name;
   /// Begin of the subjects for answers; the user must be allowed to subscribe to `<inbox_prefix>.>`.
   std::string inbox_prefix = "_INBOX";

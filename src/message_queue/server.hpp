@@ -27,7 +27,7 @@ public:
   /// log, if it dies again and again; DEADLINE_EXCEEDED after `start_timeout`. After an error nothing runs. Idempotent.
   Status start();
 
-  /// Replaces what the server believes; FAILED_PRECONDITION unless it runs in operator mode. Connections of users that
+  /// Replaces what the server believes; INVALID_ARGUMENT for what does not fit its grammar. Connections of users that
   /// are revoked or whose account is gone are closed by the server within a second; others are not touched. Any thread.
   Status set_trust(const ServerTrust& trust);
 

@@ -6,22 +6,11 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
-#include <vector>
+#include <string>
 
 namespace tcfdl::message_queue {
 
-/// Somebody who may connect.
-struct ServerUser {
-  /// 1 to 128 of `[A-Za-z0-9_-]`, both.
-  std::string name;
-  std::string password;
-  /// Subjects with wildcards; empty: all. A user with a publish list may also answer requests that reach it. Nobody
-  /// reaches the administration of JetStream accounts and servers.
-  std::vector<std::string> publish;
-  std::vector<std::string> subscribe;
-};
-
-/// Whom the server believes, in operator mode: accounts that the operator signed, and the users that they signed.
+/// Whom the server believes: accounts that the operator signed, and the users that they signed.
 struct ServerTrust {
   std::string operator_jwt;
   /// Public nkey → JWT, the operator's system account included. All that exist: no other account may connect.
@@ -31,12 +20,10 @@ struct ServerTrust {
 struct ServerSettings {
   /// A path, or a name looked up in PATH and the system's sbin directories.
   std::string binary = "nats-server";
-  /// Holds the configuration (with passwords, mode 0600) and the log.
+  /// Holds the configuration and the log.
   std::filesystem::path state_directory;
   /// On 127.0.0.1 only.
   std::uint16_t port = 0;
-  /// Either users or trust: an open server is refused.
-  std::vector<ServerUser> users;
   ServerTrust trust;
   /// Empty: `jetstream` in the state directory.
   std::filesystem::path jetstream_directory;

@@ -1,19 +1,16 @@
 #include "node/entrance.hpp"
 
 #include "base/ids.hpp"
+#include "collaboration/subjects.hpp"
 
 #include <nlohmann/json.hpp>
 
 namespace tcfdl::node {
 
 Bytes NodeEntrance::to_json() const {
-  const nlohmann::json json{{"cluster", cluster},
-                            {"host", host},
-                            {"port", port},
-                            {"user", user},
-                            {"password", password},
-                            {"tasks", tasks},
-                            {"tasks_token", tasks_token}};
+  const nlohmann::json json{
+      {"cluster", cluster},        {"host", host}, {"port", port}, {"seed", seed}, {"jwt", jwt}, {"tasks", tasks},
+      {"tasks_token", tasks_token}};
   return to_bytes(json.dump());
 }
 
@@ -23,8 +20,8 @@ Result<NodeEntrance> NodeEntrance::from_json(BytesView text) {
   NodeEntrance entrance;
   for (const auto& [key, member] : {std::pair{"cluster", &entrance.cluster},
                                     {"host", &entrance.host},
-                                    {"user", &entrance.user},
-                                    {"password", &entrance.password},
+                                    {"seed", &entrance.seed},
+                                    {"jwt", &entrance.jwt},
                                     {"tasks", &entrance.tasks},
                                     {"tasks_token", &entrance.tasks_token}}) {
     const auto found = json.find(key);
@@ -42,16 +39,22 @@ Result<NodeEntrance> NodeEntrance::from_json(BytesView text) {
   return entrance;
 }
 
-message_queue::NatsBusSettings NodeEntrance::bus(const std::string& who) const {
+message_queue::NatsBusSettings
+NodeEntrance::bus(const std::string& user, std::shared_ptr<const message_queue::UserCredential> credential) const {
   message_queue::NatsBusSettings settings;
   settings.host = host;
   settings.port = port;
-  settings.user = user;
-  settings.password = password;
-  settings.name = who;
-  settings.inbox_prefix = "_INBOX_" + user;
+  settings.credential = std::move(credential);
+  settings.name = user;
+  settings.inbox_prefix = collaboration::inbox_prefix(user);
   settings.retry_first_connect = true;
   return settings;
+}
+
+Result<message_queue::NatsBusSettings> NodeEntrance::enrolling_bus() const {
+  TCFDL_ASSIGN(auto key, message_queue::Nkey::parse_seed(seed, message_queue::NkeyKind::kUser));
+  const auto user = key.public_text();
+  return bus(user, std::make_shared<message_queue::UserCredential>(std::move(key), jwt));
 }
 
 } // namespace tcfdl::node

@@ -9,8 +9,8 @@ struct NodeEntrance {
   std::string cluster;
   std::string host = "127.0.0.1"; ///< of the NATS server: the service manager's for masters, the master's for workers
   std::uint16_t port = 0;
-  std::string user;
-  std::string password;
+  std::string seed;  ///< of a user that can do nothing but enrol; a secret
+  std::string jwt;   ///< of the same user; expires with the token
   std::string tasks; ///< workers: the master's task manager, as wire::Address
   std::string tasks_token;
 
@@ -18,8 +18,11 @@ struct NodeEntrance {
   /// INVALID_ARGUMENT names the field.
   static Result<NodeEntrance> from_json(BytesView text);
 
-  /// Settings of a bus connection there, in the name of `who`.
-  [[nodiscard]] message_queue::NatsBusSettings bus(const std::string& who) const;
+  /// Settings of a bus connection there for `user`.
+  [[nodiscard]] message_queue::NatsBusSettings
+  bus(const std::string& user, std::shared_ptr<const message_queue::UserCredential> credential) const;
+  /// The same for the user of the token. INVALID_ARGUMENT for a bad seed.
+  [[nodiscard]] Result<message_queue::NatsBusSettings> enrolling_bus() const;
 };
 
 } // namespace tcfdl::node

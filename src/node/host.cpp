@@ -152,7 +152,8 @@ void Host::send_events(std::vector<wire::TaskEvent> events) {
   wire::NodeReport report;
   report.set_node(settings_.config.node);
   for (auto& event : events) *report.mutable_tasks()->add_events() = std::move(event);
-  const auto sent = bus_.publish(collaboration::kReportSubject + ".events", wire::serialize(report));
+  const auto sent =
+      bus_.publish(collaboration::report_subject(settings_.config.node, "events"), wire::serialize(report));
   if (!sent) spdlog::debug("cannot report tasks: {}", sent.error().message());
 }
 
@@ -160,7 +161,8 @@ void Host::send_status() {
   wire::NodeReport report;
   report.set_node(settings_.config.node);
   *report.mutable_status() = status();
-  const auto sent = bus_.publish(collaboration::kReportSubject + ".status", wire::serialize(report));
+  const auto sent =
+      bus_.publish(collaboration::report_subject(settings_.config.node, "status"), wire::serialize(report));
   if (!sent) spdlog::debug("cannot report: {}", sent.error().message());
 }
 

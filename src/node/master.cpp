@@ -5,7 +5,10 @@
 #include "collaboration/link_service.hpp"
 #include "collaboration/subjects.hpp"
 #include "message_queue/server.hpp"
+#include "node/cluster_credentials.hpp"
+#include "node/credential_keeper.hpp"
 #include "node/daemon.hpp"
+#include "node/enrolment_bus.hpp"
 #include "node/gateway_keeper.hpp"
 #include "node/host.hpp"
 #include "node/identity.hpp"
@@ -18,16 +21,9 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr const char* kMasterUser = "master";
-constexpr const char* kNodeUser = "node";
-constexpr const char* kLinkUser = "link";
-
 /// What is chosen once and kept: ports and secrets.
 struct Kept {
   std::uint16_t nats_port = 0;
-  std::string master_password;
-  std::string node_password;
-  std::string link_password;
   ListenAddress api;
   ListenAddress gateway;
   ListenAddress tasks;
@@ -36,14 +32,11 @@ struct Kept {
   std::string tasks_token;
 
   static Result<Kept> read(const MasterConfig& config, NodeState& state) {
-    Kept kept{0, {}, {}, {}, config.api, config.gateway, config.tasks, {}, {}, {}};
+    Kept kept{0, config.api, config.gateway, config.tasks, {}, {}, {}};
     TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats_port));
     TCFDL_ASSIGN(kept.api.port, state.port("api_port", config.api.port));
     TCFDL_ASSIGN(kept.gateway.port, state.port("gateway_port", config.gateway.port));
     TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", config.tasks.port));
-    TCFDL_ASSIGN(kept.master_password, state.secret("nats_password"));
-    TCFDL_ASSIGN(kept.node_password, state.secret("node_password"));
-    TCFDL_ASSIGN(kept.link_password, state.secret("link_password"));
     TCFDL_ASSIGN(kept.api_token, state.secret("api_token"));
     TCFDL_ASSIGN(kept.gateway_token, state.secret("gateway_token"));
     TCFDL_ASSIGN(kept.tasks_token, state.secret("tasks_token"));
@@ -52,29 +45,6 @@ struct Kept {
 
   [[nodiscard]] std::string tasks_address() const { return fmt::format("tcp:{}:{}", tasks.host, tasks.port); }
 };
-
-/// Each user reaches exactly its subjects; answers go to the inboxes of those who ask.
-message_queue::ServerSettings server_settings(const MasterConfig& config, const Kept& kept) {
-  message_queue::ServerSettings settings;
-  settings.state_directory = config.host.state / "nats";
-  settings.port = kept.nats_port;
-  settings.users = {
-      {kMasterUser, kept.master_password, {}, {}},
-      {kNodeUser,
-       kept.node_password,
-       {"tcfdl.master.>", "tcfdl.stream.>"},
-       {"tcfdl.node.>", "tcfdl.link.open.>", "tcfdl.stream.>", fmt::format("_INBOX_{}.>", kNodeUser)}},
-      {kLinkUser,
-       kept.link_password,
-       {"tcfdl.link.>", "tcfdl.stream.>"},
-       {"tcfdl.stream.>", fmt::format("_INBOX_{}.>", kLinkUser)}},
-  };
-  return settings;
-}
-
-NodeEntrance entrance_for(const MasterConfig& config, const Kept& kept, const char* user, const std::string& password) {
-  return {config.cluster, "127.0.0.1", kept.nats_port, user, password, kept.tasks_address(), kept.tasks_token};
-}
 
 /// Proxies ask for keys, which are bound to their own certificate. Whatever else an authority does is not theirs to ask
 /// under the master's signature.
@@ -121,32 +91,51 @@ private:
   GatewayKeeper* gateway_ = nullptr;
 };
 
-/// Reports of nodes: heartbeats, ends of tasks, and their proxies' requests to the authority.
+/// A report, if it is of the node that its subject names, which is who may publish there.
+Result<wire::NodeReport> read_report(const message_queue::Message& message) {
+  TCFDL_ASSIGN(auto report, wire::parse<wire::NodeReport>(message.data));
+  const auto node = collaboration::subject_token(message.subject, collaboration::kReportingNode);
+  if (report.node() == node && (!report.has_status() || report.status().node() == node)) return report;
+  return Error(Code::kPermissionDenied, "a node reports in its own name only");
+}
+
+/// What nodes say: heartbeats, ends of tasks, their proxies' requests to the authority, and those for credentials.
 class NodeReports {
 public:
-  static Result<std::unique_ptr<NodeReports>> start(message_queue::Bus& bus, message_queue::Bus& service_manager_bus,
-                                                    ServiceManagerClient& service_manager,
-                                                    instance_manager::ClusterInstances& instances,
-                                                    task_manager::TaskManager& tasks) {
+  struct Parts {
+    message_queue::Bus& bus;
+    message_queue::Bus& service_manager_bus;
+    ServiceManagerClient& service_manager;
+    ClusterCredentials& credentials;
+    instance_manager::ClusterInstances& instances;
+    task_manager::TaskManager& tasks;
+  };
+
+  static Result<std::unique_ptr<NodeReports>> start(const Parts& parts) {
     auto reports = std::make_unique<NodeReports>();
-    const auto& subject = collaboration::kReportSubject;
-    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject + ".status", [&instances](const auto& message) {
-      const auto report = wire::parse<wire::NodeReport>(message.data);
-      if (report && report->has_status()) instances.on_node_status(report->status());
+    auto& bus = parts.bus;
+    const auto subject = [](const char* what) { return collaboration::report_subject("*", what); };
+    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [&to = parts.instances](const auto& message) {
+      const auto report = read_report(message);
+      if (report && report->has_status()) to.on_node_status(report->status());
     }));
-    TCFDL_ASSIGN(reports->events_, bus.subscribe(subject + ".events", [&tasks](const auto& message) {
-      const auto report = wire::parse<wire::NodeReport>(message.data);
+    TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
+      const auto report = read_report(message);
       if (!report) return;
-      for (const auto& event : report->tasks().events()) tasks.handle_event(event);
+      for (const auto& event : report->tasks().events()) to.handle_event(event);
     }));
-    TCFDL_ASSIGN(reports->authority_, bus.serve(subject, [&service_manager](BytesView bytes) -> Result<Bytes> {
-      TCFDL_ASSIGN(const auto report, wire::parse<wire::NodeReport>(bytes));
+    const auto ask_authority = [&to = parts.service_manager](const auto& message) -> Result<Bytes> {
+      TCFDL_ASSIGN(const auto report, read_report(message));
       TCFDL_TRY(check_proxys_request(as_bytes(report.authority())));
-      return service_manager.authority(as_bytes(report.authority()), Deadline::after(seconds(10)));
-    }));
-    TCFDL_ASSIGN(reports->enrol_, bus.serve(collaboration::kEnrolSubject, [&service_manager_bus](BytesView bytes) {
-      return service_manager_bus.request(collaboration::kServiceEnrolSubject, bytes, Deadline::after(seconds(10)));
-    }));
+      return to.authority(as_bytes(report.authority()), Deadline::after(seconds(10)));
+    };
+    TCFDL_ASSIGN(reports->authority_, bus.serve(subject("authority"), ask_authority));
+    const auto enrol = [&to = parts.service_manager_bus](BytesView bytes) {
+      return to.request(collaboration::kServiceEnrolSubject, bytes, Deadline::after(seconds(10)));
+    };
+    TCFDL_ASSIGN(reports->enrol_, bus.serve(collaboration::kEnrolSubject, enrol));
+    const auto issue = [&by = parts.credentials](BytesView bytes) { return by.handle(bytes); };
+    TCFDL_ASSIGN(reports->credential_, bus.serve(collaboration::kCredentialSubject, issue));
     return reports;
   }
 
@@ -155,6 +144,7 @@ private:
   message_queue::Subscription events_;
   message_queue::Subscription authority_;
   message_queue::Subscription enrol_;
+  message_queue::Subscription credential_;
 };
 
 FetchFile fetch_from(database::FileStore& files) {
@@ -176,8 +166,8 @@ public:
     TCFDL_ASSIGN(auto state, NodeState::open(config_.host.state));
     state_ = std::make_unique<NodeState>(std::move(state));
     TCFDL_ASSIGN(kept_, Kept::read(config_, *state_));
-    TCFDL_TRY(wire_messaging());
     TCFDL_TRY(wire_identity());
+    TCFDL_TRY(wire_messaging());
     TCFDL_TRY(wire_storage());
     TCFDL_TRY(wire_tasks());
     TCFDL_TRY(wire_host());
@@ -200,41 +190,79 @@ public:
   }
 
 private:
-  Status wire_messaging() {
-    server_ = std::make_unique<message_queue::EmbeddedServer>(server_settings(config_, kept_));
-    TCFDL_TRY(server_->start());
-    stops_.add([this] { server_->stop(); });
-    auto settings = entrance_for(config_, kept_, kMasterUser, kept_.master_password).bus(config_.host.node);
-    settings.workers = 64; // leases for other clusters wait on them
-    TCFDL_ASSIGN(bus_, message_queue::NatsBus::connect(settings));
-    TCFDL_TRY(bus_->create_bucket(kRoutesBucket));
-    TCFDL_ASSIGN(auto entrance, read_entrance(config_.host, *state_));
-    if (entrance.cluster != config_.cluster) {
-      return make_error(Code::kFailedPrecondition, "the enrolment token is for cluster {}, the configuration for {}",
-                        entrance.cluster, config_.cluster);
-    }
-    TCFDL_ASSIGN(service_manager_bus_, message_queue::NatsBus::connect(entrance.bus(config_.host.node)));
-    entrance_ = std::move(entrance);
-    return {};
-  }
-
+  /// Who this node is, at the service manager: certificate, NATS user, and the cluster's account.
   Status wire_identity() {
+    TCFDL_ASSIGN(entrance_, read_entrance(config_.host, *state_));
+    if (entrance_.cluster != config_.cluster) {
+      return make_error(Code::kFailedPrecondition, "the enrolment token is for cluster {}, the configuration for {}",
+                        entrance_.cluster, config_.cluster);
+    }
     TCFDL_ASSIGN(auto settings, proxy_settings(config_.host, *state_));
     proxy_ = std::make_unique<ProxyProcess>(std::move(settings), events_);
     TCFDL_TRY(proxy_->start());
     stops_.add([this] { proxy_->stop(); });
-    TCFDL_ASSIGN(
-        auto identity,
-        obtain_identity(config_.host, *state_, entrance_, wire::ROLE_MASTER, *proxy_, [this](BytesView request) {
-          return service_manager_bus_->request(collaboration::kServiceEnrolSubject, request,
-                                               Deadline::after(seconds(20)));
-        }));
+    EnrolmentBus enrolment(entrance_);
+    const auto send = [&](BytesView request) {
+      return enrolment.request(collaboration::kServiceEnrolSubject, request, Deadline::after(seconds(20)));
+    };
+    TCFDL_ASSIGN(auto identity, obtain_identity(config_.host, *state_, entrance_, wire::ROLE_MASTER, *proxy_, send));
     identity_ = std::make_unique<NodeIdentity>(std::move(identity));
-    service_manager_ = std::make_unique<ServiceManagerClient>(*service_manager_bus_, identity_->signing,
-                                                              identity_->certificate, clock_);
+    return wire_credentials(enrolment);
+  }
+
+  Status wire_credentials(EnrolmentBus& enrolment) {
+    const auto subject = collaboration::credential_subject(config_.cluster);
+    const auto ask_first = [&](const auto& request, Deadline deadline) -> Result<collaboration::CredentialReply> {
+      TCFDL_ASSIGN(auto* channel, enrolment.get());
+      return ask_over(*channel, subject, identity_->signing, identity_->certificate, clock_)(request, deadline);
+    };
+    TCFDL_ASSIGN(auto user, state_->nats_key("nats_user", message_queue::NkeyKind::kUser));
+    TCFDL_ASSIGN(auto signing, state_->nats_key("nats_signing", message_queue::NkeyKind::kAccount));
+    TCFDL_ASSIGN(keeper_, CredentialKeeper::open({config_.host.state / "nats_credential", signing.public_text()},
+                                                 std::move(user), ask_first, clock_));
+    ClusterCredentialsSettings settings{config_.host.state / "nats_users.json", config_.cluster, config_.host.node};
+    TCFDL_ASSIGN(credentials_, ClusterCredentials::open(std::move(settings), std::move(signing),
+                                                        keeper_->reply().account(), identity_->authority, clock_));
+    TCFDL_ASSIGN(service_manager_bus_,
+                 message_queue::NatsBus::connect(entrance_.bus(config_.cluster, keeper_->credential())));
+    service_manager_ = std::make_unique<ServiceManagerClient>(*service_manager_bus_, config_.cluster,
+                                                              identity_->signing, identity_->certificate, clock_);
     events_.connect(service_manager_.get(), nullptr, nullptr);
     stops_.add([this] { events_.connect(nullptr, nullptr, nullptr); });
     return {};
+  }
+
+  Status wire_messaging() {
+    message_queue::ServerSettings settings;
+    settings.state_directory = config_.host.state / "nats";
+    settings.port = kept_.nats_port;
+    settings.trust = credentials_->trust();
+    server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
+    TCFDL_TRY(server_->start());
+    stops_.add([this] { server_->stop(); });
+    keeper_->start(ask_over(*service_manager_bus_, collaboration::credential_subject(config_.cluster),
+                            identity_->signing, identity_->certificate, clock_),
+                   [this](const collaboration::CredentialReply& reply) {
+                     credentials_->set_account(reply.account());
+                     const auto told = server_->set_trust(credentials_->trust());
+                     if (!told) spdlog::error("the renewed account is not in force: {}", told.error().to_string());
+                   });
+    stops_.add([this] { keeper_->stop(); });
+    TCFDL_ASSIGN(auto user, credentials_->own_user());
+    NodeEntrance here;
+    here.port = kept_.nats_port;
+    auto own = here.bus(config_.host.node, std::move(user));
+    own.workers = 64; // leases for other clusters wait on them
+    TCFDL_ASSIGN(bus_, message_queue::NatsBus::connect(own));
+    return bus_->create_bucket(collaboration::kRoutesBucket);
+  }
+
+  /// What a worker's token tells it, with a user that may enrol until the token expires.
+  Result<Bytes> worker_entrance(UnixSeconds expires) const {
+    TCFDL_ASSIGN(auto user, credentials_->enrolling_user(expires));
+    return NodeEntrance{config_.cluster,     "127.0.0.1",           kept_.nats_port,  std::move(user.seed),
+                        std::move(user.jwt), kept_.tasks_address(), kept_.tasks_token}
+        .to_json();
   }
 
   Status wire_storage() {
@@ -245,8 +273,6 @@ private:
     wire::LinkAddress link;
     link.set_host("127.0.0.1");
     link.set_port(kept_.nats_port);
-    link.set_user(kLinkUser);
-    link.set_password(kept_.link_password);
     registry_ = std::make_unique<RegisteredFunctions>(*service_manager_, std::move(link));
     TCFDL_ASSIGN(function_manager_,
                  function_manager::FunctionManager::open(*database_, *files_, *registry_, clock_, config_.cluster));
@@ -271,7 +297,8 @@ private:
     TCFDL_TRY(functions_->restore());
     instances_->start();
     stops_.add([this] { instances_->stop(); });
-    TCFDL_ASSIGN(reports_, NodeReports::start(*bus_, *service_manager_bus_, *service_manager_, *instances_, *tasks_));
+    TCFDL_ASSIGN(reports_, NodeReports::start(
+                               {*bus_, *service_manager_bus_, *service_manager_, *credentials_, *instances_, *tasks_}));
     stops_.add([this] { reports_.reset(); });
     local_tasks_ = std::make_unique<LeasesForPeers>(*tasks_, config_.cluster);
     TCFDL_ASSIGN(auto service, collaboration::LinkService::start(*bus_, *local_tasks_));
@@ -315,7 +342,7 @@ private:
     api_ = std::make_unique<MasterApi>(
         MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
                        *links_, *commander_, *files_, *service_manager_, *service_manager_bus_,
-                       entrance_for(config_, kept_, kNodeUser, kept_.node_password).to_json()});
+                       [this](UnixSeconds expires) { return worker_entrance(expires); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
@@ -337,6 +364,8 @@ private:
   Kept kept_;
   NodeEntrance entrance_;
   MasterEvents events_;
+  std::unique_ptr<CredentialKeeper> keeper_;
+  std::unique_ptr<ClusterCredentials> credentials_;
   std::unique_ptr<message_queue::EmbeddedServer> server_;
   std::unique_ptr<message_queue::NatsBus> bus_;
   std::unique_ptr<message_queue::NatsBus> service_manager_bus_;

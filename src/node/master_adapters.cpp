@@ -51,13 +51,13 @@ void InstanceRouter::on_ready(const instance_manager::ReadyInstance& instance) {
   tasks_.set_instance(std::move(info));
   const nlohmann::json route{
       {"function", instance.function.str()}, {"node", instance.node.str()}, {"addresses", instance.addresses}};
-  const auto kept = routes_.put(kRoutesBucket, instance.instance.str(), as_bytes(route.dump()));
+  const auto kept = routes_.put(collaboration::kRoutesBucket, instance.instance.str(), as_bytes(route.dump()));
   if (!kept) spdlog::warn("cannot publish the route of {}: {}", instance.instance, kept.error().message());
 }
 
 void InstanceRouter::on_gone(const InstanceId& instance, const std::string& reason) {
   tasks_.remove_instance(instance, reason);
-  const auto removed = routes_.remove(kRoutesBucket, instance.str());
+  const auto removed = routes_.remove(collaboration::kRoutesBucket, instance.str());
   if (!removed) spdlog::warn("cannot withdraw the route of {}: {}", instance, removed.error().message());
 }
 

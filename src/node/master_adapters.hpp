@@ -2,6 +2,7 @@
 #pragma once
 
 #include "collaboration/links.hpp"
+#include "collaboration/permissions.hpp"
 #include "instance_manager/ports.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "node/service_manager_client.hpp"
@@ -79,7 +80,5 @@ private:
   task_manager::TaskManager& tasks_;
   message_queue::KeyValue& routes_;
 };
-
-constexpr const char* kRoutesBucket = "routes";
 
 } // namespace tcfdl::node

@@ -221,8 +221,11 @@ Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenReque
                parts_.service_manager.authority(wire::serialize(wanted), Deadline::after(seconds(10))));
   TCFDL_ASSIGN(const auto reply, wire::parse<wire::AuthorityReply>(bytes));
   const auto& made = reply.create_token();
-  const wire::EnrolmentToken text{made.secret(), to_bytes(made.authority_key_hash()),
-                                  request.role == wire::ROLE_WORKER ? parts_.worker_entrance : Bytes()};
+  Bytes entrance;
+  if (request.role == wire::ROLE_WORKER) {
+    TCFDL_ASSIGN(entrance, parts_.worker_entrance(made.expires()));
+  }
+  const wire::EnrolmentToken text{made.secret(), to_bytes(made.authority_key_hash()), std::move(entrance)};
   return api_service::IssuedToken{text.text(), made.expires()};
 }
 

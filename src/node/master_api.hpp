@@ -21,7 +21,8 @@ struct MasterApiParts {
   database::FileStore& files;
   ServiceManagerClient& service_manager;
   message_queue::Bus& service_manager_bus;
-  Bytes worker_entrance; ///< NodeEntrance as JSON, for tokens of workers
+  /// NodeEntrance as JSON, for a token of a worker that expires then, Unix seconds.
+  std::function<Result<Bytes>(UnixSeconds expires)> worker_entrance;
 };
 
 /// One object for all ports: each is a few lines. Thread-safe, as its parts are.

@@ -17,22 +17,11 @@
 namespace tcfdl::node {
 namespace {
 
-constexpr const char* kOwnUser = "service-manager";
-constexpr const char* kMasterUser = "master";
+constexpr const char* kOwnUser = "service_manager";
 constexpr std::int64_t kTokenLifetime = 24L * 3600;
 
-message_queue::ServerSettings server_settings(const ServiceManagerConfig& config, std::uint16_t port,
-                                              const std::string& own, const std::string& masters) {
-  message_queue::ServerSettings settings;
-  settings.state_directory = config.state / "nats";
-  settings.port = port;
-  settings.users = {{kOwnUser, own, {}, {}},
-                    {kMasterUser, masters, {"tcfdl.sm.>"}, {fmt::format("_INBOX_{}.>", kMasterUser)}}};
-  return settings;
-}
-
-Status write_initial_tokens(const ServiceManagerConfig& config, service_manager::Authority& authority, NodeState& state,
-                            std::uint16_t port, const std::string& password) {
+Status write_initial_tokens(const ServiceManagerConfig& config, service_manager::Authority& authority,
+                            service_manager::authority::NatsOperator& nats, NodeState& state, std::uint16_t port) {
   for (const auto& initial : config.initial_tokens) {
     const auto done = "initial_token_" + initial.cluster;
     if (!state.get(done).empty()) continue;
@@ -41,7 +30,8 @@ Status write_initial_tokens(const ServiceManagerConfig& config, service_manager:
     wanted.set_cluster(initial.cluster);
     wanted.set_lifetime(kTokenLifetime);
     TCFDL_ASSIGN(const auto made, authority.create_token(wanted));
-    const NodeEntrance entrance{initial.cluster, "127.0.0.1", port, kMasterUser, password, {}, {}};
+    TCFDL_ASSIGN(const auto user, nats.enrolling_user(initial.cluster, made.expires()));
+    const NodeEntrance entrance{initial.cluster, "127.0.0.1", port, user.seed, user.jwt, {}, {}};
     const wire::EnrolmentToken token{made.secret(), to_bytes(made.authority_key_hash()), entrance.to_json()};
     TCFDL_TRY(write_file(initial.file, as_bytes(token.text() + "\n"), kPrivateFile));
     TCFDL_TRY(state.set(done, "written"));
@@ -53,11 +43,6 @@ Status serve(const ServiceManagerConfig& config) {
   const SystemClock clock;
   TCFDL_ASSIGN(auto state, NodeState::open(config.state));
   TCFDL_ASSIGN(const auto port, state.port("nats_port", config.nats_port));
-  TCFDL_ASSIGN(const auto own_password, state.secret("nats_password"));
-  TCFDL_ASSIGN(const auto master_password, state.secret("master_password"));
-  message_queue::EmbeddedServer server(server_settings(config, port, own_password, master_password));
-  TCFDL_TRY(server.start());
-
   TCFDL_ASSIGN(const auto database, database::Database::open(config.state / "service_manager.sqlite"));
   TCFDL_TRY(service_manager::prepare_schema(*database));
   service_manager::OperationLog log(*database, clock);
@@ -70,21 +55,33 @@ Status serve(const ServiceManagerConfig& config) {
   for (const auto& warning : settings.policy.warnings()) spdlog::warn("policy: {}", warning);
   TCFDL_ASSIGN(const auto authority,
                service_manager::Authority::open({*database, log, registry, verifiers, clock}, std::move(settings)));
-  service_manager::Service service(*authority, registry, clock);
+  service_manager::authority::NatsOperator nats(authority->nats_root(), *database, log, clock);
+  service_manager::Service service(*authority, registry, nats, clock);
 
-  const NodeEntrance own{"service-manager", "127.0.0.1", port, kOwnUser, own_password, {}, {}};
-  auto bus_settings = own.bus("service-manager");
+  message_queue::ServerSettings server_settings;
+  server_settings.state_directory = config.state / "nats";
+  server_settings.port = port;
+  TCFDL_ASSIGN(server_settings.trust, nats.own_trust());
+  message_queue::EmbeddedServer server(std::move(server_settings));
+  TCFDL_TRY(server.start());
+  TCFDL_ASSIGN(auto own, nats.own_user(kOwnUser));
+  NodeEntrance here;
+  here.port = port;
+  auto bus_settings = here.bus(kOwnUser, std::move(own));
   bus_settings.workers = 8;
   TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(bus_settings));
-  TCFDL_ASSIGN(const auto authority_service, bus->serve(collaboration::kAuthoritySubject, [&](BytesView bytes) {
+  TCFDL_ASSIGN(const auto authority_service, bus->serve(collaboration::authority_subject("*"), [&](BytesView bytes) {
     return service.handle_authority(bytes);
   }));
-  TCFDL_ASSIGN(const auto registry_service, bus->serve(collaboration::kRegistrySubject, [&](BytesView bytes) {
+  TCFDL_ASSIGN(const auto registry_service, bus->serve(collaboration::registry_subject("*"), [&](BytesView bytes) {
     return service.handle_registry(bytes);
+  }));
+  TCFDL_ASSIGN(const auto credential_service, bus->serve(collaboration::credential_subject("*"), [&](BytesView bytes) {
+    return service.handle_credential(bytes);
   }));
   TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject,
                                                     [&](BytesView bytes) { return service.handle_enrolment(bytes); }));
-  TCFDL_TRY(write_initial_tokens(config, *authority, state, port, master_password));
+  TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, port));
   ReadyFile ready(config.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}}));
   spdlog::info("ready: registry and authority on 127.0.0.1:{}", port);

@@ -6,11 +6,11 @@
 namespace tcfdl::node {
 
 Result<Bytes> ServiceManagerClient::authority(BytesView request, Deadline deadline) {
-  return ask(collaboration::kAuthoritySubject, request, deadline);
+  return ask(collaboration::authority_subject(cluster_), request, deadline);
 }
 
 Result<wire::RegistryReply> ServiceManagerClient::registry(const wire::RegistryRequest& request, Deadline deadline) {
-  TCFDL_ASSIGN(const auto reply, ask(collaboration::kRegistrySubject, wire::serialize(request), deadline));
+  TCFDL_ASSIGN(const auto reply, ask(collaboration::registry_subject(cluster_), wire::serialize(request), deadline));
   return wire::parse<wire::RegistryReply>(reply);
 }
 
@@ -19,6 +19,21 @@ Result<wire::Inquired> ServiceManagerClient::inquire(const wire::Inquire& reques
   *message.mutable_inquire() = request;
   TCFDL_ASSIGN(auto reply, registry(message, deadline));
   return std::move(*reply.mutable_inquired());
+}
+
+Result<collaboration::CredentialReply> ServiceManagerClient::credential(const collaboration::CredentialRequest& request,
+                                                                        Deadline deadline) {
+  TCFDL_ASSIGN(const auto reply, ask(collaboration::credential_subject(cluster_), wire::serialize(request), deadline));
+  return wire::parse<collaboration::CredentialReply>(reply);
+}
+
+Result<collaboration::Credential>
+ServiceManagerClient::link_credential(const std::string& cluster, const std::string& user_key, Deadline deadline) {
+  collaboration::CredentialRequest request;
+  request.set_user_key(user_key);
+  request.mutable_link()->set_cluster(cluster);
+  TCFDL_ASSIGN(auto reply, credential(request, deadline));
+  return std::move(*reply.mutable_credential());
 }
 
 Result<Bytes> ServiceManagerClient::ask(const std::string& subject, BytesView body, Deadline deadline) {

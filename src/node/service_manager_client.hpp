@@ -11,20 +11,25 @@ namespace tcfdl::node {
 /// Thread-safe. UNAVAILABLE while the service manager cannot be reached.
 class ServiceManagerClient final : public collaboration::Registry {
 public:
-  /// References outlive the client; `certificate` is the master's.
-  ServiceManagerClient(message_queue::Bus& bus, const crypto::SigningKey& signing, wire::Signed certificate,
-                       const Clock& clock)
-      : bus_(bus), signing_(signing), certificate_(std::move(certificate)), clock_(clock) {}
+  /// References outlive the client; `certificate` is the master's of `cluster`.
+  ServiceManagerClient(message_queue::Bus& bus, std::string cluster, const crypto::SigningKey& signing,
+                       wire::Signed certificate, const Clock& clock)
+      : bus_(bus), cluster_(std::move(cluster)), signing_(signing), certificate_(std::move(certificate)),
+        clock_(clock) {}
 
   /// Passes an AuthorityRequest on, as it is, under the master's signature; gives the AuthorityReply.
   Result<Bytes> authority(BytesView request, Deadline deadline);
   Result<wire::RegistryReply> registry(const wire::RegistryRequest& request, Deadline deadline);
+  Result<collaboration::CredentialReply> credential(const collaboration::CredentialRequest& request, Deadline deadline);
+  Result<collaboration::Credential> link_credential(const std::string& cluster, const std::string& user_key,
+                                                    Deadline deadline) override;
   Result<wire::Inquired> inquire(const wire::Inquire& request, Deadline deadline) override;
 
 private:
   Result<Bytes> ask(const std::string& subject, BytesView body, Deadline deadline);
 
   message_queue::Bus& bus_;
+  const std::string cluster_;
   const crypto::SigningKey& signing_;
   const wire::Signed certificate_;
   const Clock& clock_;

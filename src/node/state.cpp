@@ -78,6 +78,13 @@ Result<std::string> NodeState::secret(const std::string& key) {
   return keep(key, []() -> Result<std::string> { return to_base64url(crypto::random_array<32>()); });
 }
 
+Result<message_queue::Nkey> NodeState::nats_key(const std::string& key, message_queue::NkeyKind kind) {
+  TCFDL_ASSIGN(const auto seed, keep(key, [kind]() -> Result<std::string> {
+                 return std::string(as_text(message_queue::Nkey::generate(kind).seed_text().span()));
+               }));
+  return message_queue::Nkey::parse_seed(seed, kind);
+}
+
 Result<crypto::SigningKey> NodeState::signing_key() {
   TCFDL_ASSIGN(const auto text, keep("signing_key", []() -> Result<std::string> {
                  return to_base64url(crypto::SigningKey::generate().private_bytes().span());

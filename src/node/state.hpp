@@ -4,6 +4,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "crypto/signature.hpp"
+#include "message_queue/nkey.hpp"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -28,6 +29,8 @@ public:
   Result<std::uint16_t> port(const std::string& key, std::uint16_t asked);
   /// A random secret of 32 bytes as text.
   Result<std::string> secret(const std::string& key);
+  /// A NATS key of the daemon's own.
+  Result<message_queue::Nkey> nats_key(const std::string& key, message_queue::NkeyKind kind);
   /// The daemon's signing key.
   Result<crypto::SigningKey> signing_key();
 

@@ -135,7 +135,8 @@ bool TaskDoor::relay(wire::Connection& connection, const wire::OpenRelay& reques
   auto remote = [&]() -> Result<std::unique_ptr<wire::Connection>> {
     if (request.cluster() != settings_.cluster) return parts_.links.open(request, deadline);
     TCFDL_ASSIGN(auto stream, message_queue::open_stream(parts_.bus, collaboration::relay_subject(request.node()),
-                                                         wire::serialize(request), deadline));
+                                                         wire::serialize(request), deadline,
+                                                         collaboration::relay_stream(request.node(), settings_.node)));
     return std::make_unique<collaboration::StreamConnection>(std::move(stream));
   }();
   if (!remote) return send(connection, refusal(remote.error()));

@@ -3,7 +3,9 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "collaboration/subjects.hpp"
+#include "node/credential_keeper.hpp"
 #include "node/daemon.hpp"
+#include "node/enrolment_bus.hpp"
 #include "node/fetch.hpp"
 #include "node/host.hpp"
 #include "node/identity.hpp"
@@ -18,9 +20,10 @@ using std::chrono::seconds;
 /// Wires the proxy's events: exits to the host, requests to the authority by way of the master.
 class WorkerEvents final : public ProxyEvents {
 public:
-  WorkerEvents(std::string node, message_queue::Bus& bus) : node_(std::move(node)), bus_(bus) {}
-  void set_host(Host* host) {
+  explicit WorkerEvents(std::string node) : node_(std::move(node)) {}
+  void connect(message_queue::Bus* bus, Host* host) {
     const std::scoped_lock lock(mutex_);
+    bus_ = bus;
     host_ = host;
   }
   void on_exited(const wire::InstanceExited& event) override {
@@ -35,42 +38,74 @@ public:
     wire::NodeReport report;
     report.set_node(node_);
     report.set_authority(wire::field(request));
-    return bus_.request(collaboration::kReportSubject, wire::serialize(report), Deadline::after(seconds(15)));
+    message_queue::Bus* bus = nullptr;
+    {
+      const std::scoped_lock lock(mutex_);
+      bus = bus_;
+    }
+    if (bus == nullptr) return Error(Code::kUnavailable, "the worker is starting or stopping");
+    return bus->request(collaboration::report_subject(node_, "authority"), wire::serialize(report),
+                        Deadline::after(seconds(15)));
   }
 
 private:
   std::string node_;
-  message_queue::Bus& bus_;
   std::mutex mutex_;
-  Host* host_ = nullptr; // guarded by mutex_
+  message_queue::Bus* bus_ = nullptr; // guarded by mutex_, as is the next
+  Host* host_ = nullptr;
 };
 
 /// Events reach the host while this lives.
 class HostConnection {
 public:
-  HostConnection(WorkerEvents& events, Host& host) : events_(events) { events_.set_host(&host); }
+  HostConnection(WorkerEvents& events, message_queue::Bus& bus, Host& host) : events_(events) {
+    events_.connect(&bus, &host);
+  }
   HostConnection(const HostConnection&) = delete;
   HostConnection& operator=(const HostConnection&) = delete;
-  ~HostConnection() { events_.set_host(nullptr); }
+  ~HostConnection() { events_.connect(nullptr, nullptr); }
 
 private:
   WorkerEvents& events_;
+};
+
+/// Ends renewals before the connection that they use.
+class CredentialRenewal {
+public:
+  explicit CredentialRenewal(CredentialKeeper& keeper) : keeper_(keeper) {}
+  CredentialRenewal(const CredentialRenewal&) = delete;
+  CredentialRenewal& operator=(const CredentialRenewal&) = delete;
+  ~CredentialRenewal() { keeper_.stop(); }
+
+private:
+  CredentialKeeper& keeper_;
 };
 
 /// Parts stop in the reverse order of their start: each stops when it goes.
 Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(auto state, NodeState::open(config.host.state));
   TCFDL_ASSIGN(auto entrance, read_entrance(config.host, state));
-  TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(entrance.bus(config.host.node)));
-  WorkerEvents events(config.host.node, *bus);
+  std::unique_ptr<message_queue::NatsBus> bus; // outlives the proxy, whose requests travel over it
+  WorkerEvents events(config.host.node);
   TCFDL_ASSIGN(auto settings, proxy_settings(config.host, state));
   ProxyProcess proxy(std::move(settings), events);
   TCFDL_TRY(proxy.start());
-  TCFDL_ASSIGN(
-      const auto identity,
-      obtain_identity(config.host, state, std::move(entrance), wire::ROLE_WORKER, proxy, [&](BytesView request) {
-        return bus->request(collaboration::kEnrolSubject, request, Deadline::after(seconds(20)));
-      }));
+  auto enrolment = std::make_unique<EnrolmentBus>(entrance);
+  TCFDL_ASSIGN(const auto identity,
+               obtain_identity(config.host, state, entrance, wire::ROLE_WORKER, proxy, [&](BytesView request) {
+                 return enrolment->request(collaboration::kEnrolSubject, request, Deadline::after(seconds(20)));
+               }));
+  const SystemClock clock;
+  const auto ask_first = [&](const auto& request, Deadline deadline) -> Result<collaboration::CredentialReply> {
+    TCFDL_ASSIGN(auto* channel, enrolment->get());
+    return ask_over(*channel, collaboration::kCredentialSubject, identity.signing, identity.certificate,
+                    clock)(request, deadline);
+  };
+  TCFDL_ASSIGN(auto user_key, state.nats_key("nats_user", message_queue::NkeyKind::kUser));
+  TCFDL_ASSIGN(const auto keeper,
+               CredentialKeeper::open({config.host.state / "nats_credential"}, std::move(user_key), ask_first, clock));
+  enrolment.reset();
+  TCFDL_ASSIGN(bus, message_queue::NatsBus::connect(entrance.bus(config.host.node, keeper->credential())));
   TCFDL_ASSIGN(auto tasks, wire::parse_address(identity.entrance.tasks));
   TCFDL_ASSIGN(const auto caller, caller_identity(config.host.node, identity));
   sdk::TaskManagerClient master(std::move(tasks), identity.entrance.tasks_token, caller);
@@ -84,8 +119,10 @@ Status serve(const WorkerConfig& config) {
   host_settings.tasks_token = identity.entrance.tasks_token;
   host_settings.proxy_certificate = identity.proxy_certificate;
   Host host(std::move(host_settings), *bus, proxy, fetch_from(master));
-  const HostConnection connection(events, host);
+  const HostConnection connection(events, *bus, host);
   TCFDL_TRY(host.start());
+  keeper->start(ask_over(*bus, collaboration::kCredentialSubject, identity.signing, identity.certificate, clock), {});
+  const CredentialRenewal renewal(*keeper);
   ReadyFile ready(config.host.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"node", config.host.node}, {"cluster", identity.entrance.cluster}}));
   spdlog::info("ready: worker {} of cluster {}", config.host.node, identity.entrance.cluster);

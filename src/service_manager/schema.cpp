@@ -33,7 +33,12 @@ CREATE TABLE issued (
 CREATE INDEX issued_by_expiry ON issued (expires);
 )";
 
-constexpr std::array kScripts = {kFirst};
+constexpr std::string_view kNats = R"(
+CREATE TABLE nats_root (id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT NULL);
+CREATE TABLE nats_revocations (cluster TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (cluster, user));
+)";
+
+constexpr std::array kScripts = {kFirst, kNats};
 
 } // namespace
 

@@ -24,11 +24,10 @@ wire::AuthenticatedRequest make_request(const crypto::SigningKey& master, const 
   return request;
 }
 
-Result<Service::Master> Service::authenticate(BytesView request) {
+Result<OpenedRequest> open_request(const crypto::VerifyKey& authority, BytesView request,
+                                   std::initializer_list<wire::Role> roles, UnixSeconds now) {
   TCFDL_ASSIGN(const auto unverified, wire::parse<wire::AuthenticatedRequest>(request));
-  const auto now = clock_.now();
-  TCFDL_ASSIGN(auto certificate,
-               wire::verify_certificate(authority_.public_key(), unverified.certificate(), {wire::ROLE_MASTER}, now));
+  TCFDL_ASSIGN(auto certificate, wire::verify_certificate(authority, unverified.certificate(), roles, now));
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(certificate.verify_key())));
   TCFDL_TRY(wire::verify_labelled(key, kLabel, {request_time(unverified.time()), as_bytes(unverified.body())},
                                   as_bytes(unverified.signature())));
@@ -37,11 +36,16 @@ Result<Service::Master> Service::authenticate(BytesView request) {
                       "the request of {} is of {} seconds since 1970, it is {} here; check both clocks",
                       certificate.subject(), unverified.time(), now);
   }
-  TCFDL_TRY(authority_.check_enrolled(certificate));
-  return Master{.certificate = std::move(certificate),
-                .signed_certificate = unverified.certificate(),
-                .body = to_bytes(unverified.body()),
-                .signature = to_bytes(unverified.signature())};
+  return OpenedRequest{.certificate = std::move(certificate),
+                       .signed_certificate = unverified.certificate(),
+                       .body = to_bytes(unverified.body()),
+                       .signature = to_bytes(unverified.signature())};
+}
+
+Result<Service::Master> Service::authenticate(BytesView request) {
+  TCFDL_ASSIGN(auto master, open_request(authority_.public_key(), request, {wire::ROLE_MASTER}, clock_.now()));
+  TCFDL_TRY(authority_.check_enrolled(master.certificate));
+  return master;
 }
 
 Result<Bytes> Service::handle_authority(BytesView request) {
@@ -56,6 +60,39 @@ Result<Bytes> Service::handle_registry(BytesView request) {
   TCFDL_ASSIGN(const auto body, wire::parse<wire::RegistryRequest>(master.body));
   TCFDL_ASSIGN(const auto reply, answer(master, body));
   return wire::serialize(reply);
+}
+
+Result<Bytes> Service::handle_credential(BytesView request) {
+  TCFDL_ASSIGN(const auto master, authenticate(request));
+  TCFDL_ASSIGN(const auto body, wire::parse<collaboration::CredentialRequest>(master.body));
+  TCFDL_ASSIGN(const auto reply, answer(master, body));
+  return wire::serialize(reply);
+}
+
+Result<collaboration::CredentialReply> Service::answer(const Master& master,
+                                                       const collaboration::CredentialRequest& request) {
+  const auto& cluster = master.certificate.cluster();
+  collaboration::CredentialReply reply;
+  switch (request.kind_case()) {
+  case collaboration::CredentialRequest::kOwn: {
+    TCFDL_ASSIGN(*reply.mutable_credential(), nats_.master_user(cluster, request.user_key()));
+    TCFDL_ASSIGN(*reply.mutable_account(), nats_.cluster_account(cluster, request.own().signing_key()));
+    return reply;
+  }
+  case collaboration::CredentialRequest::kLink: {
+    TCFDL_ASSIGN(*reply.mutable_credential(), nats_.link_user(request.link().cluster(), cluster, request.user_key()));
+    return reply;
+  }
+  case collaboration::CredentialRequest::kRevoke: {
+    TCFDL_TRY(nats_.revoke(cluster, request.user_key()));
+    const auto removed = authority_.remove_subject(cluster, request.revoke().node());
+    if (!removed && removed.error().code() != Code::kNotFound) return removed.error(); // done before
+    TCFDL_ASSIGN(*reply.mutable_account(), nats_.cluster_account(cluster, request.revoke().signing_key()));
+    return reply;
+  }
+  case collaboration::CredentialRequest::KIND_NOT_SET: break;
+  }
+  return Error(Code::kUnimplemented, "the service manager issues no such credential; a newer program asked for it");
 }
 
 Result<Bytes> Service::handle_enrolment(BytesView request) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "service_manager/authority/authority.hpp"
+#include "service_manager/authority/nats_operator.hpp"
 #include "service_manager/replay_guard.hpp"
 
 namespace tcfdl::service_manager {
@@ -17,12 +18,25 @@ std::array<std::uint8_t, 8> request_time(std::int64_t time);
 wire::AuthenticatedRequest make_request(const crypto::SigningKey& master, const wire::Signed& certificate,
                                         UnixSeconds now, BytesView body);
 
-/// Checks who asks, then dispatches. Requests with an error leave no trace. Any thread; authority, registry and clock
-/// outlive it.
+/// Who sent an AuthenticatedRequest, and what.
+struct OpenedRequest {
+  wire::Certificate certificate;
+  wire::Signed signed_certificate;
+  Bytes body;
+  Bytes signature;
+};
+
+/// Checks certificate, signature and time. UNAUTHENTICATED, or PERMISSION_DENIED for another role; whether the subject
+/// is still enrolled is not asked.
+Result<OpenedRequest> open_request(const crypto::VerifyKey& authority, BytesView request,
+                                   std::initializer_list<wire::Role> roles, UnixSeconds now);
+
+/// Checks who asks, then dispatches. Requests with an error leave no trace. Any thread; authority, registry, NATS
+/// operator and clock outlive it.
 class Service {
 public:
-  Service(Authority& authority, Registry& registry, const Clock& clock)
-      : authority_(authority), registry_(registry), clock_(clock) {}
+  Service(Authority& authority, Registry& registry, authority::NatsOperator& nats, const Clock& clock)
+      : authority_(authority), registry_(registry), nats_(nats), clock_(clock) {}
 
   /// An AuthenticatedRequest of a master around an AuthorityRequest; gives an AuthorityReply. Masters make tokens for
   /// workers and clients of their own cluster only.
@@ -31,23 +45,24 @@ public:
   /// An AuthenticatedRequest of a master around a RegistryRequest; gives a RegistryReply.
   Result<Bytes> handle_registry(BytesView request);
 
+  /// An AuthenticatedRequest of a master around a CredentialRequest; gives a CredentialReply: the master's own user
+  /// here with its cluster's account, a user at another cluster's server, or the account after a revocation.
+  Result<Bytes> handle_credential(BytesView request);
+
   /// A bare AuthorityRequest that enrols, since who enrols has no certificate yet; the token authenticates it.
   Result<Bytes> handle_enrolment(BytesView request);
 
 private:
-  struct Master {
-    wire::Certificate certificate;
-    wire::Signed signed_certificate;
-    Bytes body;
-    Bytes signature;
-  };
+  using Master = OpenedRequest;
   Result<Master> authenticate(BytesView request);
   Result<wire::CreateTokenReply> create_token(const Master& master, wire::CreateToken request);
   Result<wire::AuthorityReply> answer(const Master& master, const wire::AuthorityRequest& request);
+  Result<collaboration::CredentialReply> answer(const Master& master, const collaboration::CredentialRequest& request);
   Result<wire::RegistryReply> answer(const Master& master, const wire::RegistryRequest& request);
 
   Authority& authority_;
   Registry& registry_;
+  authority::NatsOperator& nats_;
   const Clock& clock_;
   ReplayGuard replays_{2 * kRequestWindow};
 };

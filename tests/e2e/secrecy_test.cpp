@@ -7,6 +7,7 @@
 #include "sdk/capsule_session.hpp"
 #include "sdk/task_manager_client.hpp"
 #include "service_manager/authority/key_store.hpp"
+#include "service_manager/authority/nats_operator.hpp"
 #include "service_manager/authority/operations.hpp"
 #include "support/platform.hpp"
 
@@ -64,16 +65,22 @@ std::vector<std::string> files_with(const std::filesystem::path& root, const std
   return found;
 }
 
-/// Hears everything on one message queue, with its owner's rights.
+/// Hears everything on one message queue, as nobody may in earnest: with the key of its account, out of the authority.
 class Sniffer {
 public:
-  Sniffer(const std::filesystem::path& node_state, const std::string& user) {
+  Sniffer(const std::filesystem::path& node_state, const message_queue::Nkey& account) {
     const auto state = Json::parse(read_text_file(node_state / "node.json").value_or("{}"));
+    auto key = message_queue::Nkey::generate(message_queue::NkeyKind::kUser);
+    message_queue::UserClaims claims;
+    claims.name = "sniffer";
+    claims.user = key.public_text();
+    claims.account = account.public_text();
+    claims.permissions = {.publish = {}, .subscribe = {">"}};
+    auto jwt = message_queue::sign_user(account, claims, SystemClock().now()).value();
     message_queue::NatsBusSettings settings;
     settings.port = static_cast<std::uint16_t>(std::stoi(state.value("nats_port", "0")));
-    settings.user = user;
-    settings.password = state.value("nats_password", "");
-    settings.inbox_prefix = "_INBOX_" + user;
+    settings.credential = std::make_shared<message_queue::UserCredential>(std::move(key), std::move(jwt));
+    settings.inbox_prefix = "_INBOX_sniffer";
     auto bus = message_queue::NatsBus::connect(settings);
     if (!bus) throw std::runtime_error(bus.error().to_string());
     bus_ = *std::move(bus);
@@ -110,11 +117,16 @@ protected:
       hosts_.push_back(platform_.ready(name)["pid"].get<pid_t>());
     for (const auto pid : platform_.pids("nats-server", platform_.state().string())) hosts_.push_back(pid);
     ASSERT_GE(hosts_.size(), 6U);
-    for (const auto& [node, user] : {std::pair{"service-manager", "service-manager"},
-                                     {"vehicle-master", "master"},
-                                     {"roadside-master", "master"}}) {
-      sniffers_.push_back(std::make_unique<Sniffer>(platform_.state() / "nodes" / node, user));
-    }
+    with_authority([&](service_manager::authority::KeyStore& store, service_manager::OperationLog& log,
+                       database::Database& database) {
+      const SystemClock clock;
+      const service_manager::authority::NatsOperator nats(store.nats_root(), database, log, clock);
+      for (const auto& [node, account] : {std::pair{"service-manager", "_service_manager"},
+                                          {"vehicle-master", "vehicle"},
+                                          {"roadside-master", "roadside"}}) {
+        sniffers_.push_back(std::make_unique<Sniffer>(platform_.state() / "nodes" / node, nats.account_key(account)));
+      }
+    });
   }
 
   /// Calls with the body through SDK, command line and HTTP, from the other cluster.
@@ -170,8 +182,17 @@ protected:
     return keys;
   }
 
-  /// f, from a copy of the authority's own store.
+  /// f, from the authority's own store.
   crypto::Scalar function_key(const wire::KeyScope& scope) {
+    std::optional<crypto::Scalar> f;
+    with_authority([&](service_manager::authority::KeyStore& store, auto&, auto&) {
+      f = store.function_key({scope.function(), scope.assurance(), scope.epoch()}).value();
+    });
+    return *std::move(f);
+  }
+
+  /// Opens a copy of the authority's store.
+  template <class Use> void with_authority(Use use) {
     const auto state = platform_.state() / "nodes" / "service-manager";
     const TemporaryDirectory copy;
     for (const auto* name : {"service_manager.sqlite", "service_manager.sqlite-wal", "authority.key"}) {
@@ -184,7 +205,7 @@ protected:
     service_manager::authority::teach(log);
     const auto store =
         service_manager::authority::KeyStore::open(*database, log, copy.path() / "authority.key").value();
-    return store->function_key({scope.function(), scope.assurance(), scope.epoch()}).value();
+    use(*store, log, *database);
   }
 
   Platform platform_{kTopology};

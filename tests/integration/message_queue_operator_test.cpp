@@ -168,7 +168,7 @@ TEST_F(OperatorMode, KeepsAccountsApart) {
   EXPECT_EQ(heard, 1) << "its own request, which everybody of its account hears";
 }
 
-TEST_F(OperatorMode, IsReloadedOnlyWhereThereIsAnOperator) {
+TEST_F(OperatorMode, RefusesTrustThatDoesNotFitAndKeepsTheOld) {
   auto settings = server_->settings();
   EXPECT_FALSE(server_->set_trust({}));
   EXPECT_FALSE(server_->set_trust({.operator_jwt = settings.trust.operator_jwt, .accounts = {{"A\n}", "a.b.c"}}}));

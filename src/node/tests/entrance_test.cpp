@@ -10,8 +10,8 @@ NodeEntrance entrance() {
   return {.cluster = "west",
           .host = "127.0.0.1",
           .port = 4222,
-          .user = "node",
-          .password = "secret",
+          .seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
+          .jwt = "a.b.c",
           .tasks = "tcp:127.0.0.1:1",
           .tasks_token = "token"};
 }
@@ -57,12 +57,16 @@ TEST(NodeEntrance, RefusesWhatIsNoObject) {
 }
 
 TEST(NodeEntrance, GivesEachUserAnInboxOfItsOwn) {
-  const auto settings = entrance().bus("worker-1");
+  const auto settings = entrance().bus("worker-1", nullptr);
   EXPECT_EQ(settings.name, "worker-1");
   EXPECT_EQ(settings.port, 4222);
-  EXPECT_EQ(settings.user, "node");
-  EXPECT_EQ(settings.password, "secret");
-  EXPECT_EQ(settings.inbox_prefix, "_INBOX_node");
+  EXPECT_EQ(settings.inbox_prefix, "_INBOX_worker-1");
+  const auto enrolling = entrance().enrolling_bus().value();
+  EXPECT_EQ(enrolling.credential->jwt(), "a.b.c");
+  EXPECT_EQ(enrolling.inbox_prefix, "_INBOX_UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4");
+  auto bad = entrance();
+  bad.seed = "secret";
+  EXPECT_EQ(bad.enrolling_bus().error().code(), Code::kInvalidArgument);
 }
 
 } // namespace

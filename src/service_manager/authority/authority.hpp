@@ -36,6 +36,9 @@ public:
 
   [[nodiscard]] const crypto::VerifyKey& public_key() const noexcept { return keys_->signing_key().public_key(); }
 
+  /// 32 bytes from which the keys of the NATS operator are derived.
+  [[nodiscard]] BytesView nats_root() const noexcept { return keys_->nats_root(); }
+
   /// A one-time token for one master, worker or client of the cluster. A client's grants are '*' when none are named.
   /// INVALID_ARGUMENT names the field: role, cluster, lifetime (0: one hour; 30 days at most), grants.
   Result<wire::CreateTokenReply> create_token(const wire::CreateToken& request);

@@ -1,5 +1,7 @@
 #include "service_manager/authority/key_store.hpp"
 
+#include "crypto/ed25519.hpp"
+#include "crypto/random.hpp"
 #include "service_manager/operations.pb.h"
 
 namespace tcfdl::service_manager::authority {
@@ -8,6 +10,7 @@ namespace {
 using database::Row;
 
 constexpr std::string_view kSigningKeyName = "authority key";
+constexpr std::string_view kNatsRootName = "root of the NATS keys";
 
 std::string name_of(const FunctionKeyId& id) {
   return fmt::format("key of function {}, class {}, epoch {}", id.function, id.assurance, id.epoch);
@@ -26,19 +29,34 @@ Result<crypto::SigningKey> make_signing_key(OperationLog& log, const Vault& vaul
   return key;
 }
 
+/// Made at the first call.
+Result<crypto::SecretBytes> open_nats_root(database::Database& database, OperationLog& log, const Vault& vault) {
+  TCFDL_ASSIGN(const auto sealed,
+               database.query_one("SELECT sealed FROM nats_root", {}, [](const Row& row) { return row.blob(0); }));
+  if (sealed) return vault.open_sealed(kNatsRootName, *sealed);
+  const auto root = crypto::random_secret<crypto::kEd25519KeySize>();
+  NatsRootMade made;
+  TCFDL_ASSIGN(const auto fresh, vault.seal(kNatsRootName, root.span()));
+  made.set_sealed(wire::field(fresh));
+  TCFDL_TRY(log.append(made));
+  return crypto::SecretBytes::copy_of(root.span());
+}
+
 } // namespace
 
 Result<std::unique_ptr<KeyStore>> KeyStore::open(database::Database& database, OperationLog& log,
                                                  const std::filesystem::path& key_file) {
   TCFDL_ASSIGN(const auto sealed, sealed_signing_key(database));
   TCFDL_ASSIGN(auto vault, Vault::open(key_file, !sealed.has_value()));
+  TCFDL_ASSIGN(auto nats_root, open_nats_root(database, log, vault));
   if (!sealed) {
     TCFDL_ASSIGN(auto made, make_signing_key(log, vault));
-    return std::unique_ptr<KeyStore>(new KeyStore(database, log, std::move(vault), std::move(made)));
+    return std::unique_ptr<KeyStore>(
+        new KeyStore(database, log, std::move(vault), std::move(made), std::move(nats_root)));
   }
   TCFDL_ASSIGN(const auto secret, vault.open_sealed(kSigningKeyName, *sealed));
   TCFDL_ASSIGN(auto key, crypto::SigningKey::from_private_bytes(secret.span()));
-  std::unique_ptr<KeyStore> store(new KeyStore(database, log, std::move(vault), std::move(key)));
+  std::unique_ptr<KeyStore> store(new KeyStore(database, log, std::move(vault), std::move(key), std::move(nats_root)));
   TCFDL_TRY(store->check_all());
   return store;
 }

@@ -1,4 +1,4 @@
-// The authority's long-lived secrets: its signing key and the functions' keys f.
+// The authority's long-lived secrets: its signing key, the functions' keys f, the root of the NATS keys.
 #pragma once
 
 #include "crypto/signature.hpp"
@@ -24,12 +24,17 @@ public:
 
   [[nodiscard]] const crypto::SigningKey& signing_key() const noexcept { return signing_key_; }
 
+  /// 32 bytes from which the keys of the NATS operator and its accounts are derived.
+  [[nodiscard]] BytesView nats_root() const noexcept { return nats_root_.span(); }
+
   /// f of the function, class and epoch; made at the first call.
   Result<crypto::Scalar> function_key(const FunctionKeyId& id);
 
 private:
-  KeyStore(database::Database& database, OperationLog& log, Vault vault, crypto::SigningKey signing_key)
-      : database_(database), log_(log), vault_(std::move(vault)), signing_key_(std::move(signing_key)) {}
+  KeyStore(database::Database& database, OperationLog& log, Vault vault, crypto::SigningKey signing_key,
+           crypto::SecretBytes nats_root)
+      : database_(database), log_(log), vault_(std::move(vault)), signing_key_(std::move(signing_key)),
+        nats_root_(std::move(nats_root)) {}
   Result<std::optional<crypto::Scalar>> find(const FunctionKeyId& id);
   Result<crypto::Scalar> open_scalar(const FunctionKeyId& id, BytesView sealed) const;
   Status make(const FunctionKeyId& id);
@@ -39,6 +44,7 @@ private:
   OperationLog& log_;
   const Vault vault_;
   const crypto::SigningKey signing_key_;
+  const crypto::SecretBytes nats_root_;
 };
 
 } // namespace tcfdl::service_manager::authority

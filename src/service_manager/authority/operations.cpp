@@ -68,6 +68,17 @@ Status apply_removed(Database& database, const SubjectRemoved& removed, const Op
   return make_error(Code::kNotFound, "nobody is enrolled as {} in cluster {}", removed.name(), removed.cluster());
 }
 
+Status apply_nats_root(Database& database, const NatsRootMade& made, const Operation& /*operation*/) {
+  TCFDL_TRY(database.execute("INSERT INTO nats_root (id, sealed) VALUES (1, ?)", {to_bytes(made.sealed())}));
+  return {};
+}
+
+Status apply_nats_revoked(Database& database, const NatsUserRevoked& revoked, const Operation& operation) {
+  TCFDL_TRY(database.execute("INSERT OR REPLACE INTO nats_revocations (cluster, user, at) VALUES (?, ?, ?)",
+                             {revoked.cluster(), revoked.user(), operation.time}));
+  return {};
+}
+
 Status apply_issued(Database& database, const Issued& issued, const Operation& operation) {
   TCFDL_TRY(database.execute("DELETE FROM issued WHERE expires < ?", {operation.time}));
   for (int i = 0; i < issued.items_size(); ++i) {
@@ -90,6 +101,8 @@ void teach(OperationLog& log) {
   log.on<TokenCreated>(apply_token);
   log.on<Enrolled>(apply_enrolled);
   log.on<SubjectRemoved>(apply_removed);
+  log.on<NatsRootMade>(apply_nats_root);
+  log.on<NatsUserRevoked>(apply_nats_revoked);
   log.on<Issued>(apply_issued);
 }
 

@@ -5,7 +5,8 @@
 
 namespace tcfdl::service_manager::authority {
 
-/// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved and Issued.
+/// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved, NatsRootMade,
+/// NatsUserRevoked and Issued.
 void teach(OperationLog& log);
 
 struct Token {

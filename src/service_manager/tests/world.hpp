@@ -75,6 +75,7 @@ protected:
   /// (Re)starts on the files of the directory.
   void start() {
     service_.reset();
+    nats_.reset();
     authority_.reset();
     registry_.reset();
     log_.reset();
@@ -86,7 +87,8 @@ protected:
     auto opened = open_authority();
     if (!opened) throw std::runtime_error(opened.error().to_string());
     authority_ = *std::move(opened);
-    service_ = std::make_unique<Service>(*authority_, *registry_, clock_);
+    nats_ = std::make_unique<authority::NatsOperator>(authority_->nats_root(), *database_, *log_, clock_);
+    service_ = std::make_unique<Service>(*authority_, *registry_, *nats_, clock_);
   }
   Result<std::unique_ptr<Authority>> open_authority() {
     return Authority::open(
@@ -205,6 +207,7 @@ protected:
   std::unique_ptr<OperationLog> log_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Authority> authority_;
+  std::unique_ptr<authority::NatsOperator> nats_;
   std::unique_ptr<Service> service_;
 };
 

@@ -1,0 +1,103 @@
+#include "node/credential_keeper.hpp"
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "service_manager/service.hpp"
+
+namespace tcfdl::node {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kRetry{60};
+constexpr std::size_t kLargestReply = std::size_t{256} * 1024;
+
+} // namespace
+
+AskCredential ask_over(message_queue::Bus& bus, std::string subject, const crypto::SigningKey& signing,
+                       const wire::Signed& certificate, const Clock& clock) {
+  return [&bus, subject = std::move(subject), &signing, &certificate,
+          &clock](const collaboration::CredentialRequest& request,
+                  Deadline deadline) -> Result<collaboration::CredentialReply> {
+    const auto asked = service_manager::make_request(signing, certificate, clock.now(), wire::serialize(request));
+    TCFDL_ASSIGN(const auto reply, bus.request(subject, wire::serialize(asked), deadline));
+    return wire::parse<collaboration::CredentialReply>(reply);
+  };
+}
+
+CredentialKeeper::CredentialKeeper(CredentialKeeperSettings settings, message_queue::Nkey key, const Clock& clock)
+    : settings_(std::move(settings)), clock_(clock),
+      credential_(std::make_shared<message_queue::UserCredential>(std::move(key), std::string())) {}
+
+Result<std::unique_ptr<CredentialKeeper>> CredentialKeeper::open(CredentialKeeperSettings settings,
+                                                                 message_queue::Nkey key, const AskCredential& ask,
+                                                                 const Clock& clock) {
+  std::unique_ptr<CredentialKeeper> keeper(new CredentialKeeper(std::move(settings), std::move(key), clock));
+  if (!keeper->read_kept()) TCFDL_TRY(keeper->renew(ask, Deadline::after(seconds(20))));
+  return keeper;
+}
+
+bool CredentialKeeper::read_kept() {
+  const auto bytes = read_file(settings_.file, kLargestReply);
+  if (!bytes) return false;
+  auto kept = wire::parse<collaboration::CredentialReply>(*bytes);
+  if (!kept || kept->credential().expires() <= clock_.now()) return false;
+  credential_->replace(kept->credential().jwt());
+  reply_.with([&](auto& reply) { reply = *std::move(kept); });
+  return true;
+}
+
+collaboration::CredentialReply CredentialKeeper::reply() const {
+  return reply_.with([](const auto& reply) { return reply; });
+}
+
+Status CredentialKeeper::renew(const AskCredential& ask, Deadline deadline) {
+  collaboration::CredentialRequest request;
+  request.set_user_key(credential_->public_text());
+  request.mutable_own()->set_signing_key(settings_.signing_key);
+  const auto fresh = ask(request, deadline);
+  if (!fresh) return fresh.error().within("asking for a NATS credential");
+  TCFDL_TRY(message_queue::check_jwt_form(fresh->credential().jwt()));
+  TCFDL_TRY(write_file(settings_.file, wire::serialize(*fresh), kPrivateFile));
+  credential_->replace(fresh->credential().jwt());
+  reply_.with([&](auto& reply) { reply = *fresh; });
+  return {};
+}
+
+seconds CredentialKeeper::until_half_life() const {
+  const auto now = reply().credential();
+  const auto half = now.issued() + (now.expires() - now.issued()) / 2;
+  return std::max(seconds(half - clock_.now()), seconds(0));
+}
+
+void CredentialKeeper::start(AskCredential ask, CredentialRenewed on_renewed) {
+  renewer_ = std::thread([this, ask = std::move(ask), on_renewed = std::move(on_renewed)] { run(ask, on_renewed); });
+}
+
+void CredentialKeeper::stop() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (renewer_.joinable()) renewer_.join();
+}
+
+void CredentialKeeper::run(const AskCredential& ask, const CredentialRenewed& on_renewed) {
+  for (auto pause = until_half_life();;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, std::min(pause, seconds(3600)), [this] { return stopping_; })) return;
+    }
+    if (until_half_life() > seconds(0)) {
+      pause = until_half_life();
+      continue;
+    }
+    const auto renewed = renew(ask, Deadline::after(seconds(20)));
+    if (!renewed) spdlog::warn("the NATS credential is not renewed yet: {}", renewed.error().message());
+    if (renewed && on_renewed) on_renewed(reply());
+    pause = renewed ? until_half_life() : kRetry;
+  }
+}
+
+} // namespace tcfdl::node

@@ -1,0 +1,65 @@
+// A node's own NATS credential: asked for once, kept on disk, renewed in time.
+#pragma once
+
+#include "base/clock.hpp"
+#include "collaboration/credentials.pb.h"
+#include "message_queue/bus.hpp"
+#include "message_queue/user_credential.hpp"
+#include "wire/signed.hpp"
+
+#include <condition_variable>
+#include <filesystem>
+#include <thread>
+
+namespace tcfdl::node {
+
+using AskCredential =
+    std::function<Result<collaboration::CredentialReply>(const collaboration::CredentialRequest&, Deadline)>;
+using CredentialRenewed = std::function<void(const collaboration::CredentialReply&)>;
+
+/// Asks over a bus in the name of a certificate; all outlive what is returned.
+AskCredential ask_over(message_queue::Bus& bus, std::string subject, const crypto::SigningKey& signing,
+                       const wire::Signed& certificate, const Clock& clock);
+
+struct CredentialKeeperSettings {
+  std::filesystem::path file; ///< holds the last reply; nothing in it is secret
+  std::string signing_key{};  ///< masters: public nkey that is to sign the cluster's users
+};
+
+/// `start` begins a thread that renews at half-life, and every minute after a failure; a renewed JWT is used from the
+/// next connection on, which the server brings about when the old one expires. Owned by the root; `start` and `stop`
+/// from one thread, the rest from any. The clock outlives it.
+class CredentialKeeper {
+public:
+  /// What was kept, if it is of this key and has not expired; otherwise asks. Errors of `ask`.
+  static Result<std::unique_ptr<CredentialKeeper>> open(CredentialKeeperSettings settings, message_queue::Nkey key,
+                                                        const AskCredential& ask, const Clock& clock);
+  CredentialKeeper(const CredentialKeeper&) = delete;
+  CredentialKeeper& operator=(const CredentialKeeper&) = delete;
+  ~CredentialKeeper() { stop(); }
+
+  [[nodiscard]] std::shared_ptr<const message_queue::UserCredential> credential() const { return credential_; }
+  [[nodiscard]] collaboration::CredentialReply reply() const;
+  /// Asks now and keeps the answer.
+  Status renew(const AskCredential& ask, Deadline deadline);
+
+  void start(AskCredential ask, CredentialRenewed on_renewed);
+  void stop() noexcept;
+
+private:
+  CredentialKeeper(CredentialKeeperSettings settings, message_queue::Nkey key, const Clock& clock);
+  [[nodiscard]] bool read_kept();
+  [[nodiscard]] std::chrono::seconds until_half_life() const;
+  void run(const AskCredential& ask, const CredentialRenewed& on_renewed);
+
+  const CredentialKeeperSettings settings_;
+  const Clock& clock_;
+  const std::shared_ptr<message_queue::UserCredential> credential_;
+  Guarded<collaboration::CredentialReply> reply_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false; // guarded by mutex_
+  std::thread renewer_;
+};
+
+} // namespace tcfdl::node
