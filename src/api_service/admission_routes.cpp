@@ -52,6 +52,15 @@ Result<Json> enrol(Enrolment& enrolment, const http::Request& request) {
   return Json{{"reply", to_base64url(wire::serialize(reply))}};
 }
 
+Result<Json> revoke(Enrolment& enrolment, const http::Request& request) {
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
+  const auto node = body.text("node");
+  TCFDL_TRY(body.finish());
+  TCFDL_TRY(check_label(node, "body: 'node'"));
+  TCFDL_TRY(enrolment.revoke(node));
+  return Json{{"revoked", node}};
+}
+
 } // namespace
 
 void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrolment) {
@@ -59,6 +68,8 @@ void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrol
              [&tokens](const http::Request& request) { return answer(create(tokens, request), request, 201); });
   server.add("POST", "/v1/enrol",
              [&enrolment](const http::Request& request) { return answer(enrol(enrolment, request), request); });
+  server.add("POST", "/v1/revocations",
+             [&enrolment](const http::Request& request) { return answer(revoke(enrolment, request), request, 201); });
 }
 
 } // namespace tcfdl::api_service

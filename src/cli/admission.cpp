@@ -38,6 +38,17 @@ Status create(const Session& session, const TokenOptions& options) {
   return {};
 }
 
+Status revoke(const Session& session, const std::string& node) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  TCFDL_ASSIGN(const auto answer, api.post("/v1/revocations", {{"node", node}}));
+  if (session.json) {
+    print_json(answer);
+  } else {
+    print(fmt::format("{} is revoked; to admit it again, enrol it with a new key\n", node));
+  }
+  return {};
+}
+
 struct EnrolOptions {
   std::string token;
   std::string api;
@@ -108,6 +119,11 @@ void add_admission_commands(CLI::App& app, Session& session) {
   command->add_option("--out", options->out, "write it there, for the owner only")->type_name("FILE");
   command->callback(session.run([&session, options] { return create(session, *options); }));
   add_enrol(app, session);
+  auto* nodes = app.add_subcommand("node", "the nodes of a cluster")->require_subcommand(1);
+  auto* revoking = nodes->add_subcommand("revoke", "end a worker's enrolment, at once");
+  auto name = std::make_shared<std::string>();
+  revoking->add_option("NODE", *name, "its name")->required();
+  revoking->callback(session.run([&session, name] { return revoke(session, *name); }));
 }
 
 } // namespace tcfdl::cli

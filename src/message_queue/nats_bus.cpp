@@ -67,6 +67,8 @@ public:
   Status connect(bool retry);
   void close();
 
+  /// Whether an attempt to connect failed for no other reason than its nonce.
+  [[nodiscard]] bool met_unlucky_nonce() const noexcept { return unlucky_nonce_; }
   [[nodiscard]] bool connected() const { return natsConnection_Status(connection) == NATS_CONN_STATUS_CONNECTED; }
   [[nodiscard]] Status require_connected() const {
     if (connected()) return {};
@@ -106,9 +108,16 @@ private:
     *jwt = ::strdup(static_cast<Link*>(closure)->settings.credential->jwt().c_str());
     return *jwt == nullptr ? NATS_NO_MEMORY : NATS_OK;
   }
+  /// The library (3.4.1) sends nothing in place of a signature that begins with a zero octet, one in 256. Such an
+  /// attempt fails here, before the server refuses it for good; the next one has another nonce.
   static natsStatus sign_nonce(char** /*error*/, unsigned char** signature, int* size, const char* nonce,
                                void* closure) noexcept {
-    const auto signed_nonce = static_cast<Link*>(closure)->settings.credential->sign(as_bytes(std::string_view(nonce)));
+    auto* link = static_cast<Link*>(closure);
+    const auto signed_nonce = link->settings.credential->sign(as_bytes(std::string_view(nonce)));
+    if (signed_nonce[0] == 0) {
+      link->unlucky_nonce_ = true;
+      return NATS_IO_ERROR;
+    }
     *signature = static_cast<unsigned char*>(std::malloc(signed_nonce.size()));
     if (*signature == nullptr) return NATS_NO_MEMORY;
     std::ranges::copy(signed_nonce, *signature);
@@ -133,6 +142,7 @@ private:
   }
 
   std::atomic<std::uint64_t> epoch_ = 0;
+  std::atomic<bool> unlucky_nonce_ = false;
   Guarded<StateHandler> state_handler_;
   std::mutex closed_mutex_;
   std::condition_variable closed_changed_;
@@ -234,6 +244,10 @@ void NatsBus::Link::answer(const char* reply, const Result<Bytes>& result) const
 Result<std::unique_ptr<NatsBus>> NatsBus::connect(const NatsBusSettings& settings) {
   auto link = std::make_shared<Link>(settings);
   auto status = link->connect(false);
+  while (!status && link->met_unlucky_nonce()) {
+    link = std::make_shared<Link>(settings);
+    status = link->connect(false);
+  }
   if (!status && status.error().code() == Code::kUnavailable && settings.retry_first_connect) {
     link = std::make_shared<Link>(settings);
     status = link->connect(true);

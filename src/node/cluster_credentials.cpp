@@ -138,7 +138,7 @@ Result<std::string> ClusterCredentials::user_of(const std::string& node) const {
     return found == users.nodes.end() ? std::string() : found->second.user;
   });
   if (!user.empty()) return user;
-  return make_error(Code::kNotFound, "no node {} has a credential here; `tcfdl node list` names those that have", node);
+  return make_error(Code::kNotFound, "no worker {} has a credential of this cluster", node);
 }
 
 Status ClusterCredentials::forget(const std::string& node) {

@@ -243,8 +243,7 @@ private:
     keeper_->start(ask_over(*service_manager_bus_, collaboration::credential_subject(config_.cluster),
                             identity_->signing, identity_->certificate, clock_),
                    [this](const collaboration::CredentialReply& reply) {
-                     credentials_->set_account(reply.account());
-                     const auto told = server_->set_trust(credentials_->trust());
+                     const auto told = put_in_force(reply.account());
                      if (!told) spdlog::error("the renewed account is not in force: {}", told.error().to_string());
                    });
     stops_.add([this] { keeper_->stop(); });
@@ -255,6 +254,24 @@ private:
     own.workers = 64; // leases for other clusters wait on them
     TCFDL_ASSIGN(bus_, message_queue::NatsBus::connect(own));
     return bus_->create_bucket(collaboration::kRoutesBucket);
+  }
+
+  Status put_in_force(const collaboration::ClusterAccount& account) {
+    credentials_->set_account(account);
+    return server_->set_trust(credentials_->trust());
+  }
+
+  /// Ends a worker's enrolment: the account that names its user reaches the server before this returns.
+  Status revoke(const std::string& node) {
+    collaboration::CredentialRequest request;
+    TCFDL_ASSIGN(*request.mutable_user_key(), credentials_->user_of(node));
+    request.mutable_revoke()->set_node(node);
+    request.mutable_revoke()->set_signing_key(credentials_->signing_key());
+    TCFDL_ASSIGN(const auto reply, service_manager_->credential(request, Deadline::after(seconds(10))));
+    TCFDL_TRY(put_in_force(reply.account()));
+    TCFDL_TRY(credentials_->forget(node));
+    spdlog::warn("the enrolment of {} is revoked", node);
+    return {};
   }
 
   /// What a worker's token tells it, with a user that may enrol until the token expires.
@@ -339,10 +356,11 @@ private:
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
     stops_.add([this] { gateway_->stop(); });
-    api_ = std::make_unique<MasterApi>(
-        MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
-                       *links_, *commander_, *files_, *service_manager_, *service_manager_bus_,
-                       [this](UnixSeconds expires) { return worker_entrance(expires); }});
+    api_ = std::make_unique<MasterApi>(MasterApiParts{config_.cluster, config_.host.node, *functions_,
+                                                      *function_manager_, *instances_, *tasks_, *links_, *commander_,
+                                                      *files_, *service_manager_, *service_manager_bus_,
+                                                      [this](UnixSeconds expires) { return worker_entrance(expires); },
+                                                      [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;

@@ -23,6 +23,7 @@ struct MasterApiParts {
   message_queue::Bus& service_manager_bus;
   /// NodeEntrance as JSON, for a token of a worker that expires then, Unix seconds.
   std::function<Result<Bytes>(UnixSeconds expires)> worker_entrance;
+  std::function<Status(const std::string& node)> revoke;
 };
 
 /// One object for all ports: each is a few lines. Thread-safe, as its parts are.
@@ -51,6 +52,7 @@ public:
   Result<api_service::Json> read(const FunctionName& name, std::size_t bytes) override;
   Result<api_service::IssuedToken> create(const api_service::TokenRequest& request) override;
   Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) override;
+  Status revoke(const std::string& node) override { return parts_.revoke(node); }
   std::string text() override;
   api_service::HealthState state() override;
 

@@ -147,6 +147,7 @@ protected:
     auto settings = message_queue::settings_for(server_->settings().port, kind.user,
                                                 trust_.user(kind.user, kind.permissions).value());
     settings.inbox_prefix = "_INBOX_" + kind.user;
+    settings.operation_timeout = std::chrono::milliseconds(kind.name == "master" ? 3000 : 500); // refusals are silence
     return message_queue::NatsBus::connect(settings).value();
   }
 };

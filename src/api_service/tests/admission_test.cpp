@@ -42,6 +42,15 @@ TEST_F(Admission, PassesEnrolmentsOn) {
   EXPECT_EQ(reply->enrol().authority_key(), "jane");
 }
 
+TEST_F(Admission, RevokesNodes) {
+  for (const auto* body : {R"({})", R"({"node":"../w"})", R"({"node":"w","x":1})"}) {
+    EXPECT_EQ(post("/v1/revocations", body).status, 400) << body;
+  }
+  EXPECT_EQ(enrolment.revoked, "");
+  EXPECT_EQ(post("/v1/revocations", R"({"node":"worker-1"})").status, 201);
+  EXPECT_EQ(enrolment.revoked, "worker-1");
+}
+
 TEST_F(Admission, RefusesOtherRequestsToTheAuthority) {
   wire::AuthorityRequest request;
   request.mutable_create_token()->set_role(wire::ROLE_MASTER);

@@ -82,6 +82,11 @@ public:
     reply.mutable_enrol()->set_authority_key(request.enrol().name());
     return reply;
   }
+  Status revoke(const std::string& node) override {
+    revoked = node;
+    return {};
+  }
+  std::string revoked;
 };
 
 class FakeMetrics final : public Metrics {
