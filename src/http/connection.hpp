@@ -3,7 +3,7 @@
 
 #include "http/admission.hpp"
 #include "http/parser.hpp"
-#include "http/worker_pool.hpp"
+#include "base/worker_pool.hpp"
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>

@@ -195,7 +195,7 @@ asio::awaitable<bool> Connection::on_pool(WorkerPool::Job work, bool admitted) {
     });
   };
   auto& pool = context_.pool;
-  const bool accepted = admitted ? pool.submit_more(std::move(job)) : pool.submit(std::move(job));
+  const bool accepted = admitted ? pool.post_admitted(job) : pool.post(job);
   while (accepted && working_) {
     ErrorCode ec;
     (void)wake_.expires_at(TimePoint::max());

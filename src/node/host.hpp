@@ -5,7 +5,7 @@
 #include "collaboration/relay_server.hpp"
 #include "instance_manager/agent_server.hpp"
 #include "instance_manager/node_instances.hpp"
-#include "instance_manager/worker_pool.hpp"
+#include "instance_manager/pool_executor.hpp"
 #include "node/bundle_cache.hpp"
 #include "node/config.hpp"
 #include "node/proxy_process.hpp"
@@ -72,7 +72,7 @@ private:
   const std::uint64_t boot_;
   message_queue::Bus& bus_;
   BundleCache bundles_;
-  instance_manager::WorkerPool executor_;
+  instance_manager::PoolExecutor executor_;
   instance_manager::NodeInstances instances_;
   instance_manager::AgentServer agents_;
   std::unique_ptr<wire::Listener> agent_listener_;

@@ -263,7 +263,7 @@ private:
     stops_.add([this] { tasks_->stop(); });
     router_ = std::make_unique<InstanceRouter>(*tasks_, *bus_);
     commander_ = std::make_unique<NodeCommander>(*bus_);
-    executor_ = std::make_unique<instance_manager::WorkerPool>(4);
+    executor_ = std::make_unique<instance_manager::PoolExecutor>(4);
     stops_.add([this] { executor_->stop(); });
     instances_ = std::make_unique<instance_manager::ClusterInstances>(instance_manager::ClusterInstancesSettings{},
                                                                       *commander_, *router_, *executor_);
@@ -353,7 +353,7 @@ private:
   std::unique_ptr<task_manager::TaskManager> tasks_;
   std::unique_ptr<InstanceRouter> router_;
   std::unique_ptr<NodeCommander> commander_;
-  std::unique_ptr<instance_manager::WorkerPool> executor_;
+  std::unique_ptr<instance_manager::PoolExecutor> executor_;
   std::unique_ptr<instance_manager::ClusterInstances> instances_;
   std::unique_ptr<MasterFunctions> functions_;
   std::unique_ptr<NodeReports> reports_;

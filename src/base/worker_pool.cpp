@@ -1,46 +1,39 @@
-#include "http/worker_pool.hpp"
+#include "base/worker_pool.hpp"
 
 #include <algorithm>
 
-namespace tcfdl::http {
+namespace tcfdl {
 
-WorkerPool::WorkerPool(std::size_t threads, std::size_t queue)
-    : queue_(queue), idle_(std::max<std::size_t>(threads, 1)) {
+WorkerPool::WorkerPool(std::size_t threads, std::size_t queue, AtStop at_stop)
+    : queue_(queue), at_stop_(at_stop), idle_(std::max<std::size_t>(threads, 1)) {
   const auto count = idle_;
   for (std::size_t i = 0; i < count; ++i) threads_.emplace_back([this] { work(); });
 }
 
 bool WorkerPool::full() const {
   const std::scoped_lock lock(mutex_);
-  return stopped_ || full_locked();
+  return stopped_ || jobs_.size() >= queue_ + idle_;
 }
 
-bool WorkerPool::submit(Job job) {
+bool WorkerPool::take(Job& job, std::size_t bound) {
   {
     const std::scoped_lock lock(mutex_);
-    if (stopped_ || full_locked()) return false;
+    if (stopped_ || jobs_.size() >= bound + idle_) return false;
     jobs_.push_back(std::move(job));
   }
   wake_.notify_one();
   return true;
 }
 
-bool WorkerPool::submit_more(Job job) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (stopped_) return false;
-    jobs_.push_back(std::move(job));
-  }
-  wake_.notify_one();
-  return true;
-}
-
-void WorkerPool::stop() {
+void WorkerPool::stop() noexcept {
+  std::deque<Job> dropped;
   {
     const std::scoped_lock lock(mutex_);
     stopped_ = true;
+    if (at_stop_ == AtStop::kDrop) dropped.swap(jobs_);
   }
   wake_.notify_all();
+  dropped.clear();
   threads_.clear();
 }
 
@@ -60,4 +53,4 @@ void WorkerPool::work() {
   }
 }
 
-} // namespace tcfdl::http
+} // namespace tcfdl

@@ -1,10 +1,10 @@
-#include "message_queue/worker_pool.hpp"
+#include "base/worker_pool.hpp"
 
 #include <atomic>
 #include <future>
 #include <gtest/gtest.h>
 
-namespace tcfdl::message_queue {
+namespace tcfdl {
 namespace {
 
 TEST(WorkerPool, RefusesWhenItsQueueIsFullAndLeavesTheJob) {
@@ -53,5 +53,16 @@ TEST(WorkerPool, StopDropsWhatWaitsAndTakesNoMore) {
   EXPECT_FALSE(pool.post(late));
 }
 
+TEST(WorkerPool, RunsWhatWaitsWhenItStopsIfItIsToldSo) {
+  std::atomic<int> ran = 0;
+  WorkerPool pool(1, 10, WorkerPool::AtStop::kRun);
+  for (int i = 0; i < 5; ++i) {
+    WorkerPool::Job job = [&] { ++ran; };
+    ASSERT_TRUE(pool.post(job));
+  }
+  pool.stop();
+  EXPECT_EQ(ran, 5);
+}
+
 } // namespace
-} // namespace tcfdl::message_queue
+} // namespace tcfdl
