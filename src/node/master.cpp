@@ -164,6 +164,27 @@ FetchFile fetch_from(database::FileStore& files) {
   };
 }
 
+/// The levels of the API are the roles of the security manager, by number.
+http::Authenticate authenticate_with(const security_manager::AccessControl& access) {
+  return [&access](std::string_view token) -> std::optional<http::Caller> {
+    const auto principal = access.authenticate(token);
+    if (!principal) return std::nullopt;
+    return http::Caller{principal->name, std::string(security_manager::role_name(principal->role)),
+                        static_cast<int>(principal->role)};
+  };
+}
+
+/// Records what changes something or was refused.
+std::function<void(const http::Answered&)> record_in(security_manager::AuditLog& audit) {
+  return [&audit](const http::Answered& request) {
+    const bool allowed = request.status != 401 && request.status != 403;
+    if (allowed && (request.method == "GET" || request.method == "HEAD")) return;
+    const auto caller = request.caller.value_or(http::Caller{});
+    audit.add({caller.name, caller.role, request.remote, request.method, request.path, allowed,
+               fmt::format("{}", request.status)});
+  };
+}
+
 /// The whole cluster, built in order of need and stopped in reverse.
 class Master {
 public:
@@ -239,6 +260,9 @@ private:
 
   Status wire_storage() {
     TCFDL_ASSIGN(database_, database::Database::open(config_.host.state / "master.sqlite"));
+    TCFDL_ASSIGN(access_, security_manager::AccessControl::open(*database_, clock_, kept_.api_token));
+    TCFDL_ASSIGN(audit_, security_manager::AuditLog::open(*database_, clock_));
+    stops_.add([this] { audit_->stop(); });
     TCFDL_ASSIGN(files_,
                  database::FileStore::open(*database_, clock_,
                                            function_manager::artefact_settings(config_.host.state / "artefacts")));
@@ -314,12 +338,13 @@ private:
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(
         MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
-                       *links_, *commander_, *files_, *service_manager_, *service_manager_bus_,
+                       *links_, *commander_, *files_, *access_, *audit_, *service_manager_, *service_manager_bus_,
                        entrance_for(config_, kept_, kNodeUser, kept_.node_password).to_json()});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
-    settings.server.token = kept_.api_token;
+    settings.server.authenticate = authenticate_with(*access_);
+    settings.server.on_answered = record_in(*audit_);
     settings.cluster = config_.cluster;
     settings.gateway_url = fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port);
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
@@ -344,6 +369,8 @@ private:
   std::unique_ptr<NodeIdentity> identity_;
   std::unique_ptr<ServiceManagerClient> service_manager_;
   std::unique_ptr<database::Database> database_;
+  std::unique_ptr<security_manager::AccessControl> access_;
+  std::unique_ptr<security_manager::AuditLog> audit_;
   std::unique_ptr<database::FileStore> files_;
   std::unique_ptr<RegisteredFunctions> registry_;
   std::unique_ptr<function_manager::FunctionManager> function_manager_;

@@ -226,6 +226,41 @@ Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenReque
   return api_service::IssuedToken{text.text(), made.expires()};
 }
 
+Result<api_service::IssuedToken> MasterApi::grant(const api_service::AccessRequest& request) {
+  TCFDL_ASSIGN(const auto role, security_manager::parse_access_role(request.role));
+  TCFDL_ASSIGN(auto issued, parts_.access.create(request.name, role, request.lifetime.count()));
+  return api_service::IssuedToken{std::move(issued.token), issued.expires};
+}
+
+Result<Json> MasterApi::principals() {
+  TCFDL_ASSIGN(const auto entries, parts_.access.list());
+  Json result = Json::array();
+  for (const auto& entry : entries) {
+    result.push_back({{"name", entry.principal.name},
+                      {"role", security_manager::role_name(entry.principal.role)},
+                      {"created", entry.created},
+                      {"expires", entry.expires}});
+  }
+  return result;
+}
+
+Result<Json> MasterApi::records(std::int64_t limit) {
+  TCFDL_ASSIGN(const auto records, parts_.audit.newest(limit));
+  Json result = Json::array();
+  for (const auto& [number, time, event] : records) {
+    result.push_back({{"number", number},
+                      {"time", time},
+                      {"who", event.who},
+                      {"role", event.role},
+                      {"from", event.from},
+                      {"action", event.action},
+                      {"object", event.object},
+                      {"allowed", event.allowed},
+                      {"outcome", event.outcome}});
+  }
+  return result;
+}
+
 Result<wire::AuthorityReply> MasterApi::enrol(const wire::AuthorityRequest& request) {
   TCFDL_ASSIGN(const auto bytes,
                parts_.service_manager_bus.request(collaboration::kServiceEnrolSubject, wire::serialize(request),
