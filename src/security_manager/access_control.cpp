@@ -95,9 +95,12 @@ std::optional<Principal> AccessControl::authenticate(std::string_view token) con
   const auto found =
       database_.query_one("SELECT name, role, created, expires FROM access WHERE token_digest = ? AND expires > ?",
                           {digest, clock_.now()}, entry_of);
-  if (!found) spdlog::error("access control: {}", found.error().message());
-  if (!found || !*found) return std::nullopt;
-  return (*found)->principal;
+  if (!found) {
+    spdlog::error("access control: {}", found.error().message());
+    return std::nullopt;
+  }
+  const auto& entry = *found;
+  return entry ? std::optional(entry->principal) : std::nullopt;
 }
 
 } // namespace tcfdl::security_manager
