@@ -16,7 +16,7 @@ struct AuthoritySettings {
   /// What proxies must show, and what it is worth.
   attestation::Policy policy;
   /// What the makers of TEEs say of the platforms that may enrol.
-  attestation::Endorsements endorsements;
+  attestation::Endorsements endorsements = {};
 };
 
 using attestation::Verifiers;
