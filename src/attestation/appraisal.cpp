@@ -33,6 +33,8 @@ void check_identity(const Policy& policy, const Claims& claims, Findings& findin
 void check_status(const Policy& policy, const Claims& claims, Findings& findings) {
   const bool intel = claims.tee_kind == kSgx || claims.tee_kind == kTdx;
   if (!intel && claims.tcb_status.empty()) return;
+  // Without a status the verifier has said why.
+  if (claims.tcb_status.empty() && !findings.reasons().empty()) return;
   const bool listed = claims.tcb_status != "Revoked" &&
                       std::ranges::find(policy.tcb_statuses, claims.tcb_status) != policy.tcb_statuses.end();
   findings.require(listed, "tcb_status", claims.tcb_status.empty() ? "none" : claims.tcb_status,

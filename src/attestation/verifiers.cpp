@@ -1,5 +1,6 @@
 #include "attestation/verifiers.hpp"
 
+#include "attestation/intel.hpp"
 #include "attestation/software.hpp"
 #include "base/encoding.hpp"
 #include "base/file.hpp"
@@ -12,6 +13,8 @@ namespace tcfdl::attestation {
 Verifiers all_verifiers() {
   Verifiers verifiers;
   verifiers.push_back(std::make_unique<SoftwareVerifier>());
+  verifiers.push_back(std::make_unique<IntelVerifier>(kSgx));
+  verifiers.push_back(std::make_unique<IntelVerifier>(kTdx));
   return verifiers;
 }
 
