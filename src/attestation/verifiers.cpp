@@ -1,6 +1,7 @@
 #include "attestation/verifiers.hpp"
 
 #include "attestation/intel.hpp"
+#include "attestation/snp_verifier.hpp"
 #include "attestation/software.hpp"
 #include "base/encoding.hpp"
 #include "base/file.hpp"
@@ -15,6 +16,8 @@ Verifiers all_verifiers() {
   verifiers.push_back(std::make_unique<SoftwareVerifier>());
   verifiers.push_back(std::make_unique<IntelVerifier>(kSgx));
   verifiers.push_back(std::make_unique<IntelVerifier>(kTdx));
+  // Without roots everything is refused.
+  verifiers.push_back(std::make_unique<SnpVerifier>(amd_roots().value_or(std::vector<SnpRoot>())));
   return verifiers;
 }
 

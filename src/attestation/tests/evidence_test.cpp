@@ -3,27 +3,15 @@
 #include "attestation/policy.hpp"
 #include "attestation/verifiers.hpp"
 #include "base/encoding.hpp"
-#include "base/file.hpp"
 #include "base/rfc3339.hpp"
+#include "base/tests/evidence.hpp"
 
-#include <cstdlib>
 #include <gmock/gmock.h>
 
 namespace tcfdl::attestation {
 namespace {
 
-using testing::Contains;
-using testing::Field;
 using testing::IsEmpty;
-
-/// The folder of the samples: TCFDL_EVIDENCE, else `shared/evidence` beside one of the folders above this source.
-std::filesystem::path evidence_folder() {
-  if (const char* named = std::getenv("TCFDL_EVIDENCE")) return named;
-  for (auto at = std::filesystem::path(__FILE__).parent_path(); at != at.root_path(); at = at.parent_path()) {
-    if (std::filesystem::exists(at / "shared/evidence/README.md")) return at / "shared/evidence";
-  }
-  return {};
-}
 
 struct Sample {
   const char* kind;
@@ -35,10 +23,8 @@ struct Sample {
 class RealEvidence : public testing::Test {
 protected:
   void SetUp() override {
-    folder_ = evidence_folder();
-    if (!std::filesystem::exists(folder_ / "README.md")) {
-      GTEST_SKIP() << "no samples of real evidence: name their folder in TCFDL_EVIDENCE";
-    }
+    TCFDL_EVIDENCE_OR_SKIP(folder);
+    folder_ = folder;
   }
 
   /// `also`: a further folder of collateral, whose files go before.
