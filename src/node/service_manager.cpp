@@ -1,5 +1,5 @@
 // The service manager as a daemon.
-#include "attestation/software.hpp"
+#include "attestation/verifiers.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "collaboration/subjects.hpp"
@@ -62,8 +62,7 @@ Status serve(const ServiceManagerConfig& config) {
   TCFDL_TRY(service_manager::prepare_schema(*database));
   service_manager::OperationLog log(*database, clock);
   service_manager::Registry registry(*database, log, clock);
-  service_manager::Verifiers verifiers;
-  verifiers.push_back(std::make_unique<attestation::SoftwareVerifier>());
+  const auto verifiers = attestation::all_verifiers();
   service_manager::AuthoritySettings settings;
   settings.key_file = config.state / "authority.key";
   settings.policy.tee_kinds["software"] = "software";
