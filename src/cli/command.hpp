@@ -42,6 +42,7 @@ void add_function_commands(CLI::App& app, Session& session);
 void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
 void add_access_commands(CLI::App& app, Session& session); ///< access, audit
 void add_context_commands(CLI::App& app, Session& session);
+void add_tee_commands(CLI::App& app, Session& session); ///< tee, doctor
 void add_invoke_command(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session); ///< completion, version
