@@ -284,6 +284,18 @@ TEST(SnpVerifier, RefusesListsOfAnotherTimeOrSigner) {
   EXPECT_TRUE(refused_for(forged, "crl"));
 }
 
+TEST(SnpVerifier, ListsOfOtherProductsNeitherHelpNorHarm) {
+  const SnpWorld world;
+  auto given = world.endorsements();
+  SnpWorld genoa(SnpProduct::kGenoa);
+  genoa.revoked = {world.ca_serial};
+  given.certificates.push_back(genoa.crl());
+  EXPECT_TRUE(world.verify(world.evidence(), given).verified());
+  given.certificates.erase(given.certificates.begin() + 3);
+  EXPECT_EQ(world.verify(world.evidence(), given).unverified_claims().missing_crls,
+            std::vector<std::string>{"ARK-Milan"});
+}
+
 TEST(SnpVerifier, AMissingListIsAClaimForThePolicy) {
   SnpWorld world;
   world.with_crl = false;
