@@ -41,8 +41,15 @@ HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   host.node = label(config, "node", default_node.empty() ? config.text("node") : config.text_or("node", default_node));
   host.state = config.text("state");
   host.enrolment_token_file = config.text_or("enrolment_token_file", "");
-  if (const auto tee = config.text("tee"); tee != "software") {
-    config.refuse("tee", fmt::format("'{}' is no TEE kind that this version starts; there is 'software'", tee));
+  host.tee = config.text("tee");
+  if (host.tee != "software" && host.tee != "gramine" && host.tee != "tsm") {
+    config.refuse("tee", fmt::format("'{}' is no TEE that this version starts; there are software, gramine (SGX) and "
+                                     "tsm (confidential VMs)",
+                                     host.tee));
+  }
+  host.attestation_root = config.text_or("attestation_root", "");
+  if (host.tee == "software" && !host.attestation_root.empty()) {
+    config.refuse("attestation_root", "the software TEE has none; leave it out");
   }
   const auto adapter = config.text_or("local_adapter", "unix");
   if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");

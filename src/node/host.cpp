@@ -60,8 +60,9 @@ Result<wire::Address> local_address(const HostConfig& config, NodeState& state, 
 Result<ProxyProcessSettings> proxy_settings(const HostConfig& config, NodeState& state) {
   TCFDL_ASSIGN(auto instances, local_address(config, state, "proxy"));
   TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-proxy"));
-  return ProxyProcessSettings{std::move(program), config.state / "proxy", config.state / "proxy.log", config.node,
-                              std::move(instances)};
+  return ProxyProcessSettings{
+      std::move(program), config.state / "proxy", config.state / "proxy.log", config.node, std::move(instances),
+      config.tee,         config.attestation_root};
 }
 
 instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettings& settings) {
@@ -71,8 +72,15 @@ instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettin
   return result;
 }
 
+/// The TEE kind in the proxy's certificate, which was checked when the node took it.
+static std::string certified_tee_kind(const wire::Signed& certificate) {
+  const auto parsed = wire::parse<wire::Certificate>(certificate.statement());
+  return parsed ? parsed->tee_kind() : std::string();
+}
+
 Host::Host(HostSettings settings, message_queue::Bus& bus, ProxyProcess& proxy, FetchFile fetch)
-    : settings_(std::move(settings)), boot_(std::random_device()()), bus_(bus),
+    : settings_(std::move(settings)), boot_(std::random_device()()),
+      tee_kind_(certified_tee_kind(settings_.proxy_certificate)), bus_(bus),
       bundles_(settings_.config.state / "store", std::move(fetch)), executor_(kLaunchThreads),
       instances_(instance_settings(settings_), proxy, bundles_, *this, executor_), agents_(instances_) {}
 
@@ -168,7 +176,7 @@ wire::NodeStatus Host::status() const {
   wire::NodeStatus status;
   status.set_node(settings_.config.node);
   status.set_role(settings_.role);
-  status.set_tee_kind(settings_.hosts ? "software" : "");
+  status.set_tee_kind(settings_.hosts ? tee_kind_ : "");
   status.set_pid(static_cast<std::uint32_t>(::getpid()));
   status.set_boot(boot_);
   *status.mutable_proxy_certificate() = settings_.proxy_certificate;

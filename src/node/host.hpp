@@ -70,6 +70,7 @@ private:
 
   const HostSettings settings_;
   const std::uint64_t boot_;
+  const std::string tee_kind_; // as the authority certified it
   message_queue::Bus& bus_;
   BundleCache bundles_;
   instance_manager::PoolExecutor executor_;

@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "collaboration/subjects.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace tcfdl::node {
@@ -44,13 +45,20 @@ Json describe(const wire::Descriptor& descriptor) {
           {"owner", to_hex(crypto::sha256(as_bytes(descriptor.owner_key())))}};
 }
 
-Json describe(const NodeId& node, const wire::InstanceStatus& status) {
+/// The TEE kind that a node reports; its instances run in that one.
+std::string tee_kind_of(const instance_manager::ClusterView& view, const NodeId& node) {
+  const auto found =
+      std::ranges::find_if(view.nodes, [&](const auto& one) { return one.status.node() == node.str(); });
+  return found == view.nodes.end() ? std::string() : found->status.tee_kind();
+}
+
+Json describe(const instance_manager::ClusterView& view, const NodeId& node, const wire::InstanceStatus& status) {
   return {{"id", status.instance()},
           {"function", status.function()},
           {"version", status.version()},
           {"node", node.str()},
           {"state", state_name(status.state())},
-          {"tee_kind", "software"},
+          {"tee_kind", tee_kind_of(view, node)},
           {"pid", status.pid()},
           {"rss", status.rss()},
           {"restarts", status.restarts()},
@@ -137,9 +145,10 @@ Result<Json> MasterApi::get(const FunctionName& name) {
   function["settings"] = Json::parse(function_manager::write_settings(record.settings), nullptr, false);
   function["registered"] = record.registered;
   function["instances"] = Json::array();
-  for (const auto& running : parts_.instances.view().functions) {
+  const auto view = parts_.instances.view();
+  for (const auto& running : view.functions) {
     if (running.function != name) continue;
-    for (const auto& [node, status] : running.instances) function["instances"].push_back(describe(node, status));
+    for (const auto& [node, status] : running.instances) function["instances"].push_back(describe(view, node, status));
   }
   return function;
 }
@@ -174,7 +183,7 @@ Result<Json> MasterApi::status() {
   for (const auto& node : view.nodes) nodes.push_back(node_json(parts_, node));
   Json instances = Json::array();
   for (const auto& function : view.functions) {
-    for (const auto& [node, status] : function.instances) instances.push_back(describe(node, status));
+    for (const auto& [node, status] : function.instances) instances.push_back(describe(view, node, status));
   }
   TCFDL_ASSIGN(auto functions, list());
   return Json{{"cluster", parts_.cluster},

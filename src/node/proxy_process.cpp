@@ -98,8 +98,12 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto program = settings_.program.string();
   const auto state = settings_.state.string();
   const auto instances = wire::to_string(settings_.instances);
-  const std::array<const char*, 8> arguments{program.c_str(),        "--state",     state.c_str(),     "--node",
-                                             settings_.node.c_str(), "--instances", instances.c_str(), nullptr};
+  const auto root = settings_.attestation_root.string();
+  std::vector<const char*> arguments{program.c_str(),        "--state",     state.c_str(),     "--node",
+                                     settings_.node.c_str(), "--instances", instances.c_str(), "--tee",
+                                     settings_.tee.c_str()};
+  if (!root.empty()) arguments.insert(arguments.end(), {"--attestation-root", root.c_str()});
+  arguments.push_back(nullptr);
   const auto parent = ::getpid();
   const auto pid = ::fork();
   if (pid < 0) return errno_error("cannot start", settings_.program);
@@ -146,7 +150,10 @@ Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& 
     const std::scoped_lock lock(mutex_);
     connection = commands_;
   }
-  if (!connection) return Error(Code::kUnavailable, "the node's TEE proxy is being restarted");
+  if (!connection) {
+    return make_error(Code::kUnavailable, "the node's TEE proxy is being restarted; why, says {}",
+                      settings_.log.string());
+  }
   auto reply = wire::exchange<wire::ProxyCommandReply>(*connection, command, deadline);
   if (!reply) {
     connection->shutdown(); // out of step: a new process is cleaner than a guess

@@ -17,6 +17,8 @@ struct ProxyProcessSettings {
   std::filesystem::path log;
   std::string node;
   wire::Address instances; ///< where instances attach
+  std::string tee;         ///< as in the node's configuration
+  std::filesystem::path attestation_root;
 };
 
 /// What the process tells; called on its event thread.

@@ -89,6 +89,7 @@ struct Arguments {
   std::string state;
   std::string node;
   std::string instances;
+  TeeSettings tee;
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
@@ -98,10 +99,16 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
     if (name == "--state") arguments.state = argv[i + 1];
     if (name == "--node") arguments.node = argv[i + 1];
     if (name == "--instances") arguments.instances = argv[i + 1];
+    if (name == "--tee") arguments.tee.tee = argv[i + 1];
+    if (name == "--attestation-root") arguments.tee.root = argv[i + 1];
   }
-  if (!arguments.state.empty() && !arguments.node.empty() && !arguments.instances.empty()) return arguments;
-  return Error(Code::kInvalidArgument, "usage: tcfdl-proxy --state DIR --node NAME --instances ADDRESS; started by a "
-                                       "node's daemon with descriptors 3 and 4");
+  if (!arguments.state.empty() && !arguments.node.empty() && !arguments.instances.empty() &&
+      !arguments.tee.tee.empty()) {
+    return arguments;
+  }
+  return Error(Code::kInvalidArgument,
+               "usage: tcfdl-proxy --state DIR --node NAME --instances ADDRESS --tee software|gramine|tsm "
+               "[--attestation-root DIR]; started by a node's daemon with descriptors 3 and 4");
 }
 
 Status run_proxy(const Arguments& arguments) {
@@ -115,10 +122,9 @@ Status run_proxy(const Arguments& arguments) {
   wire::SocketConnection commands{UniqueFd(kCommands)};
   const SystemClock clock;
   TCFDL_ASSIGN(const auto proxy,
-               TeeProxy::start({arguments.state, arguments.node, std::move(instances)}, daemon, clock,
+               TeeProxy::start({arguments.state, arguments.node, std::move(instances), arguments.tee}, daemon, clock,
                                [&](const std::string& instance, int status) { daemon.exited(instance, status); }));
-  spdlog::info("ready for {}: software TEE, which protects against nothing that root on this machine does",
-               arguments.node);
+  spdlog::info("ready for {}: {}", arguments.node, proxy->description());
   serve(*proxy, commands);
   return {};
 }
