@@ -125,6 +125,12 @@ TEST(SnpVerifier, TheSigningKeyFieldNamesTheCertificate) {
   EXPECT_TRUE(refused_for(vlek, "certificate"));
 }
 
+TEST(SnpVerifier, ACertificateOfAnotherNameDoesNotCount) {
+  SnpWorld world;
+  world.leaf_name = "SEV-CEK";
+  EXPECT_TRUE(refused_for(world, "certificate"));
+}
+
 TEST(SnpVerifier, RefusesReportsOfNoGuest) {
   SnpWorld world;
   world.report.put(0x030, std::uint32_t{0xFFFFFFFF});
