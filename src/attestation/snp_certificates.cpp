@@ -104,7 +104,7 @@ Status SnpCertificates::add(BytesView file) {
     TCFDL_TRY(add_crl(file));
     if (!holds("-----BEGIN CERTIFICATE-----")) return {};
   }
-  const auto added = add_certificates(file);
+  auto added = add_certificates(file);
   if (added || crypto::is_pem(file)) return added;
   return add_crl(file) ? Status() : added;
 }

@@ -30,7 +30,8 @@ void fill_claims(const UnverifiedSnpReport& report, Claims& claims) {
   claims.migratable = report.migration_agent();
   auto& details = claims.details;
   details["report_version"] = fmt::format("{}", report.version);
-  details["signing_key"] = report.signer() ? signer_name(*report.signer()) : "unknown";
+  const auto signer = report.signer();
+  details["signing_key"] = signer ? signer_name(*signer) : "unknown";
   details["alias_check_complete"] = yes_or_no(report.alias_check_complete());
   details["smt_admitted"] = yes_or_no(report.smt_admitted());
   details["policy"] = fmt::format("{:#x}", report.policy);
@@ -72,11 +73,12 @@ public:
     fill_claims(report, findings_.unverified_claims());
     check_report_data(findings_, report.report_data, expected);
     findings_.require(report.vmpl <= kHighestVmpl, "vmpl", fmt::format("{}", report.vmpl), "a guest's level, 0 to 3");
-    if (!check_signing_form(report)) return;
+    const auto signer = check_signing_form(report);
+    if (!signer) return;
     if (!collect(evidence, endorsements)) return;
-    const auto* certificate = find_signer(report);
+    const auto* certificate = find_signer(report, *signer);
     if (certificate == nullptr) return;
-    const auto leaf = read_snp_leaf(*certificate, *report.signer());
+    const auto leaf = read_snp_leaf(*certificate, *signer);
     if (!leaf)
       return findings_.refuse("certificate", leaf.error().message(), "a certificate of AMD's for this platform");
     if (!check_product(report, *leaf)) return;
@@ -86,15 +88,17 @@ public:
   }
 
 private:
-  bool check_signing_form(const UnverifiedSnpReport& report) {
+  /// The key that the report names; nullopt when none can have signed it.
+  std::optional<SnpSigner> check_signing_form(const UnverifiedSnpReport& report) {
+    const auto signer = report.signer();
     const bool algorithm =
         findings_.require(report.signature_algorithm == kEcdsaP384Sha384, "signature_algorithm",
                           fmt::format("{}", report.signature_algorithm), "1 (ECDSA P-384 with SHA-384)");
     const bool there =
         findings_.require(!report.signature_masked(), "signature", "the platform masks it", "a signature");
-    const bool known = findings_.require(report.signer().has_value(), "signing_key",
+    const bool known = findings_.require(signer.has_value(), "signing_key",
                                          fmt::format("key_info {:#x}", report.key_info), "VCEK (0) or VLEK (1)");
-    return algorithm && there && known;
+    return algorithm && there && known ? signer : std::nullopt;
   }
 
   bool collect(const wire::Evidence& evidence, const Endorsements& endorsements) {
@@ -107,8 +111,8 @@ private:
   }
 
   /// The certificate, by its name of the kind that the report names, whose key signed the report.
-  const crypto::Certificate* find_signer(const UnverifiedSnpReport& report) {
-    const auto wanted = fmt::format("SEV-{}", signer_name(*report.signer()));
+  const crypto::Certificate* find_signer(const UnverifiedSnpReport& report, SnpSigner signer) {
+    const auto wanted = fmt::format("SEV-{}", signer_name(signer));
     std::size_t candidates = 0;
     for (const auto& certificate : files_.certificates()) {
       if (certificate.common_name() != wanted || certificate.curve() != crypto::Curve::kP384) continue;
