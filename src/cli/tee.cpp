@@ -4,6 +4,7 @@
 #include "cli/doctor.hpp"
 #include "tee/gramine_manifest.hpp"
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 namespace tcfdl::cli {
