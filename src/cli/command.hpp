@@ -35,6 +35,7 @@ void add_cluster_commands(CLI::App& app, Session& session); ///< up, down, statu
 void add_daemon_commands(CLI::App& app, Session& session);  ///< service-manager, master, worker
 void add_function_commands(CLI::App& app, Session& session);
 void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
+void add_attest_commands(CLI::App& app, Session& session); ///< attest verify
 void add_context_commands(CLI::App& app, Session& session);
 void add_invoke_command(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);
