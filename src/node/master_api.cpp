@@ -98,6 +98,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
   return {{"name", status.node()},
           {"role", status.role()},
           {"tee_kind", status.tee_kind()},
+          {"layers", list_of(status.layers())},
           {"cluster", parts.cluster},
           {"state", node.age < seconds(3) ? "ready" : "silent"},
           {"cores", status.cores()},

@@ -98,8 +98,16 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto program = settings_.program.string();
   const auto state = settings_.state.string();
   const auto instances = wire::to_string(settings_.instances);
-  const std::array<const char*, 8> arguments{program.c_str(),        "--state",     state.c_str(),     "--node",
-                                             settings_.node.c_str(), "--instances", instances.c_str(), nullptr};
+  const std::array<const char*, 10> arguments{program.c_str(),
+                                              "--state",
+                                              state.c_str(),
+                                              "--node",
+                                              settings_.node.c_str(),
+                                              "--instances",
+                                              instances.c_str(),
+                                              "--require",
+                                              settings_.required.c_str(),
+                                              nullptr};
   const auto parent = ::getpid();
   const auto pid = ::fork();
   if (pid < 0) return errno_error("cannot start", settings_.program);
@@ -169,8 +177,15 @@ Status ProxyProcess::restore_identity() {
   if (!identity) return {};
   wire::ProxyCommand message;
   *message.mutable_identity() = *identity;
-  TCFDL_TRY(command(message, Deadline::after(seconds(10))));
+  TCFDL_ASSIGN(const auto reply, command(message, Deadline::after(seconds(10))));
+  const std::scoped_lock lock(mutex_);
+  layers_.assign(reply.layers().begin(), reply.layers().end());
   return {};
+}
+
+std::vector<std::string> ProxyProcess::layers() const {
+  const std::scoped_lock lock(mutex_);
+  return layers_;
 }
 
 Result<wire::ProxyEnrolment> ProxyProcess::enrolment() {

@@ -15,6 +15,7 @@ struct ProxySettings {
   std::filesystem::path state; ///< keys
   std::string node;
   wire::Address instances; ///< where instances attach
+  tee::Sandbox sandbox = tee::Sandbox::none();
 };
 
 /// Thread-safe but for `launch`, which belongs to one thread (see Launches).
@@ -35,6 +36,7 @@ public:
   /// A request of a caller that has no proxy of its own: keys to send with, capsules to turn.
   Result<wire::ProxyReply> handle_entry(const wire::ProxyRequest& request, Deadline deadline);
 
+  [[nodiscard]] std::vector<std::string> layers() const { return launches_.sandbox().layers(); }
   [[nodiscard]] const wire::Address& address() const { return listener_->address(); }
 
 private:
