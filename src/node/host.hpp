@@ -32,7 +32,8 @@ Result<std::filesystem::path> program_beside_this(const std::string& name);
 /// What every instance of a host finds in its environment.
 std::map<std::string, std::string> host_environment(const HostSettings& settings);
 
-/// The directory where a host's sockets lie: short, since socket paths are; private.
+/// The directory where a host's sockets lie, short, since socket paths are. Its parent is private; it is not itself, so
+/// that instances that run as other users reach the sockets when they are shown the directory.
 std::filesystem::path runtime_directory(const std::filesystem::path& state);
 
 /// Where local connections of a host are: Unix sockets in its runtime directory, or a loopback port kept in its state.
@@ -72,6 +73,7 @@ private:
   const std::uint64_t boot_;
   const std::string tee_kind_; // as the authority certified it
   message_queue::Bus& bus_;
+  ProxyProcess& proxy_;
   BundleCache bundles_;
   instance_manager::PoolExecutor executor_;
   instance_manager::NodeInstances instances_;

@@ -47,8 +47,7 @@ Json describe(const wire::Descriptor& descriptor) {
 
 /// The TEE kind that a node reports; its instances run in that one.
 std::string tee_kind_of(const instance_manager::ClusterView& view, const NodeId& node) {
-  const auto found =
-      std::ranges::find_if(view.nodes, [&](const auto& one) { return one.status.node() == node.str(); });
+  const auto found = std::ranges::find_if(view.nodes, [&](const auto& one) { return one.status.node() == node.str(); });
   return found == view.nodes.end() ? std::string() : found->status.tee_kind();
 }
 
@@ -106,6 +105,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
   return {{"name", status.node()},
           {"role", status.role()},
           {"tee_kind", status.tee_kind()},
+          {"layers", list_of(status.layers())},
           {"cluster", parts.cluster},
           {"state", node.age < seconds(3) ? "ready" : "silent"},
           {"cores", status.cores()},

@@ -99,9 +99,9 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto state = settings_.state.string();
   const auto instances = wire::to_string(settings_.instances);
   const auto root = settings_.attestation_root.string();
-  std::vector<const char*> arguments{program.c_str(),        "--state",     state.c_str(),     "--node",
-                                     settings_.node.c_str(), "--instances", instances.c_str(), "--tee",
-                                     settings_.tee.c_str()};
+  std::vector<const char*> arguments{
+      program.c_str(),   "--state", state.c_str(),         "--node",    settings_.node.c_str(),    "--instances",
+      instances.c_str(), "--tee",   settings_.tee.c_str(), "--require", settings_.required.c_str()};
   if (!root.empty()) arguments.insert(arguments.end(), {"--attestation-root", root.c_str()});
   arguments.push_back(nullptr);
   const auto parent = ::getpid();
@@ -172,8 +172,15 @@ Status ProxyProcess::restore_identity() {
   if (!identity) return {};
   wire::ProxyCommand message;
   *message.mutable_identity() = *identity;
-  TCFDL_TRY(command(message, Deadline::after(seconds(10))));
+  TCFDL_ASSIGN(const auto reply, command(message, Deadline::after(seconds(10))));
+  const std::scoped_lock lock(mutex_);
+  layers_.assign(reply.layers().begin(), reply.layers().end());
   return {};
+}
+
+std::vector<std::string> ProxyProcess::layers() const {
+  const std::scoped_lock lock(mutex_);
+  return layers_;
 }
 
 Result<wire::ProxyEnrolment> ProxyProcess::enrolment() {

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "collaboration/subjects.hpp"
+#include "crypto/secret.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
 #include "node/config.hpp"
@@ -94,6 +95,7 @@ Status serve(const ServiceManagerConfig& config) {
 } // namespace
 
 int run_service_manager(const std::string& config) {
+  crypto::protect_process(); // before it holds the keys of everybody
   return run_daemon("service-manager", [&]() -> Status {
     TCFDL_ASSIGN(const auto parsed, ServiceManagerConfig::read(config));
     start_logging("service-manager", parsed.log_level);

@@ -31,10 +31,11 @@ Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Author
 TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock,
                    Launches::OnExit on_exit)
     : settings_(std::move(settings)), keys_(std::move(keys)), authority_(authority), clock_(clock),
-      launches_([this, told = std::move(on_exit)](const std::string& instance, int status) {
-        reencryption_.erase(instance);
-        told(instance, status);
-      }) {}
+      launches_(settings_.sandbox,
+                [this, told = std::move(on_exit)](const std::string& instance, int status, const std::string& note) {
+                  reencryption_.erase(instance);
+                  told(instance, status, note);
+                }) {}
 
 Result<wire::ProxyEnrolment> TeeProxy::enrolment() const {
   const auto nonce = crypto::random_array<32>();
@@ -131,6 +132,7 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   statement.set_node(settings_.node);
   statement.set_cluster(self->cluster);
   statement.set_issued(clock_.now());
+  for (const auto& layer : record.layers) statement.add_layers(layer);
   wire::AuthorityRequest wanted;
   auto& keys = *wanted.mutable_instance_keys();
   *keys.mutable_statement() = wire::sign(keys_.signing, statement);

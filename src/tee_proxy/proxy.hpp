@@ -17,6 +17,7 @@ struct ProxySettings {
   std::string node;
   wire::Address instances; ///< where instances attach
   TeeSettings tee;         ///< whose evidence it gives
+  tee::Sandbox sandbox = tee::Sandbox::none();
 };
 
 /// Thread-safe but for `launch`, which belongs to one thread (see Launches).
@@ -41,6 +42,7 @@ public:
   /// Where its evidence comes from, for the log.
   [[nodiscard]] std::string description() const { return attester_->description(); }
 
+  [[nodiscard]] std::vector<std::string> layers() const { return launches_.sandbox().layers(); }
   [[nodiscard]] const wire::Address& address() const { return listener_->address(); }
 
 private:
