@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size != kSnpReportSize || report->version < 2 || report->version > 5) std::abort();
   if (!std::equal(report->signature.rbegin() + 48, report->signature.rend(), data + 0x2A0)) std::abort();
   if (!std::ranges::equal(report->signed_bytes, input.first(kSnpSignedSize))) std::abort();
-  if (report->cpuid) (void)snp_product_of_cpuid(report->cpuid->family, report->cpuid->model);
+  if (const auto& cpuid = report->cpuid) (void)snp_product_of_cpuid(cpuid->family, cpuid->model);
   if (!snp_tcb(report->reported_tcb, SnpProduct::kTurin).at_least({})) std::abort();
   return 0;
 }

@@ -38,7 +38,7 @@ std::vector<Bytes> parse_digests(ConfigMapping& config, const std::string& key) 
   return digests;
 }
 
-std::vector<std::string> parse_statuses(ConfigMapping& config, std::vector<std::string> otherwise) {
+std::vector<std::string> parse_statuses(ConfigMapping& config, const std::vector<std::string>& otherwise) {
   auto statuses = config.texts("tcb_statuses");
   for (const auto& status : statuses) {
     if (std::ranges::find(kStatuses, status) != kStatuses.end()) continue;
