@@ -118,6 +118,8 @@ std::vector<char*> pointers(const google::protobuf::RepeatedPtrField<std::string
 
 /// In the program's process, from fork to exec.
 Status become_program(const wire::LaunchPlan& plan, const Descriptors& fds) {
+  // When memory runs out the program goes: before the first process of its namespace, and before the daemons.
+  (void)write_control("/proc/self/oom_score_adj", "1000");
   if (plan.namespaces()) {
     TCFDL_TRY(build_view(plan));
     if (plan.user() != 0) {
