@@ -24,7 +24,7 @@ template <class Message> void round_trip(BytesView input) {
 /// Nothing in the input is signed by the authority, which is made here.
 void nothing_forged(BytesView input) {
   static const auto kAuthority = crypto::SigningKey::generate();
-  const auto key = kAuthority.public_key();
+  const auto& key = kAuthority.public_key();
   if (const auto message = parse<Signed>(input)) {
     (void)check_descriptor(*message);
     if (verify_certificate(key, *message, {Role::ROLE_CLIENT, Role::ROLE_INSTANCE}, 1)) std::abort();

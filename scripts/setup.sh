@@ -11,7 +11,7 @@ stamp=$deps/setup.stamp
 packages=(
   g++ cmake ninja-build ccache mold make git ca-certificates curl npm openssl binutils
   nats-server libnats-dev libsqlite3-dev libboost1.81-dev libonnx-dev libprotobuf-dev protobuf-compiler
-  bubblewrap libseccomp-dev libssl-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev
+  libseccomp-dev libssl-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev
   prometheus-cpp-dev libgtest-dev libgmock-dev libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
   python3 libfreetype-dev pkg-config fonts-dejavu-core fonts-liberation
 )

@@ -3,9 +3,10 @@
 
 A file that passed is not read again until what it is made of changes: the key of build/tidy-cache is the hash of
 .clang-tidy, the file, every header of the project (generated ones too) that it includes, and its compile flags.
+Files of one folder and the same flags are read as one translation unit, as most of the time goes into the headers that
+they share; where they do not go together (two file-local names that are the same) each half is read by itself.
 Usage: tidy.py BUILD_DIRECTORY [PART-OF-A-PATH …]
-Without a part of a path: the sources of apps and of the modules of src that are free of findings, which is all but
-NOT_YET. Tests are linted where a part names `tests`.
+Without a part of a path: everything but tests, which are linted where a part names `tests`.
 """
 
 import concurrent.futures
@@ -16,6 +17,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,8 +27,8 @@ FOLDERS = {"src", "include", "apps", "examples", "fuzz", "tests", "benchmarks"}
 TOOL = "clang-tidy-19"
 KEEP_SECONDS = 30 * 24 * 3600
 INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.MULTILINE)
-# GoogleTest's assertions end a test in a way that the check of optional values cannot see.
-TEST_CHECKS = "--checks=-bugprone-unchecked-optional-access"
+GROUP = 16
+NOISE = re.compile(r"^\d+ (warnings?|errors?)( and \d+ errors?)? (generated|treated as errors?)\.?$")
 
 
 def flags_of(entry):
@@ -94,16 +96,10 @@ def base_of():
     return (ROOT / ".clang-tidy").read_bytes() + Path(__file__).read_bytes() + version
 
 
-# Modules whose sources were not brought through this configuration yet; naming one lints it.
-NOT_YET = {"cli", "exec", "message_queue", "node", "sdk", "service_manager", "task_manager", "tee", "tee_proxy", "wire"}
-
-
 def is_wanted(name, parts):
     if "tests" in name.parts and not any("tests" in part for part in parts):
         return False
-    if parts:
-        return any(part in str(name) for part in parts)
-    return name.parts[0] == "apps" or (name.parts[0] == "src" and name.parts[1] not in NOT_YET)
+    return not parts or any(part in str(name) for part in parts)
 
 
 def select(build, parts):
@@ -124,17 +120,34 @@ def generated_missing(build):
     return any((ROOT / "src").rglob("*.proto")) and not any(build.rglob("*.pb.h"))
 
 
-def tidy(path, build):
-    """The tool's output if it refuses the file, else None."""
-    name = path.relative_to(ROOT)
-    extra = [TEST_CHECKS] if "tests" in name.parts else []
-    run = subprocess.run([TOOL, "--quiet", "-p", str(build), *extra, str(path)], capture_output=True, text=True,
-                         check=False)
+def groups_of(pending, entries):
+    """Lists of files that are read together: one folder, the same flags, at most GROUP files."""
+    alike = {}
+    for path in sorted(pending):
+        flags = flags_of(entries[path])
+        alike.setdefault((path.parent, tuple(flags)), []).append(path)
+    return [files[at : at + GROUP] for files in alike.values() for at in range(0, len(files), GROUP)]
+
+
+def tidy(paths, flags, together):
+    """(the files that passed, the tool's output about the others)."""
+    command = [TOOL, "--quiet", f"--config-file={ROOT / '.clang-tidy'}"]
+    checks = ["-bugprone-unchecked-optional-access"] if "tests" in paths[0].relative_to(ROOT).parts else []
+    main = paths[0]
+    if len(paths) > 1:
+        main = together / (hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest() + ".cpp")
+        main.write_text("".join(f'#include "{path}"\n' for path in paths), encoding="utf-8")
+        checks.append("-bugprone-suspicious-include")
+    run = subprocess.run([*command, f"--checks={','.join(checks)}", str(main), "--", *flags], capture_output=True,
+                         text=True, check=False)
     if run.returncode == 0:
-        return None
-    noise = re.compile(r"^\d+ (warnings?|errors?)( and \d+ errors?)? (generated|treated as errors?)\.?$")
-    lines = [line for line in (run.stdout + run.stderr).splitlines() if not noise.match(line)]
-    return "\n".join(lines) or f"{name}: {TOOL} ended with {run.returncode} and said nothing"
+        return paths, ""
+    if len(paths) > 1 and "[clang-diagnostic-error]" in run.stdout:
+        half = len(paths) // 2
+        parts = [tidy(part, flags, together) for part in (paths[:half], paths[half:])]
+        return parts[0][0] + parts[1][0], "\n".join(output for _, output in parts if output)
+    lines = [line for line in (run.stdout + run.stderr).splitlines() if not NOISE.match(line)]
+    return [], "\n".join(lines) or f"{main}: {TOOL} ended with {run.returncode} and said nothing"
 
 
 def prune():
@@ -166,18 +179,22 @@ def main():
     CACHE.mkdir(parents=True, exist_ok=True)
     entries = select(build, sys.argv[2:])
     pending = pending_of(entries, build)
-    failed = 0
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        runs = {pool.submit(tidy, path, build): key for path, key in pending.items()}
+    passed = 0
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool, \
+            tempfile.TemporaryDirectory(prefix="tcfdl-tidy-") as together:
+        runs = [pool.submit(tidy, group, flags_of(entries[group[0]]), Path(together))
+                for group in groups_of(pending, entries)]
         for run in concurrent.futures.as_completed(runs):
-            if complaint := run.result():
-                failed += 1
+            good, complaint = run.result()
+            passed += len(good)
+            for path in good:
+                (CACHE / pending[path]).touch()
+            if complaint:
                 print(complaint, flush=True)
-            else:
-                (CACHE / runs[run]).touch()
     prune()
-    print(f"tidy: {len(entries)} files, {len(pending)} read, {failed} refused")
-    return 1 if failed or not entries else 0
+    refused = len(pending) - passed
+    print(f"tidy: {len(entries)} files, {len(pending)} read, {refused} in groups with findings")
+    return 1 if refused or not entries else 0
 
 
 if __name__ == "__main__":

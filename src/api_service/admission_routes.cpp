@@ -64,12 +64,18 @@ Result<Json> revoke(Enrolment& enrolment, const http::Request& request) {
 } // namespace
 
 void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrolment) {
-  server.add("POST", "/v1/tokens",
-             [&tokens](const http::Request& request) { return answer(create(tokens, request), request, 201); });
-  server.add("POST", "/v1/enrol",
-             [&enrolment](const http::Request& request) { return answer(enrol(enrolment, request), request); });
-  server.add("POST", "/v1/revocations",
-             [&enrolment](const http::Request& request) { return answer(revoke(enrolment, request), request, 201); });
+  server.add(
+      "POST", "/v1/tokens",
+      [&tokens](const http::Request& request) { return answer(create(tokens, request), request, 201); },
+      from(Level::kAdmin));
+  server.add(
+      "POST", "/v1/enrol",
+      [&enrolment](const http::Request& request) { return answer(enrol(enrolment, request), request); },
+      from(Level::kViewer));
+  server.add(
+      "POST", "/v1/revocations",
+      [&enrolment](const http::Request& request) { return answer(revoke(enrolment, request), request, 201); },
+      from(Level::kAdmin));
 }
 
 } // namespace tcfdl::api_service

@@ -12,13 +12,14 @@ struct Ports {
   Cluster& cluster;
   Logs& logs;
   Tokens& tokens;
+  Access& access;
   Enrolment& enrolment;
   Metrics& metrics;
   Health& health;
 };
 
 struct Settings {
-  http::ServerSettings server;                              ///< with the API's bearer token
+  http::ServerSettings server;                              ///< who is known, at which Level
   std::string cluster;                                      ///< told by /healthz
   std::string gateway_url;                                  ///< where task calls belong
   std::uint64_t largest_artefact = std::uint64_t{1} << 30U; ///< bytes

@@ -98,16 +98,19 @@ void add_artefact_routes(http::Server& server, Artefacts& artefacts, const Setti
   auto slots = std::make_shared<Slots>(static_cast<std::ptrdiff_t>(at_once));
   const auto largest = settings.largest_artefact;
   const std::string pattern = "/v1/artefacts/{sha256}";
-  server.add("HEAD", pattern, [&artefacts](const http::Request& request) { return head(artefacts, request); });
-  server.add("GET", pattern,
-             [&artefacts, slots](const http::Request& request) { return get(artefacts, *slots, request); });
-  server.add_streaming("PUT", pattern,
-                       [&artefacts, slots, largest](const http::Request& request, http::BodySource& source) {
-                         const auto stored = store(artefacts, *slots, largest, request, source);
-                         return stored ? http::Response::empty(*stored ? 201 : 200)
-                                       : http::problem(stored.error(), request.path);
-                       },
-                       {.max_body = largest});
+  server.add(
+      "HEAD", pattern, [&artefacts](const http::Request& request) { return head(artefacts, request); },
+      from(Level::kDeployer));
+  server.add(
+      "GET", pattern, [&artefacts, slots](const http::Request& request) { return get(artefacts, *slots, request); },
+      from(Level::kDeployer));
+  server.add_streaming(
+      "PUT", pattern,
+      [&artefacts, slots, largest](const http::Request& request, http::BodySource& source) {
+        const auto stored = store(artefacts, *slots, largest, request, source);
+        return stored ? http::Response::empty(*stored ? 201 : 200) : http::problem(stored.error(), request.path);
+      },
+      from(Level::kDeployer, largest));
 }
 
 } // namespace tcfdl::api_service

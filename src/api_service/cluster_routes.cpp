@@ -24,11 +24,16 @@ void add_cluster_routes(http::Server& server, const Ports& ports, const Settings
                                            http::dump_json({{"status", health_name(state)}, {"cluster", cluster}}));
              },
              {.is_public = true});
-  server.add("GET", "/metrics", [&metrics = ports.metrics](const http::Request&) {
-    return http::Response::of(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text());
-  });
-  server.add("GET", "/v1/status",
-             [&state = ports.cluster](const http::Request& request) { return answer(state.status(), request); });
+  server.add(
+      "GET", "/metrics",
+      [&metrics = ports.metrics](const http::Request&) {
+        return http::Response::of(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text());
+      },
+      from(Level::kViewer));
+  server.add(
+      "GET", "/v1/status",
+      [&state = ports.cluster](const http::Request& request) { return answer(state.status(), request); },
+      from(Level::kViewer));
   server.add("GET", "/v1/openapi.json",
              [](const http::Request&) { return http::Response::json(200, openapi_document()); }, {.is_public = true});
 }

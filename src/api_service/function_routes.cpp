@@ -80,17 +80,23 @@ Result<Json> read_logs(Logs& logs, const http::Request& request) {
 } // namespace
 
 void add_function_routes(http::Server& server, Functions& functions, Logs& logs) {
-  server.add("GET", "/v1/functions", [&functions](const http::Request& request) {
-    return answer(wrapped("functions", functions.list()), request);
-  });
-  server.add("POST", "/v1/functions", [&functions](const http::Request& request) { return deploy(functions, request); },
-             {.max_body = kLargestDeployment});
-  server.add("GET", "/v1/functions/{name...}",
-             [&functions](const http::Request& request) { return show(functions, request); });
-  server.add("DELETE", "/v1/functions/{name...}",
-             [&functions](const http::Request& request) { return remove(functions, request); });
-  server.add("GET", "/v1/functions/{name...}/logs",
-             [&logs](const http::Request& request) { return answer(read_logs(logs, request), request); });
+  server.add(
+      "GET", "/v1/functions",
+      [&functions](const http::Request& request) { return answer(wrapped("functions", functions.list()), request); },
+      from(Level::kViewer));
+  server.add(
+      "POST", "/v1/functions", [&functions](const http::Request& request) { return deploy(functions, request); },
+      from(Level::kDeployer, kLargestDeployment));
+  server.add(
+      "GET", "/v1/functions/{name...}", [&functions](const http::Request& request) { return show(functions, request); },
+      from(Level::kViewer));
+  server.add(
+      "DELETE", "/v1/functions/{name...}",
+      [&functions](const http::Request& request) { return remove(functions, request); }, from(Level::kDeployer));
+  server.add(
+      "GET", "/v1/functions/{name...}/logs",
+      [&logs](const http::Request& request) { return answer(read_logs(logs, request), request); },
+      from(Level::kDeployer));
 }
 
 } // namespace tcfdl::api_service

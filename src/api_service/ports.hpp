@@ -92,6 +92,34 @@ public:
   virtual Result<IssuedToken> create(const TokenRequest& request) = 0;
 };
 
+/// What callers of the API may do, as their `http::Caller::level`; each may all that those before it may.
+enum class Level : std::uint8_t {
+  kViewer = 1, ///< everything that only reads, but for logs, tokens and records
+  kCaller,
+  kDeployer, ///< functions, their artefacts and logs
+  kAdmin,    ///< who may join, who may administer, the audit log
+};
+
+struct AccessRequest {
+  std::string name;
+  std::string role; ///< viewer, caller, deployer or admin
+  std::chrono::seconds lifetime{3600};
+};
+
+/// Who may use this API.
+class Access {
+public:
+  virtual ~Access() = default;
+  /// INVALID_ARGUMENT; ALREADY_EXISTS for a name that has access.
+  virtual Result<IssuedToken> grant(const AccessRequest& request) = 0;
+  /// An array of {name, role, created, expires}, times in Unix seconds.
+  virtual Result<Json> principals() = 0;
+  /// NOT_FOUND, PERMISSION_DENIED.
+  virtual Status revoke(const std::string& name) = 0;
+  /// An array of the newest records, newest first: {number, time, who, role, from, action, object, allowed, outcome}.
+  virtual Result<Json> records(std::int64_t limit) = 0;
+};
+
 class Enrolment {
 public:
   virtual ~Enrolment() = default;

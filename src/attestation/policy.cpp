@@ -1,49 +1,85 @@
 #include "attestation/policy.hpp"
 
-#include "attestation/software.hpp"
 #include "base/encoding.hpp"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace tcfdl::attestation {
 namespace {
 
-constexpr std::array<std::string_view, 3> kHardwareKinds = {"sgx", "tdx", "snp"};
 constexpr std::size_t kShortestMeasurement = 32;
-constexpr std::size_t kLongestMeasurement = 64;
+constexpr std::size_t kLongestMeasurement = 65;
+
+/// What a policy may name; Revoked never passes.
+constexpr std::array<std::string_view, 6> kStatuses = {
+    "UpToDate",  "SWHardeningNeeded",           "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded",
+    "OutOfDate", "OutOfDateConfigurationNeeded"};
 
 /// Why a kind may not have a class; empty if it may.
 std::string objection(const std::string& kind, const std::string& assurance) {
-  const bool hardware = std::ranges::find(kHardwareKinds, kind) != kHardwareKinds.end();
-  if (!hardware && kind != kSoftware) return fmt::format("'{}' is no TEE kind: software, sgx, tdx, snp", kind);
-  const auto wanted = hardware ? kHardwareClass : kSoftwareClass;
+  const auto wanted = class_of(kind);
+  if (wanted.empty()) return fmt::format("'{}' is no TEE kind: software, sgx, tdx, snp", kind);
   if (assurance != wanted) return fmt::format("{} is of class '{}', never '{}'", kind, wanted, assurance);
   return {};
 }
 
-std::vector<Bytes> parse_measurements(ConfigMapping& config, const std::string& key) {
-  std::vector<Bytes> measurements;
+std::vector<Bytes> parse_digests(ConfigMapping& config, const std::string& key) {
+  std::vector<Bytes> digests;
   for (const auto& text : config.texts(key)) {
     auto bytes = from_hex(text);
     if (bytes && bytes->size() >= kShortestMeasurement && bytes->size() <= kLongestMeasurement) {
-      measurements.push_back(*std::move(bytes));
+      digests.push_back(*std::move(bytes));
     } else {
-      config.refuse(key, fmt::format("'{}' is no measurement: 64 to 128 hexadecimal digits", text));
+      config.refuse(key, fmt::format("'{}' is no digest or key: 64 to 130 hexadecimal digits", text));
     }
   }
-  return measurements;
+  return digests;
 }
 
-Status check_listed(const std::vector<Bytes>& admitted, BytesView measurement, std::string_view whose) {
-  if (admitted.empty()) return {};
-  if (std::ranges::any_of(admitted, [&](const Bytes& one) { return std::ranges::equal(one, measurement); })) return {};
-  return make_error(Code::kPermissionDenied,
-                    "the {}'s measurement is {}, which is none of the {} that the policy admits", whose,
-                    to_hex(measurement), admitted.size());
+std::vector<std::string> parse_statuses(ConfigMapping& config, const std::vector<std::string>& otherwise) {
+  auto statuses = config.texts("tcb_statuses");
+  for (const auto& status : statuses) {
+    if (std::ranges::find(kStatuses, status) != kStatuses.end()) continue;
+    config.refuse("tcb_statuses",
+                  fmt::format("'{}' is no status that can be admitted: {}", status, fmt::join(kStatuses, ", ")));
+  }
+  return statuses.empty() ? otherwise : statuses;
+}
+
+std::map<std::string, std::uint64_t> parse_numbers(ConfigMapping& config, const std::string& kind) {
+  std::map<std::string, std::uint64_t> numbers;
+  for (const auto& [name, text] : config.text_map(kind)) {
+    std::uint64_t number = 0;
+    const auto* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end) {
+      numbers[name] = number;
+    } else {
+      config.refuse(kind, fmt::format("'{}' of {} is no whole number", text, name));
+    }
+  }
+  return numbers;
+}
+
+Status parse_minimum_tcb(ConfigMapping& config, Policy& policy) {
+  auto kinds = config.mapping("minimum_tcb");
+  if (!kinds) return {};
+  for (const auto kind : kHardwareKinds) {
+    auto numbers = parse_numbers(*kinds, std::string(kind));
+    if (!numbers.empty()) policy.minimum_tcb[std::string(kind)] = std::move(numbers);
+  }
+  return kinds->finish();
 }
 
 } // namespace
+
+Policy Policy::of_kind(const std::string& tee_kind) {
+  Policy policy;
+  if (const auto assurance = class_of(tee_kind); !assurance.empty()) policy.tee_kinds[tee_kind] = assurance;
+  return policy;
+}
 
 Result<Policy> Policy::parse(ConfigMapping& config) {
   Policy policy;
@@ -52,9 +88,17 @@ Result<Policy> Policy::parse(ConfigMapping& config) {
     policy.tee_kinds[kind] = assurance;
   }
   if (policy.tee_kinds.empty()) config.refuse("tee_kinds", "names no TEE kind, so nothing could be admitted");
-  policy.proxy_measurements = parse_measurements(config, "proxy_measurements");
-  policy.gateway_measurements = parse_measurements(config, "gateway_measurements");
-  policy.allow_debug = config.boolean_or("allow_debug", false);
+  policy.measurements = parse_digests(config, "measurements");
+  policy.gateway_measurements = parse_digests(config, "gateway_measurements");
+  policy.signers = parse_digests(config, "signers");
+  policy.allow_debug = config.boolean_or("allow_debug", policy.allow_debug);
+  policy.allow_missing_crl = config.boolean_or("allow_missing_crl", policy.allow_missing_crl);
+  policy.tcb_statuses = parse_statuses(config, policy.tcb_statuses);
+  TCFDL_TRY(parse_minimum_tcb(config, policy));
+  for (const auto& [name, value] : config.text_map("required_details")) policy.required_details[name] = value;
+  policy.require_sept_ve_disable = config.boolean_or("require_sept_ve_disable", policy.require_sept_ve_disable);
+  policy.highest_vmpl = static_cast<std::uint64_t>(config.integer_or("highest_vmpl", 3, 0, 3));
+  policy.allow_migration = config.boolean_or("allow_migration", policy.allow_migration);
   TCFDL_TRY(config.finish());
   return policy;
 }
@@ -66,38 +110,17 @@ Result<Policy> Policy::parse_text(const std::string& yaml, const std::string& wh
 
 std::vector<std::string> Policy::warnings() const {
   std::vector<std::string> sentences;
-  if (tee_kinds.contains(std::string(kSoftware))) {
-    sentences.emplace_back("the software TEE is admitted: it protects against nothing that root on its machine does");
-  }
-  if (proxy_measurements.empty()) sentences.emplace_back("proxies of any measurement are admitted");
-  if (gateway_measurements.empty()) sentences.emplace_back("gateways of any measurement are admitted");
-  if (allow_debug) sentences.emplace_back("TEEs in debug mode are admitted: their memory is open to the host");
+  const auto say = [&](bool open, const char* sentence) {
+    if (open) sentences.emplace_back(sentence);
+  };
+  say(tee_kinds.contains(std::string(kSoftware)),
+      "the software TEE is admitted: it protects against nothing that root on its machine does");
+  say(measurements.empty(), "proxies of any measurement are admitted");
+  say(gateway_measurements.empty(), "gateways of any measurement are admitted");
+  say(allow_debug, "TEEs in debug mode are admitted: their memory is open to the host");
+  say(allow_missing_crl, "revoked certificates may be admitted: missing revocation lists are allowed");
+  say(!require_sept_ve_disable, "TDs without SEPT_VE_DISABLE are admitted: the host can disturb their memory accesses");
   return sentences;
-}
-
-Result<std::string> appraise(const Policy& policy, const Claims& claims) {
-  const auto kind = policy.tee_kinds.find(claims.tee_kind);
-  if (kind == policy.tee_kinds.end()) {
-    return make_error(Code::kPermissionDenied, "the policy admits no TEE of kind '{}'; add it to tee_kinds to admit it",
-                      claims.tee_kind);
-  }
-  if (claims.debug && !policy.allow_debug) {
-    return Error(Code::kPermissionDenied,
-                 "the TEE is in debug mode, which the policy admits only with allow_debug: true");
-  }
-  if (claims.measurement.empty()) return Error(Code::kPermissionDenied, "the claims name no measurement");
-  TCFDL_TRY(check_listed(policy.proxy_measurements, claims.measurement, "proxy"));
-  return kind->second;
-}
-
-Status appraise_gateway(const Policy& policy, BytesView measurement) {
-  if (measurement.empty()) return Error(Code::kPermissionDenied, "the gateway has no measurement");
-  return check_listed(policy.gateway_measurements, measurement, "gateway");
-}
-
-bool meets(std::string_view has, std::string_view wanted) {
-  if (has.empty() || wanted.empty()) return false;
-  return has == wanted || (has == kHardwareClass && wanted == kSoftwareClass);
 }
 
 } // namespace tcfdl::attestation

@@ -1,30 +1,42 @@
-// What evidence must show to be admitted, and the assurance class that it then has.
+// What evidence must show to be admitted, and the assurance class that it then has. docs/formats/attestation_policy.md.
 #pragma once
 
-#include "attestation/verifier.hpp"
+#include "attestation/findings.hpp"
+#include "attestation/kinds.hpp"
 #include "base/config.hpp"
 
-#include <map>
-
 namespace tcfdl::attestation {
-
-inline constexpr std::string_view kSoftwareClass = "software";
-inline constexpr std::string_view kHardwareClass = "hardware";
 
 /// Which evidence is admitted. A default-made policy admits nothing.
 struct Policy {
   /// TEE kind → assurance class. A kind that is absent is refused.
   std::map<std::string, std::string> tee_kinds;
-  /// Empty: any measurement of a proxy is admitted.
-  std::vector<Bytes> proxy_measurements;
-  /// Empty: any measurement of a gateway is admitted.
+  /// Of what sent the evidence (a proxy). Empty: any.
+  std::vector<Bytes> measurements;
+  /// Of gateways. Empty: any.
   std::vector<Bytes> gateway_measurements;
+  /// Of who signed what is measured. Empty: any.
+  std::vector<Bytes> signers;
   /// Whether hardware evidence in debug mode is admitted: its memory is open to the host.
   bool allow_debug = false;
+  /// Whether it may go unchecked that a certificate is revoked.
+  bool allow_missing_crl = false;
+  /// What Intel may say of a platform. `Revoked` is never among them.
+  std::vector<std::string> tcb_statuses = {"UpToDate", "SWHardeningNeeded"};
+  /// TEE kind → number of its claims (`svn` or one of `Claims::tcb`) → the least it may be.
+  std::map<std::string, std::map<std::string, std::uint64_t>> minimum_tcb;
+  /// Detail of the claims → the value it must have.
+  std::map<std::string, std::string> required_details;
+  bool require_sept_ve_disable = true; ///< tdx
+  std::uint64_t highest_vmpl = 3;      ///< snp: 0 to 3
+  bool allow_migration = false;        ///< snp
 
-  /// Reads `tee_kinds` (mapping), `proxy_measurements`, `gateway_measurements` (lists of 32 to 64 bytes in hexadecimal)
-  /// and `allow_debug`, and finishes the mapping. INVALID_ARGUMENT for an unknown kind or class, for the software TEE
-  /// in any other class than `software`, for a hardware TEE in that class, and for a policy that admits no kind.
+  /// The rules above for one kind in its class and nothing else.
+  static Policy of_kind(const std::string& tee_kind);
+
+  /// Reads the keys of docs/formats/attestation_policy.md and finishes the mapping. INVALID_ARGUMENT for an unknown
+  /// key, kind, class or status, for the software TEE in any other class than `software`, for a hardware TEE in that
+  /// class, and for a policy that admits no kind.
   static Result<Policy> parse(ConfigMapping& config);
   static Result<Policy> parse_text(const std::string& yaml, const std::string& where);
 
@@ -32,9 +44,12 @@ struct Policy {
   [[nodiscard]] std::vector<std::string> warnings() const;
 };
 
-/// The assurance class of checked claims of a proxy. PERMISSION_DENIED names the claim, its value and what the policy
-/// wants. There is no success by default.
-Result<std::string> appraise(const Policy& policy, const Claims& claims);
+/// Holds the policy against what a verifier found; adds a reason for each rule that is broken.
+void appraise(const Policy& policy, Findings& findings);
+
+/// The assurance class of a kind and measurement that were certified earlier, in case the policy changed since.
+/// PERMISSION_DENIED names the claim, its value and what the policy wants.
+Result<std::string> appraise_certified(const Policy& policy, const std::string& tee_kind, BytesView measurement);
 
 /// Whether a gateway of that measurement is admitted. PERMISSION_DENIED otherwise.
 Status appraise_gateway(const Policy& policy, BytesView measurement);

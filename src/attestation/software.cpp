@@ -1,57 +1,56 @@
 #include "attestation/software.hpp"
 
+#include "base/encoding.hpp"
 #include "wire/signed.hpp"
 
 namespace tcfdl::attestation {
 namespace {
 
-Status check_form(const wire::Evidence& evidence, const Expectations& expected) {
-  if (evidence.tee_kind() != kSoftware) {
-    return make_error(Code::kInvalidArgument, "the evidence is of a TEE of kind '{}', not 'software'",
-                      evidence.tee_kind());
-  }
-  if (expected.report_data.size() != crypto::kSha512Size || expected.node.empty()) {
-    return Error(Code::kInvalidArgument,
-                 "software evidence cannot be judged without the report data and node expected");
-  }
-  return {};
-}
-
-Status check_report(const wire::SoftwareReport& report, const Expectations& expected) {
-  if (report.measurement().size() != crypto::kSha256Size) {
-    return make_error(Code::kInvalidArgument, "the report's measurement has {} bytes, not 32",
-                      report.measurement().size());
-  }
-  if (report.node() != expected.node) {
-    return make_error(Code::kPermissionDenied, "the report is of node '{}', not of '{}'", report.node(), expected.node);
-  }
-  if (!crypto::equal_constant_time(as_bytes(report.report_data()), expected.report_data)) {
-    return Error(Code::kPermissionDenied,
-                 "the report's data differ from the expected: it is bound to other keys or another nonce");
-  }
-  return {};
-}
-
-} // namespace
-
-Result<Claims> SoftwareVerifier::verify(const wire::Evidence& evidence, const Expectations& expected,
-                                        UnixSeconds /*now*/) const {
-  TCFDL_TRY(check_form(evidence, expected));
-  if (!crypto::equal_constant_time(as_bytes(evidence.platform_key()), expected.platform_key)) {
-    return make_error(Code::kUnauthenticated, "the evidence is signed by another platform key than that of node '{}'",
-                      expected.node);
-  }
-  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(expected.platform_key));
+/// The report, if the platform key signed it; whose key that must be is checked by the caller.
+Result<wire::SoftwareReport> open_report(const wire::Evidence& evidence) {
+  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(evidence.platform_key())));
   TCFDL_ASSIGN(const auto signed_report, wire::parse<wire::Signed>(evidence.report()));
-  TCFDL_ASSIGN(const auto report, wire::verify<wire::SoftwareReport>(key, signed_report));
-  TCFDL_TRY(check_report(report, expected));
+  return wire::verify<wire::SoftwareReport>(key, signed_report);
+}
+
+Claims claims_of(const wire::Evidence& evidence, const wire::SoftwareReport& report) {
   Claims claims;
   claims.tee_kind = kSoftware;
   claims.measurement = to_bytes(report.measurement());
   claims.report_data = to_bytes(report.report_data());
-  claims.signer = expected.platform_key;
+  claims.signer = to_bytes(evidence.platform_key());
   claims.node = report.node();
   return claims;
+}
+
+} // namespace
+
+Findings SoftwareVerifier::verify(const wire::Evidence& evidence, const Endorsements& /*endorsements*/,
+                                  const Expectations& expected, UnixSeconds /*now*/) const {
+  Findings findings;
+  if (!findings.require(evidence.tee_kind() == kSoftware, "tee", fmt::format("kind '{}'", evidence.tee_kind()),
+                        "kind 'software'")) {
+    return findings;
+  }
+  const bool any_key = expected.platform_key.empty() && expected.unbound;
+  findings.require(any_key || crypto::equal_constant_time(as_bytes(evidence.platform_key()), expected.platform_key),
+                   "platform key", to_hex(as_bytes(evidence.platform_key())),
+                   expected.platform_key.empty() ? "a statement of which key is expected"
+                                                 : to_hex(expected.platform_key));
+  const auto report = open_report(evidence);
+  if (!report) {
+    findings.refuse("signature", report.error().message(), "a report signed by the platform key");
+    return findings;
+  }
+  findings.unverified_claims() = claims_of(evidence, *report);
+  findings.require(report->measurement().size() == crypto::kSha256Size, "measurement",
+                   fmt::format("{} bytes", report->measurement().size()), "32 bytes");
+  const bool any_node = expected.node.empty() && expected.unbound;
+  findings.require(any_node || (!expected.node.empty() && report->node() == expected.node), "node",
+                   fmt::format("'{}'", report->node()), fmt::format("'{}'", expected.node));
+  check_report_data(findings, as_bytes(report->report_data()), expected);
+  findings.set_verified();
+  return findings;
 }
 
 wire::Evidence make_software_evidence(const crypto::SigningKey& platform_key, BytesView measurement,

@@ -2,18 +2,17 @@
 // that machine does, and is an assurance class of its own for that reason.
 #pragma once
 
+#include "attestation/kinds.hpp"
 #include "attestation/verifier.hpp"
 #include "crypto/signature.hpp"
 
 namespace tcfdl::attestation {
 
-constexpr std::string_view kSoftware = "software";
-
 class SoftwareVerifier final : public Verifier {
 public:
   [[nodiscard]] std::string_view tee_kind() const override { return kSoftware; }
-  [[nodiscard]] Result<Claims> verify(const wire::Evidence& evidence, const Expectations& expected,
-                                      UnixSeconds now) const override;
+  [[nodiscard]] Findings verify(const wire::Evidence& evidence, const Endorsements& endorsements,
+                                const Expectations& expected, UnixSeconds now) const override;
 };
 
 /// The attester's side: evidence that `node` runs code of that measurement, which holds the keys in `report_data`.

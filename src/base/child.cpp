@@ -1,6 +1,8 @@
 #include "base/child.hpp"
 
+#include <array>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace tcfdl {
@@ -8,7 +10,12 @@ namespace tcfdl {
 void begin_child(pid_t parent, int death_signal) noexcept {
   ::prctl(PR_SET_PDEATHSIG, death_signal);
   if (::getppid() != parent) ::_exit(127); // it died before the line above
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  // The kernel's call, for glibc refuses 32 and 33, which a parent linked with musl can leave ignored. All zero:
+  // default.
+  constexpr std::array<unsigned long, 4> action{};
+  for (int number = 1; number < NSIG; ++number) {
+    ::syscall(SYS_rt_sigaction, number, action.data(), nullptr, sizeof(unsigned long));
+  }
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -116,11 +116,11 @@ Result<std::unique_ptr<Floors>> Floors::start() {
   return std::unique_ptr<Floors>(new Floors(std::move(impl)));
 }
 
-Exchange Floors::tcp(const Bytes& body) {
+Operation Floors::tcp(const Bytes& body) {
   return [this, &body] { return impl_->tcp(body); };
 }
 
-Exchange Floors::nats(const Bytes& body) {
+Operation Floors::nats(const Bytes& body) {
   return [this, &body] { return impl_->nats(body); };
 }
 

@@ -1,16 +1,12 @@
 // The floors of benchmarks: the same exchange over a raw connection and over a NATS server.
 #pragma once
 
-#include "base/result.hpp"
+#include "cli/bench_rows.hpp"
 
-#include <functional>
 #include <memory>
 #include <tcfdl/bytes.hpp>
 
 namespace tcfdl::cli {
-
-/// One request of some size and its reply of 64 bytes.
-using Exchange = std::function<Status()>;
 
 /// A nats-server of its own with max_payload 8 MiB, and an echo on loopback TCP; one thread on each side.
 class Floors {
@@ -20,9 +16,9 @@ public:
   Floors& operator=(const Floors&) = delete;
   ~Floors();
 
-  /// The body outlives the exchange.
-  Exchange tcp(const Bytes& body);
-  Exchange nats(const Bytes& body);
+  /// One request of that body, which outlives it, and its reply of 64 bytes.
+  Operation tcp(const Bytes& body);
+  Operation nats(const Bytes& body);
 
 private:
   class Impl;

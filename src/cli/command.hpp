@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
+namespace CLI { // NOLINT(readability-identifier-naming): the name of the library
 class App;
 class Option;
 } // namespace CLI
@@ -40,7 +40,10 @@ void add_cluster_commands(CLI::App& app, Session& session); ///< up, down, statu
 void add_daemon_commands(CLI::App& app, Session& session);  ///< service-manager, master, worker
 void add_function_commands(CLI::App& app, Session& session);
 void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
+void add_access_commands(CLI::App& app, Session& session);    ///< access, audit
+void add_attest_commands(CLI::App& app, Session& session);    ///< attest verify
 void add_context_commands(CLI::App& app, Session& session);
+void add_tee_commands(CLI::App& app, Session& session); ///< tee, doctor
 void add_invoke_command(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session); ///< completion, version

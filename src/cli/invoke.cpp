@@ -1,5 +1,6 @@
 #include "base/file.hpp"
 #include "cli/command.hpp"
+#include "crypto/secret.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -76,6 +77,7 @@ Status tell(const InvokeOptions& options, bool json, const CallReport& report, s
 }
 
 Status invoke(const InvokeOptions& options, const Session& session) {
+  crypto::protect_process();
   CallOptions call;
   TCFDL_ASSIGN(call.protection, protection_from_name(options.protection));
   call.timeout = options.timeout;

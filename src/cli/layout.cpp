@@ -34,8 +34,9 @@ std::string service_manager_yaml(const Layout& layout, const Topology& topology)
 /// What masters and workers have in common.
 std::string node_yaml(const Layout& layout, const Topology& topology, const std::string& name) {
   return fmt::format(
-      "node: \"{}\"\nstate: {}\nenrolment_token_file: {}\ntee: software\nlocal_adapter: {}\nready_file: {}\n", name,
-      quoted(layout.node(name)), quoted(layout.token(name)), topology.local_adapter, quoted(layout.ready(name)));
+      "node: \"{}\"\nstate: {}\nenrolment_token_file: {}\ntee: software\nlocal_adapter: {}\n{}ready_file: {}\n", name,
+      quoted(layout.node(name)), quoted(layout.token(name)), topology.local_adapter, write_software_tee(topology),
+      quoted(layout.ready(name)));
 }
 
 Status write_text(const std::filesystem::path& path, const std::string& text) {

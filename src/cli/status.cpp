@@ -19,6 +19,19 @@ std::string part(const Json& status, const char* list, std::vector<std::string> 
   return "\n" + table(rows);
 }
 
+/// What the software TEE consists of, a line a node.
+std::string layers(const Json& status) {
+  std::string text;
+  for (const auto& node : status.value("nodes", Json::array())) {
+    std::string list;
+    for (const auto& layer : node.value("layers", Json::array())) {
+      if (layer.is_string()) list += (list.empty() ? "" : ", ") + layer.get<std::string>();
+    }
+    if (!list.empty()) text += fmt::format("{}: software TEE with {}\n", shown(node, "name"), list);
+  }
+  return text;
+}
+
 } // namespace
 
 Status print_status(const Session& session) {
@@ -33,6 +46,7 @@ Status print_status(const Session& session) {
   text += part(status, "clusters", {"CLUSTER", "STATE"}, {"name", "state"});
   text += part(status, "nodes", {"NODE", "ROLE", "TEE", "STATE", "CORES", "LOAD", "PID"},
                {"name", "role", "tee_kind", "state", "cores", "load", "pid"});
+  text += layers(status);
   text += part(status, "functions", {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "WAITING", "RUNNING"},
                {"name", "version", "cluster", "instances_ready", "instances_wanted", "waiting", "in_flight"});
   text += part(status, "instances", {"INSTANCE", "FUNCTION", "NODE", "STATE", "PID", "RESTARTS", "LAST ERROR"},

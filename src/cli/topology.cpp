@@ -56,6 +56,10 @@ Result<Topology> read_root(ConfigMapping& root) {
   if (topology.local_adapter != "unix" && topology.local_adapter != "tcp") {
     root.refuse("local_adapter", fmt::format("'{}' is neither unix nor tcp", topology.local_adapter));
   }
+  if (auto software = root.mapping("software_tee")) {
+    topology.required_layers = software->texts("require");
+    TCFDL_TRY(software->finish());
+  }
   if (clusters.empty()) root.refuse("clusters", "names no cluster; write at least '- name: local'");
   if (clusters.size() > kMostClusters) root.refuse("clusters", "has more than 32 clusters");
   TCFDL_TRY(root.finish());
@@ -87,8 +91,13 @@ Result<Topology> read_topology(const std::filesystem::path& path) {
   return parse_topology(text, path.string());
 }
 
+std::string write_software_tee(const Topology& topology) {
+  if (!topology.required_layers) return {};
+  return fmt::format("software_tee: {{require: [{}]}}\n", fmt::join(*topology.required_layers, ", "));
+}
+
 std::string write_topology(const Topology& topology) {
-  auto text = fmt::format("local_adapter: {}\nclusters:\n", topology.local_adapter);
+  auto text = fmt::format("local_adapter: {}\n{}clusters:\n", topology.local_adapter, write_software_tee(topology));
   for (const auto& cluster : topology.clusters) {
     text +=
         fmt::format("  - name: \"{}\"\n    host_instances: {}\n    workers: [", cluster.name, cluster.host_instances);

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct TopologyCluster {
 struct Topology {
   std::vector<TopologyCluster> clusters;
   std::string local_adapter = "unix"; ///< or tcp
+  /// Layers that every node's software TEE must have; absent: all.
+  std::optional<std::vector<std::string>> required_layers = {};
 
   friend bool operator==(const Topology&, const Topology&) = default;
 };
@@ -34,6 +37,9 @@ Topology default_topology();
 /// INVALID_ARGUMENT names file, line and remedy. `where` is the file's path.
 Result<Topology> parse_topology(const std::string& text, const std::string& where);
 Result<Topology> read_topology(const std::filesystem::path& path);
+
+/// The line about the software TEE, in topologies and configurations of nodes; empty for the default.
+std::string write_software_tee(const Topology& topology);
 
 /// The document that `parse_topology` reads back.
 std::string write_topology(const Topology& topology);

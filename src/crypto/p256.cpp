@@ -42,7 +42,7 @@ const BIGNUM* inverting_exponent() {
 }
 
 BignumPtr new_secret_number() {
-  BignumPtr number(require_object(BN_new(), "a number"));
+  BignumPtr number(require_object(internal::has_secret_room() ? BN_secure_new() : BN_new(), "a number"));
   BN_set_flags(number.get(), BN_FLG_CONSTTIME);
   return number;
 }

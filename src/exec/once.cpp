@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <sysexits.h>
 
 namespace tcfdl::exec {
@@ -91,9 +92,17 @@ Status collect(const Process& process, HeldBack& result, const Interrupt& interr
 
 Status judge(const Exit& exit, const std::string& program, const Process& process) {
   if (exit.succeeded()) return {};
+  const auto what = fmt::format("{} ended with {}", program, exit.describe());
+  // Nobody here has killed it before it ended by itself.
+  if (exit.signal == SIGKILL) {
+    return Error(Code::kResourceExhausted,
+                 with_last_words(what + ", as the system ends a program that is over the memory limit", process));
+  }
+  if (exit.signal == SIGSYS) {
+    return Error(Code::kPermissionDenied, with_last_words(what + ": a call that the sandbox refuses", process));
+  }
   const bool refused = exit.signal == 0 && (exit.code == EX_USAGE || exit.code == EX_DATAERR);
-  return Error(refused ? Code::kInvalidArgument : Code::kInternal,
-               with_last_words(fmt::format("{} ended with {}", program, exit.describe()), process));
+  return Error(refused ? Code::kInvalidArgument : Code::kInternal, with_last_words(what, process));
 }
 
 } // namespace

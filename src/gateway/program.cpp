@@ -28,7 +28,7 @@ http::ServerSettings server_settings(const wire::TcpAddress& listen, std::string
   http::ServerSettings settings;
   settings.address = listen.host;
   settings.port = listen.port;
-  settings.token = std::move(token);
+  settings.authenticate = http::single_token(std::move(token));
   settings.threads = 32;
   return settings;
 }

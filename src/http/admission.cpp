@@ -23,11 +23,11 @@ bool equal_in_constant_time(std::string_view presented, std::string_view secret)
   return result == 0 && !secret.empty();
 }
 
-bool authorised(const Headers& headers, std::string_view token) {
+std::optional<Caller> caller_of(const Headers& headers, const ServerSettings& settings) {
   constexpr std::string_view kScheme = "Bearer ";
   const auto field = headers.get("Authorization");
-  if (headers.count("Authorization") != 1 || !same_text(field.substr(0, kScheme.size()), kScheme)) return false;
-  return equal_in_constant_time(field.substr(kScheme.size()), token);
+  if (headers.count("Authorization") != 1 || !same_text(field.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+  return settings.authenticate ? settings.authenticate(field.substr(kScheme.size())) : std::nullopt;
 }
 
 /// Framing that two readers could understand differently is refused (RFC 9112 sections 3.2 and 6.1).
@@ -43,10 +43,14 @@ Answer check_framing(const Head& head) {
 }
 
 Answer check_access(const Head& head, const Router::Resource* resource, const Route* route,
-                    const ServerSettings& settings, std::string_view path) {
+                    const std::optional<Caller>& caller, std::string_view path) {
   const bool open = route != nullptr ? route->options.is_public : resource != nullptr && Router::is_public(*resource);
-  if (!open && !authorised(head.headers, settings.token)) {
-    return refuse(401, Code::kUnauthenticated, "present the server's token as 'Authorization: Bearer TOKEN'", path);
+  if (!open && !caller) {
+    return refuse(401, Code::kUnauthenticated, "present a token of this server as 'Authorization: Bearer TOKEN'", path);
+  }
+  if (!open && route != nullptr && caller->level < route->options.least_level) {
+    const auto why = fmt::format("{} has the role {}, which may not do this", caller->name, caller->role);
+    return refuse(403, Code::kPermissionDenied, why, path);
   }
   if (resource == nullptr) return refuse(404, Code::kNotFound, "no resource has this path", path);
   if (route != nullptr) return std::nullopt;
@@ -70,6 +74,13 @@ Answer check_body(const Head& head, std::uint64_t limit, std::string_view path) 
 
 } // namespace
 
+Authenticate single_token(std::string token) {
+  return [token = std::move(token)](std::string_view presented) -> std::optional<Caller> {
+    if (!equal_in_constant_time(presented, token)) return std::nullopt;
+    return Caller{"holder of the token", "holder", 0};
+  };
+}
+
 Admission admit(const Head& head, const Router& router, const ServerSettings& settings) {
   Admission admission;
   admission.answer = check_framing(head);
@@ -86,18 +97,19 @@ Admission admit(const Head& head, const Router& router, const ServerSettings& se
   auto match = router.find(target->segments);
   const auto* resource = match ? match->resource : nullptr;
   const auto* route = resource == nullptr ? nullptr : Router::route_of(*resource, head.method);
-  admission.answer = check_access(head, resource, route, settings, target->path);
+  auto& request = admission.request;
+  request.method = head.method;
+  request.path = target->path;
+  request.caller = caller_of(head.headers, settings);
+  admission.answer = check_access(head, resource, route, request.caller, request.path);
   if (admission.answer) return admission;
   admission.max_body = route->options.max_body.value_or(settings.max_body);
-  admission.answer = check_body(head, admission.max_body, target->path);
+  admission.answer = check_body(head, admission.max_body, request.path);
   if (admission.answer) return admission;
   admission.route = route;
   admission.expects_continue = head.headers.has("Expect") && head.has_body && head.version >= 11;
-  auto& request = admission.request;
-  request.method = head.method;
   request.target = head.target;
   request.headers = head.headers;
-  request.path = std::move(target->path);
   request.query = std::move(target->query);
   if (match) request.params = std::move(match->params);
   return admission;

@@ -1,9 +1,9 @@
 // One connection of the server. Internal: included by source files only.
 #pragma once
 
+#include "base/worker_pool.hpp"
 #include "http/admission.hpp"
 #include "http/parser.hpp"
-#include "http/worker_pool.hpp"
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>

@@ -120,6 +120,7 @@ asio::awaitable<void> Connection::serve() {
     }
     admission.request.body = std::move(parser_->body);
   }
+  Answered told{admission.request.method, admission.request.path, remote_, admission.request.caller};
   Response response;
   if (admission.answer) {
     response = *std::move(admission.answer);
@@ -130,6 +131,8 @@ asio::awaitable<void> Connection::serve() {
     watch();
     response = co_await handle(admission.route, std::move(admission.request));
   }
+  told.status = response.status;
+  if (context_.settings.on_answered && !told.path.empty()) context_.settings.on_answered(told);
   co_await respond(std::move(response));
   co_await end_watch();
   stop_.reset();
@@ -195,7 +198,7 @@ asio::awaitable<bool> Connection::on_pool(WorkerPool::Job work, bool admitted) {
     });
   };
   auto& pool = context_.pool;
-  const bool accepted = admitted ? pool.submit_more(std::move(job)) : pool.submit(std::move(job));
+  const bool accepted = admitted ? pool.post_admitted(job) : pool.post(job);
   while (accepted && working_) {
     ErrorCode ec;
     (void)wake_.expires_at(TimePoint::max());

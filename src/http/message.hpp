@@ -51,6 +51,13 @@ struct Upload {
   Producer read;
 };
 
+/// Somebody whom a server knows.
+struct Caller {
+  std::string name;
+  std::string role; ///< for records; `level` decides
+  int level = 0;    ///< the higher, the more routes
+};
+
 /// A request. A client sets method, target, headers and body (or upload); a server fills the rest.
 struct Request {
   std::string method = "GET";
@@ -66,6 +73,8 @@ struct Request {
   Parameters params;
   /// The query, decoded.
   Parameters query;
+  /// Who asks; absent where the route is public and nobody known asks.
+  std::optional<Caller> caller;
   /// Address and port of the peer.
   std::string remote;
   /// Set when the peer disconnects or the server is made to stop. Its callbacks run on the I/O thread: they must not

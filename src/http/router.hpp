@@ -24,6 +24,8 @@ using StreamHandler = std::function<Response(const Request&, BodySource&)>;
 struct RouteOptions {
   /// Answers without a token.
   bool is_public = false;
+  /// Callers of a lower level get a 403.
+  int least_level = 0;
   /// Largest request body in bytes; the server's `max_body` when absent.
   std::optional<std::uint64_t> max_body{};
 };

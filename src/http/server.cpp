@@ -30,7 +30,8 @@ constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\nContent-
 class Server::Impl {
 public:
   explicit Impl(Settings given)
-      : settings(std::move(given)), pool_(settings.threads, settings.max_queued), acceptor_(io_), pause_(io_),
+      : settings(std::move(given)), pool_(settings.threads, settings.max_queued, WorkerPool::AtStop::kRun),
+        acceptor_(io_), pause_(io_),
         context_{.settings = settings, .router = router, .io = io_, .pool = pool_, .connections = {}, .on_idle = {}} {}
 
   Status start();

@@ -1,4 +1,4 @@
-// The HTTP server of a daemon: routes, one bearer token, limits, handlers that may block.
+// The HTTP server of a daemon: routes, bearer tokens, limits, handlers that may block.
 #pragma once
 
 #include "http/router.hpp"
@@ -8,11 +8,28 @@
 
 namespace tcfdl::http {
 
+/// Whose token that is; nullopt for nobody's. Called on the I/O thread.
+using Authenticate = std::function<std::optional<Caller>(std::string_view token)>;
+
+/// Knows one token, compared without telling by its time how much agrees. An empty one admits nobody.
+Authenticate single_token(std::string token);
+
+/// A request that was answered, for records.
+struct Answered {
+  std::string method;
+  std::string path;
+  std::string remote;
+  std::optional<Caller> caller;
+  int status = 0;
+};
+
 struct ServerSettings {
   std::string address = "127.0.0.1"; // loopback only
   std::uint16_t port = 0;            // 0: a free one
-  /// What `Authorization: Bearer` must present. Empty: only public routes answer.
-  std::string token{};
+  /// Who presents what `Authorization: Bearer` says. Without it only public routes answer.
+  Authenticate authenticate{};
+  /// Told of every request with a well-formed head before its answer is sent, on the I/O thread.
+  std::function<void(const Answered&)> on_answered{};
   std::uint64_t max_body = std::uint64_t{1} << 20U; // bytes, for routes that name no limit of their own
   std::uint32_t max_header = 16U << 10U;            // bytes of request line and fields
   std::chrono::milliseconds header_timeout{10'000}; // from a request's first byte (or the connection) to its last field
@@ -28,8 +45,8 @@ struct ServerSettings {
 
 /// Serves HTTP/1.1 on a loopback address. Owned by the composition root; routes are added before `start()`. One I/O
 /// thread reads and writes; handlers run on a bounded pool of threads and may block; several run at a time. A handler's
-/// exception becomes a 500. Requests beyond the limits are refused before their body is read: 401 without the token,
-/// 413, 431, 503 when no thread is left. Destructor = stop.
+/// exception becomes a 500. Requests beyond the limits are refused before their body is read: 401 without a token,
+/// 403 below a route's level, 413, 431, 503 when no thread is left. Destructor = stop.
 class Server {
 public:
   using Settings = ServerSettings;

@@ -256,6 +256,7 @@ void ClusterInstances::order_start(const FunctionName& name, const Wanted& wante
   order.set_instance(id.str());
   *order.mutable_descriptor() = wanted.what.descriptor;
   order.set_manifest(wanted.what.manifest);
+  order.set_memory(wanted.what.memory);
   spdlog::info("instances: {} starts on node {}", id, node);
   outbox_.emplace_back([this, id, node, order = std::move(order)] {
     executor_.run([this, id, node, order] {

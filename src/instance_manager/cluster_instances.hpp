@@ -25,6 +25,7 @@ struct WantedFunction {
   wire::Signed descriptor;
   std::string manifest;
   std::size_t scale = 1;
+  std::uint64_t memory = 0; ///< limit of an instance, bytes; 0: none
 };
 
 struct NodeView {

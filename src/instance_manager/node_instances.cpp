@@ -13,7 +13,8 @@ namespace {
 constexpr int kMaxAddresses = 8;
 constexpr std::size_t kMaxErrorText = 512;
 
-std::string describe_exit(std::int32_t status) {
+std::string describe_exit(std::int32_t status, const std::string& note) {
+  if (!note.empty()) return fmt::format("{}: {}", describe_exit(status, {}), note);
   if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
   return fmt::format("exited with status {}", WEXITSTATUS(status));
 }
@@ -100,7 +101,9 @@ void NodeInstances::stop_instance(const wire::StopInstance& order) {
 }
 
 void NodeInstances::exited(const wire::InstanceExited& event) {
-  post([this, id = InstanceId(event.instance()), how = describe_exit(event.status())] { handle_exit(id, how); });
+  post([this, id = InstanceId(event.instance()), how = describe_exit(event.status(), event.note())] {
+    handle_exit(id, how);
+  });
 }
 
 Result<Admission> NodeInstances::admit(const wire::InstanceReady& ready, std::shared_ptr<Agent> agent) {
@@ -196,6 +199,7 @@ wire::LaunchInstance NodeInstances::make_launch(const Record& record) const {
   launch.set_manifest(record.order.manifest());
   *launch.mutable_descriptor() = record.order.descriptor();
   launch.set_role(wire::ROLE_INSTANCE);
+  launch.set_memory(record.order.memory());
   auto& environment = *launch.mutable_environment();
   for (const auto& [name, value] : settings_.environment) environment[name] = value;
   environment["TCFDL_INSTANCE"] = record.id.str();

@@ -1,10 +1,10 @@
 #include "message_queue/nats_bus.hpp"
 
 #include "base/log.hpp"
+#include "base/worker_pool.hpp"
 #include "message_queue/names.hpp"
 #include "message_queue/nats_handles.hpp"
 #include "message_queue/subscription_gate.hpp"
-#include "message_queue/worker_pool.hpp"
 
 #include <algorithm>
 #include <atomic>

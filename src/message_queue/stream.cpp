@@ -85,7 +85,7 @@ Result<StreamListener> StreamListener::listen(Bus& bus, std::string_view subject
 }
 
 Result<std::unique_ptr<NatsStream>> open_stream(Bus& bus, std::string_view subject, BytesView hello, Deadline deadline,
-                                                StreamSettings settings) {
+                                                const StreamSettings& settings) {
   TCFDL_TRY(check_settings(settings));
   if (hello.size() > kLargestHello) return make_error(Code::kInvalidArgument, "a stream's hello has at most 64 KiB");
   TCFDL_ASSIGN(const auto id, make_id());

@@ -83,6 +83,6 @@ private:
 
 /// Opens a stream to whoever listens on the subject. `hello` has at most 64 KiB. UNAVAILABLE if nobody listens.
 Result<std::unique_ptr<NatsStream>> open_stream(Bus& bus, std::string_view subject, BytesView hello, Deadline deadline,
-                                                StreamSettings settings = {});
+                                                const StreamSettings& settings = {});
 
 } // namespace tcfdl::message_queue

@@ -11,10 +11,11 @@ Error violation(std::string_view what) {
 
 } // namespace
 
-NatsStream::Core::Core(Bus& bus, std::string own_subject, std::string peer_subject, const StreamSettings& settings,
+NatsStream::Core::Core(Bus& bus, std::string own_subject, std::string peer_subject, StreamSettings settings,
                        std::shared_ptr<void> place)
-    : bus_(bus), own_subject_(std::move(own_subject)), peer_subject_(std::move(peer_subject)), settings_(settings),
-      place_(std::move(place)), last_heard_(std::chrono::steady_clock::now()), last_sent_(last_heard_) {}
+    : bus_(bus), own_subject_(std::move(own_subject)), peer_subject_(std::move(peer_subject)),
+      settings_(std::move(settings)), place_(std::move(place)), last_heard_(std::chrono::steady_clock::now()),
+      last_sent_(last_heard_) {}
 
 NatsStream::Core::~Core() {
   shutdown();

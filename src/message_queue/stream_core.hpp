@@ -16,7 +16,7 @@ namespace tcfdl::message_queue {
 class NatsStream::Core {
 public:
   /// `place` is released with the stream.
-  Core(Bus& bus, std::string own_subject, std::string peer_subject, const StreamSettings& settings,
+  Core(Bus& bus, std::string own_subject, std::string peer_subject, StreamSettings settings,
        std::shared_ptr<void> place);
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;

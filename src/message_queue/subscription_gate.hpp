@@ -22,9 +22,9 @@ public:
       if (closed_) return;
       ++inside_;
     }
-    const auto* outer = std::exchange(current_, this);
+    const auto* outer = std::exchange(current(), this);
     std::forward<Handler>(handler)();
-    current_ = outer;
+    current() = outer;
     const std::scoped_lock lock(mutex_);
     --inside_;
     changed_.notify_all();
@@ -34,12 +34,16 @@ public:
   void close() {
     std::unique_lock lock(mutex_);
     closed_ = true;
-    const int own = current_ == this ? 1 : 0;
+    const int own = current() == this ? 1 : 0;
     changed_.wait(lock, [&] { return inside_ <= own; });
   }
 
 private:
-  static thread_local const SubscriptionGate* current_;
+  /// The gate whose handler this thread runs.
+  static const SubscriptionGate*& current() {
+    thread_local const SubscriptionGate* gate = nullptr;
+    return gate;
+  }
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -47,7 +51,5 @@ private:
   int inside_ = 0;
   bool closed_ = false;
 };
-
-inline thread_local const SubscriptionGate* SubscriptionGate::current_ = nullptr;
 
 } // namespace tcfdl::message_queue

@@ -21,11 +21,15 @@ Status failure(std::string_view what, const std::filesystem::path& path, const s
   return make_error(full ? Code::kResourceExhausted : Code::kInternal, "{} {}: {}", what, path.string(), why.message());
 }
 
-/// A hard link where the file system has them, else a copy.
-Status place(const std::filesystem::path& from, const std::filesystem::path& to, bool executable) {
+/// Below `target`, which instances read: a hard link where the file system has them, else a copy.
+Status place(const std::filesystem::path& from, const std::filesystem::path& to, const std::filesystem::path& target,
+             bool executable) {
   std::error_code why;
   std::filesystem::create_directories(to.parent_path(), why);
   if (why) return failure("cannot create", to.parent_path(), why);
+  for (auto part = to.parent_path(); part != target; part = part.parent_path()) {
+    if (::chmod(part.c_str(), 0755) != 0) return errno_error("cannot set the mode of", part);
+  }
   std::filesystem::create_hard_link(from, to, why);
   if (why) std::filesystem::copy_file(from, to, why);
   if (why) return failure("cannot write", to, why);
@@ -56,11 +60,14 @@ Result<std::filesystem::path> BundleCache::prepare(BytesView manifest, Deadline 
 }
 
 Status BundleCache::unpack(const wire::Manifest& manifest, const std::filesystem::path& target, Deadline deadline) {
+  TCFDL_TRY(make_private_directory(target.parent_path()));
   TCFDL_TRY(make_private_directory(target));
   TCFDL_TRY(make_private_directory(directory_ / "files"));
+  // Instances may run as another user and are shown this directory, out of the private ones around it.
+  if (::chmod(target.c_str(), 0755) != 0) return errno_error("cannot set the mode of", target);
   for (const auto& wanted : manifest.files) {
     TCFDL_ASSIGN(const auto source, file(wanted, deadline));
-    TCFDL_TRY(place(source, target / wanted.path, wanted.executable));
+    TCFDL_TRY(place(source, target / wanted.path, target, wanted.executable));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "tee/layers.hpp"
 #include "wire/address.hpp"
 
 namespace tcfdl::node {
@@ -36,14 +37,35 @@ std::string label(ConfigMapping& config, const std::string& key, const std::stri
   return value;
 }
 
+/// `software_tee: {require: [LAYER…]}`; all of the default without it.
+std::vector<std::string> required_layers(ConfigMapping& config) {
+  const auto defaults = tee::default_layers();
+  auto section = config.mapping("software_tee");
+  if (!section) return {defaults.begin(), defaults.end()};
+  auto layers = section->texts("require");
+  for (const auto& layer : layers) {
+    if (const auto known = tee::parse_layers(layer); !known) section->refuse("require", known.error().message());
+  }
+  if (const auto good = section->finish(); !good) config.refuse("software_tee", good.error().message());
+  return layers;
+}
+
 HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   HostConfig host;
   host.node = label(config, "node", default_node.empty() ? config.text("node") : config.text_or("node", default_node));
   host.state = config.text("state");
   host.enrolment_token_file = config.text_or("enrolment_token_file", "");
-  if (const auto tee = config.text("tee"); tee != "software") {
-    config.refuse("tee", fmt::format("'{}' is no TEE kind that this version starts; there is 'software'", tee));
+  host.tee = config.text("tee");
+  if (host.tee != "software" && host.tee != "gramine" && host.tee != "tsm") {
+    config.refuse("tee", fmt::format("'{}' is no TEE that this version starts; there are software, gramine (SGX) and "
+                                     "tsm (confidential VMs)",
+                                     host.tee));
   }
+  host.attestation_root = config.text_or("attestation_root", "");
+  if (host.tee == "software" && !host.attestation_root.empty()) {
+    config.refuse("attestation_root", "the software TEE has none; leave it out");
+  }
+  host.required_layers = required_layers(config);
   const auto adapter = config.text_or("local_adapter", "unix");
   if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");
   host.local_tcp = adapter == "tcp";

@@ -33,7 +33,10 @@ struct HostConfig {
   std::string node;
   std::filesystem::path state;
   std::filesystem::path enrolment_token_file;
-  bool local_tcp = false; ///< local connections over loopback TCP in place of Unix sockets
+  std::string tee;                          ///< software, gramine or tsm
+  std::filesystem::path attestation_root;   ///< empty: the TEE's own
+  std::vector<std::string> required_layers; ///< of the software TEE; the node does not start without them
+  bool local_tcp = false;                   ///< local connections over loopback TCP in place of Unix sockets
   std::string log_level;
   std::filesystem::path ready_file;
 };

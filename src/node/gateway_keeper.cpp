@@ -54,6 +54,9 @@ bool GatewayKeeper::on_exited(const std::string& instance) {
 Status GatewayKeeper::prepare() {
   const auto directory = settings_.state / "gateway";
   TCFDL_TRY(make_private_directory(directory / "bin"));
+  for (const auto& part : {directory, directory / "bin"}) { // the gateway may run as another user
+    if (::chmod(part.c_str(), 0755) != 0) return errno_error("cannot set the mode of", part);
+  }
   TCFDL_ASSIGN(const auto program, read_file(settings_.program));
   TCFDL_TRY(write_file(directory / kProgram, program, 0755));
   wire::Manifest manifest;

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <random>
+#include <sys/stat.h>
 
 namespace tcfdl::node {
 namespace {
@@ -44,7 +45,21 @@ std::filesystem::path runtime_directory(const std::filesystem::path& state) {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   const auto base =
       runtime != nullptr && *runtime == '/' ? std::filesystem::path(runtime) : std::filesystem::temp_directory_path();
-  return base / fmt::format("tcfdl-{}-{}", ::getuid(), digest.substr(0, 16));
+  return base / fmt::format("tcfdl-{}-{}", ::getuid(), digest.substr(0, 16)) / "s";
+}
+
+Status make_runtime_directory(const std::filesystem::path& state) {
+  const auto directory = runtime_directory(state);
+  TCFDL_TRY(make_private_directory(directory.parent_path()));
+  struct stat info{};
+  if (::lstat(directory.parent_path().c_str(), &info) != 0 || info.st_uid != ::geteuid() || !S_ISDIR(info.st_mode) ||
+      (info.st_mode & 0077U) != 0) {
+    return make_error(Code::kPermissionDenied, "{} is not this user's alone; remove it",
+                      directory.parent_path().string());
+  }
+  TCFDL_TRY(make_private_directory(directory));
+  if (::chmod(directory.c_str(), 0755) != 0) return errno_error("cannot set the mode of", directory);
+  return {};
 }
 
 Result<wire::Address> local_address(const HostConfig& config, NodeState& state, const std::string& name) {
@@ -52,16 +67,17 @@ Result<wire::Address> local_address(const HostConfig& config, NodeState& state, 
     TCFDL_ASSIGN(const auto port, state.port(name + "_port", 0));
     return wire::Address(wire::TcpAddress{"127.0.0.1", port});
   }
-  const auto directory = runtime_directory(config.state);
-  TCFDL_TRY(make_private_directory(directory));
-  return wire::parse_address(fmt::format("unix:{}/{}.sock", directory.string(), name));
+  TCFDL_TRY(make_runtime_directory(config.state));
+  return wire::parse_address(fmt::format("unix:{}/{}.sock", runtime_directory(config.state).string(), name));
 }
 
 Result<ProxyProcessSettings> proxy_settings(const HostConfig& config, NodeState& state) {
   TCFDL_ASSIGN(auto instances, local_address(config, state, "proxy"));
   TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-proxy"));
-  return ProxyProcessSettings{std::move(program), config.state / "proxy", config.state / "proxy.log", config.node,
-                              std::move(instances)};
+  return ProxyProcessSettings{std::move(program),         config.state / "proxy",
+                              config.state / "proxy.log", config.node,
+                              std::move(instances),       config.tee,
+                              config.attestation_root,    fmt::to_string(fmt::join(config.required_layers, ","))};
 }
 
 instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettings& settings) {
@@ -71,8 +87,15 @@ instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettin
   return result;
 }
 
+/// The TEE kind in the proxy's certificate, which was checked when the node took it.
+static std::string certified_tee_kind(const wire::Signed& certificate) {
+  const auto parsed = wire::parse<wire::Certificate>(certificate.statement());
+  return parsed ? parsed->tee_kind() : std::string();
+}
+
 Host::Host(HostSettings settings, message_queue::Bus& bus, ProxyProcess& proxy, FetchFile fetch)
-    : settings_(std::move(settings)), boot_(std::random_device()()), bus_(bus),
+    : settings_(std::move(settings)), boot_(std::random_device()()),
+      tee_kind_(certified_tee_kind(settings_.proxy_certificate)), bus_(bus), proxy_(proxy),
       bundles_(settings_.config.state / "store", std::move(fetch)), executor_(kLaunchThreads),
       instances_(instance_settings(settings_), proxy, bundles_, *this, executor_), agents_(instances_) {}
 
@@ -105,7 +128,7 @@ void Host::stop() noexcept {
   wake_.notify_all();
   if (reporter_.joinable()) reporter_.join();
   std::error_code ignored;
-  std::filesystem::remove_all(runtime_directory(settings_.config.state), ignored);
+  std::filesystem::remove_all(runtime_directory(settings_.config.state).parent_path(), ignored);
 }
 
 void Host::on_proxy_restarted() {
@@ -170,11 +193,12 @@ wire::NodeStatus Host::status() const {
   wire::NodeStatus status;
   status.set_node(settings_.config.node);
   status.set_role(settings_.role);
-  status.set_tee_kind(settings_.hosts ? "software" : "");
+  status.set_tee_kind(settings_.hosts ? tee_kind_ : "");
   status.set_pid(static_cast<std::uint32_t>(::getpid()));
   status.set_boot(boot_);
   *status.mutable_proxy_certificate() = settings_.proxy_certificate;
   instance_manager::fill_system_status(status);
+  for (const auto& layer : proxy_.layers()) status.add_layers(layer);
   for (auto& instance : instances_.status()) *status.add_instances() = std::move(instance);
   return status;
 }

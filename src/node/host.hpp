@@ -5,7 +5,7 @@
 #include "collaboration/relay_server.hpp"
 #include "instance_manager/agent_server.hpp"
 #include "instance_manager/node_instances.hpp"
-#include "instance_manager/worker_pool.hpp"
+#include "instance_manager/pool_executor.hpp"
 #include "node/bundle_cache.hpp"
 #include "node/config.hpp"
 #include "node/proxy_process.hpp"
@@ -32,7 +32,8 @@ Result<std::filesystem::path> program_beside_this(const std::string& name);
 /// What every instance of a host finds in its environment.
 std::map<std::string, std::string> host_environment(const HostSettings& settings);
 
-/// The directory where a host's sockets lie: short, since socket paths are; private.
+/// The directory where a host's sockets lie, short, since socket paths are. Its parent is private; it is not itself, so
+/// that instances that run as other users reach the sockets when they are shown the directory.
 std::filesystem::path runtime_directory(const std::filesystem::path& state);
 
 /// Where local connections of a host are: Unix sockets in its runtime directory, or a loopback port kept in its state.
@@ -70,9 +71,11 @@ private:
 
   const HostSettings settings_;
   const std::uint64_t boot_;
+  const std::string tee_kind_; // as the authority certified it
   message_queue::Bus& bus_;
+  ProxyProcess& proxy_;
   BundleCache bundles_;
-  instance_manager::WorkerPool executor_;
+  instance_manager::PoolExecutor executor_;
   instance_manager::NodeInstances instances_;
   instance_manager::AgentServer agents_;
   std::unique_ptr<wire::Listener> agent_listener_;

@@ -154,6 +154,27 @@ FetchFile fetch_from(database::FileStore& files) {
   };
 }
 
+/// The levels of the API are the roles of the security manager, by number.
+http::Authenticate authenticate_with(const security_manager::AccessControl& access) {
+  return [&access](std::string_view token) -> std::optional<http::Caller> {
+    const auto principal = access.authenticate(token);
+    if (!principal) return std::nullopt;
+    return http::Caller{principal->name, std::string(security_manager::role_name(principal->role)),
+                        static_cast<int>(principal->role)};
+  };
+}
+
+/// Records what changes something or was refused.
+std::function<void(const http::Answered&)> record_in(security_manager::AuditLog& audit) {
+  return [&audit](const http::Answered& request) {
+    const bool allowed = request.status != 401 && request.status != 403;
+    if (allowed && (request.method == "GET" || request.method == "HEAD")) return;
+    const auto caller = request.caller.value_or(http::Caller{});
+    audit.add({caller.name, caller.role, request.remote, request.method, request.path, allowed,
+               fmt::format("{}", request.status)});
+  };
+}
+
 /// The whole cluster, built in order of need and stopped in reverse.
 class Master {
 public:
@@ -284,6 +305,9 @@ private:
 
   Status wire_storage() {
     TCFDL_ASSIGN(database_, database::Database::open(config_.host.state / "master.sqlite"));
+    TCFDL_ASSIGN(access_, security_manager::AccessControl::open(*database_, clock_, kept_.api_token));
+    TCFDL_ASSIGN(audit_, security_manager::AuditLog::open(*database_, clock_));
+    stops_.add([this] { audit_->stop(); });
     TCFDL_ASSIGN(files_,
                  database::FileStore::open(*database_, clock_,
                                            function_manager::artefact_settings(config_.host.state / "artefacts")));
@@ -306,7 +330,7 @@ private:
     stops_.add([this] { tasks_->stop(); });
     router_ = std::make_unique<InstanceRouter>(*tasks_, *bus_);
     commander_ = std::make_unique<NodeCommander>(*bus_);
-    executor_ = std::make_unique<instance_manager::WorkerPool>(4);
+    executor_ = std::make_unique<instance_manager::PoolExecutor>(4);
     stops_.add([this] { executor_->stop(); });
     instances_ = std::make_unique<instance_manager::ClusterInstances>(instance_manager::ClusterInstancesSettings{},
                                                                       *commander_, *router_, *executor_);
@@ -358,13 +382,15 @@ private:
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(MasterApiParts{config_.cluster, config_.host.node, *functions_,
                                                       *function_manager_, *instances_, *tasks_, *links_, *commander_,
-                                                      *files_, *service_manager_, *service_manager_bus_,
+                                                      *files_, *access_, *audit_, *service_manager_,
+                                                      *service_manager_bus_,
                                                       [this](UnixSeconds expires) { return worker_entrance(expires); },
                                                       [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
-    settings.server.token = kept_.api_token;
+    settings.server.authenticate = authenticate_with(*access_);
+    settings.server.on_answered = record_in(*audit_);
     settings.cluster = config_.cluster;
     settings.gateway_url = fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port);
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
@@ -391,6 +417,8 @@ private:
   std::unique_ptr<NodeIdentity> identity_;
   std::unique_ptr<ServiceManagerClient> service_manager_;
   std::unique_ptr<database::Database> database_;
+  std::unique_ptr<security_manager::AccessControl> access_;
+  std::unique_ptr<security_manager::AuditLog> audit_;
   std::unique_ptr<database::FileStore> files_;
   std::unique_ptr<RegisteredFunctions> registry_;
   std::unique_ptr<function_manager::FunctionManager> function_manager_;
@@ -400,7 +428,7 @@ private:
   std::unique_ptr<task_manager::TaskManager> tasks_;
   std::unique_ptr<InstanceRouter> router_;
   std::unique_ptr<NodeCommander> commander_;
-  std::unique_ptr<instance_manager::WorkerPool> executor_;
+  std::unique_ptr<instance_manager::PoolExecutor> executor_;
   std::unique_ptr<instance_manager::ClusterInstances> instances_;
   std::unique_ptr<MasterFunctions> functions_;
   std::unique_ptr<NodeReports> reports_;

@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "collaboration/subjects.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace tcfdl::node {
@@ -44,13 +45,19 @@ Json describe(const wire::Descriptor& descriptor) {
           {"owner", to_hex(crypto::sha256(as_bytes(descriptor.owner_key())))}};
 }
 
-Json describe(const NodeId& node, const wire::InstanceStatus& status) {
+/// The TEE kind that a node reports; its instances run in that one.
+std::string tee_kind_of(const instance_manager::ClusterView& view, const NodeId& node) {
+  const auto found = std::ranges::find_if(view.nodes, [&](const auto& one) { return one.status.node() == node.str(); });
+  return found == view.nodes.end() ? std::string() : found->status.tee_kind();
+}
+
+Json describe(const instance_manager::ClusterView& view, const NodeId& node, const wire::InstanceStatus& status) {
   return {{"id", status.instance()},
           {"function", status.function()},
           {"version", status.version()},
           {"node", node.str()},
           {"state", state_name(status.state())},
-          {"tee_kind", "software"},
+          {"tee_kind", tee_kind_of(view, node)},
           {"pid", status.pid()},
           {"rss", status.rss()},
           {"restarts", status.restarts()},
@@ -98,6 +105,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
   return {{"name", status.node()},
           {"role", status.role()},
           {"tee_kind", status.tee_kind()},
+          {"layers", list_of(status.layers())},
           {"cluster", parts.cluster},
           {"state", node.age < seconds(3) ? "ready" : "silent"},
           {"cores", status.cores()},
@@ -137,9 +145,10 @@ Result<Json> MasterApi::get(const FunctionName& name) {
   function["settings"] = Json::parse(function_manager::write_settings(record.settings), nullptr, false);
   function["registered"] = record.registered;
   function["instances"] = Json::array();
-  for (const auto& running : parts_.instances.view().functions) {
+  const auto view = parts_.instances.view();
+  for (const auto& running : view.functions) {
     if (running.function != name) continue;
-    for (const auto& [node, status] : running.instances) function["instances"].push_back(describe(node, status));
+    for (const auto& [node, status] : running.instances) function["instances"].push_back(describe(view, node, status));
   }
   return function;
 }
@@ -174,7 +183,7 @@ Result<Json> MasterApi::status() {
   for (const auto& node : view.nodes) nodes.push_back(node_json(parts_, node));
   Json instances = Json::array();
   for (const auto& function : view.functions) {
-    for (const auto& [node, status] : function.instances) instances.push_back(describe(node, status));
+    for (const auto& [node, status] : function.instances) instances.push_back(describe(view, node, status));
   }
   TCFDL_ASSIGN(auto functions, list());
   return Json{{"cluster", parts_.cluster},
@@ -227,6 +236,41 @@ Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenReque
   }
   const wire::EnrolmentToken text{made.secret(), to_bytes(made.authority_key_hash()), std::move(entrance)};
   return api_service::IssuedToken{text.text(), made.expires()};
+}
+
+Result<api_service::IssuedToken> MasterApi::grant(const api_service::AccessRequest& request) {
+  TCFDL_ASSIGN(const auto role, security_manager::parse_access_role(request.role));
+  TCFDL_ASSIGN(auto issued, parts_.access.create(request.name, role, request.lifetime.count()));
+  return api_service::IssuedToken{std::move(issued.token), issued.expires};
+}
+
+Result<Json> MasterApi::principals() {
+  TCFDL_ASSIGN(const auto entries, parts_.access.list());
+  Json result = Json::array();
+  for (const auto& entry : entries) {
+    result.push_back({{"name", entry.principal.name},
+                      {"role", security_manager::role_name(entry.principal.role)},
+                      {"created", entry.created},
+                      {"expires", entry.expires}});
+  }
+  return result;
+}
+
+Result<Json> MasterApi::records(std::int64_t limit) {
+  TCFDL_ASSIGN(const auto records, parts_.audit.newest(limit));
+  Json result = Json::array();
+  for (const auto& [number, time, event] : records) {
+    result.push_back({{"number", number},
+                      {"time", time},
+                      {"who", event.who},
+                      {"role", event.role},
+                      {"from", event.from},
+                      {"action", event.action},
+                      {"object", event.object},
+                      {"allowed", event.allowed},
+                      {"outcome", event.outcome}});
+  }
+  return result;
 }
 
 Result<wire::AuthorityReply> MasterApi::enrol(const wire::AuthorityRequest& request) {

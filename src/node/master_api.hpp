@@ -4,6 +4,8 @@
 #include "api_service/api_service.hpp"
 #include "node/master_adapters.hpp"
 #include "node/master_functions.hpp"
+#include "security_manager/access_control.hpp"
+#include "security_manager/audit_log.hpp"
 #include "wire/enrolment_token.hpp"
 
 namespace tcfdl::node {
@@ -19,6 +21,8 @@ struct MasterApiParts {
   collaboration::Links& links;
   NodeCommander& commander;
   database::FileStore& files;
+  security_manager::AccessControl& access;
+  security_manager::AuditLog& audit;
   ServiceManagerClient& service_manager;
   message_queue::Bus& service_manager_bus;
   /// NodeEntrance as JSON, for a token of a worker that expires then, Unix seconds.
@@ -32,12 +36,13 @@ class MasterApi final : public api_service::Functions,
                         public api_service::Cluster,
                         public api_service::Logs,
                         public api_service::Tokens,
+                        public api_service::Access,
                         public api_service::Enrolment,
                         public api_service::Metrics,
                         public api_service::Health {
 public:
   explicit MasterApi(MasterApiParts parts) : parts_(std::move(parts)) {}
-  [[nodiscard]] api_service::Ports ports() { return {*this, *this, *this, *this, *this, *this, *this, *this}; }
+  [[nodiscard]] api_service::Ports ports() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this}; }
 
   Result<api_service::Json> list() override;
   Result<api_service::Json> get(const FunctionName& name) override;
@@ -51,6 +56,10 @@ public:
   Result<api_service::Json> status() override;
   Result<api_service::Json> read(const FunctionName& name, std::size_t bytes) override;
   Result<api_service::IssuedToken> create(const api_service::TokenRequest& request) override;
+  Result<api_service::IssuedToken> grant(const api_service::AccessRequest& request) override;
+  Result<api_service::Json> principals() override;
+  Status revoke(const std::string& name) override { return parts_.access.revoke(name); }
+  Result<api_service::Json> records(std::int64_t limit) override;
   Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) override;
   Status revoke(const std::string& node) override { return parts_.revoke(node); }
   std::string text() override;

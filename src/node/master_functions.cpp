@@ -95,7 +95,8 @@ Status MasterFunctions::open(const function_manager::FunctionRecord& record) {
   policy.descriptor = record.signed_descriptor;
   policy.assurance = "software";
   tasks_.set_function(std::move(policy));
-  return instances_.set_function({record.signed_descriptor, wire::field(record.manifest), record.settings.scale.min});
+  return instances_.set_function({record.signed_descriptor, wire::field(record.manifest), record.settings.scale.min,
+                                  record.settings.resources.memory});
 }
 
 void MasterFunctions::renew_loop() {

@@ -98,8 +98,12 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto program = settings_.program.string();
   const auto state = settings_.state.string();
   const auto instances = wire::to_string(settings_.instances);
-  const std::array<const char*, 8> arguments{program.c_str(),        "--state",     state.c_str(),     "--node",
-                                             settings_.node.c_str(), "--instances", instances.c_str(), nullptr};
+  const auto root = settings_.attestation_root.string();
+  std::vector<const char*> arguments{
+      program.c_str(),   "--state", state.c_str(),         "--node",    settings_.node.c_str(),    "--instances",
+      instances.c_str(), "--tee",   settings_.tee.c_str(), "--require", settings_.required.c_str()};
+  if (!root.empty()) arguments.insert(arguments.end(), {"--attestation-root", root.c_str()});
+  arguments.push_back(nullptr);
   const auto parent = ::getpid();
   const auto pid = ::fork();
   if (pid < 0) return errno_error("cannot start", settings_.program);
@@ -146,7 +150,10 @@ Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& 
     const std::scoped_lock lock(mutex_);
     connection = commands_;
   }
-  if (!connection) return Error(Code::kUnavailable, "the node's TEE proxy is being restarted");
+  if (!connection) {
+    return make_error(Code::kUnavailable, "the node's TEE proxy is being restarted; why, says {}",
+                      settings_.log.string());
+  }
   auto reply = wire::exchange<wire::ProxyCommandReply>(*connection, command, deadline);
   if (!reply) {
     connection->shutdown(); // out of step: a new process is cleaner than a guess
@@ -165,8 +172,15 @@ Status ProxyProcess::restore_identity() {
   if (!identity) return {};
   wire::ProxyCommand message;
   *message.mutable_identity() = *identity;
-  TCFDL_TRY(command(message, Deadline::after(seconds(10))));
+  TCFDL_ASSIGN(const auto reply, command(message, Deadline::after(seconds(10))));
+  const std::scoped_lock lock(mutex_);
+  layers_.assign(reply.layers().begin(), reply.layers().end());
   return {};
+}
+
+std::vector<std::string> ProxyProcess::layers() const {
+  const std::scoped_lock lock(mutex_);
+  return layers_;
 }
 
 Result<wire::ProxyEnrolment> ProxyProcess::enrolment() {

@@ -17,6 +17,9 @@ struct ProxyProcessSettings {
   std::filesystem::path log;
   std::string node;
   wire::Address instances; ///< where instances attach
+  std::string tee;         ///< as in the node's configuration
+  std::filesystem::path attestation_root;
+  std::string required; ///< layers of the software TEE, with commas
 };
 
 /// What the process tells; called on its event thread.
@@ -47,6 +50,8 @@ public:
   Result<wire::ProxyEnrolment> enrolment();
   /// Gives the proxy its identity, now and after every restart.
   Status set_identity(const wire::ProxyIdentity& identity);
+  /// Layers of the software TEE on this node, as the proxy found them; known once it has its identity.
+  [[nodiscard]] std::vector<std::string> layers() const;
   Result<wire::ProxyReply> entry(const wire::ProxyRequest& request, Deadline deadline);
 
   Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) override;
@@ -68,9 +73,10 @@ private:
   const ProxyProcessSettings settings_;
   ProxyEvents& events_;
   std::mutex command_mutex_; // one command at a time
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
+  std::vector<std::string> layers_;                  // guarded by mutex_
   std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
   pid_t pid_ = -1;                                   // guarded by mutex_
   bool stopping_ = false;                            // guarded by mutex_

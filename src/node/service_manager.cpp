@@ -1,8 +1,9 @@
 // The service manager as a daemon.
-#include "attestation/software.hpp"
+#include "attestation/verifiers.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "collaboration/subjects.hpp"
+#include "crypto/secret.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
 #include "node/config.hpp"
@@ -47,8 +48,7 @@ Status serve(const ServiceManagerConfig& config) {
   TCFDL_TRY(service_manager::prepare_schema(*database));
   service_manager::OperationLog log(*database, clock);
   service_manager::Registry registry(*database, log, clock);
-  service_manager::Verifiers verifiers;
-  verifiers.push_back(std::make_unique<attestation::SoftwareVerifier>());
+  const auto verifiers = attestation::all_verifiers();
   service_manager::AuthoritySettings settings;
   settings.key_file = config.state / "authority.key";
   settings.policy.tee_kinds["software"] = "software";
@@ -92,6 +92,7 @@ Status serve(const ServiceManagerConfig& config) {
 } // namespace
 
 int run_service_manager(const std::string& config) {
+  crypto::protect_process(); // before it holds the keys of everybody
   return run_daemon("service-manager", [&]() -> Status {
     TCFDL_ASSIGN(const auto parsed, ServiceManagerConfig::read(config));
     start_logging("service-manager", parsed.log_level);

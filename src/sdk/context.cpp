@@ -87,13 +87,16 @@ Result<Context> load_context(const std::string& name) {
   return parse_context(*text, path);
 }
 
+Status write_context(const Context& context, const std::filesystem::path& file) {
+  nlohmann::ordered_json json;
+  for (const auto& [key, member] : kFields) json[key] = context.*member;
+  return write_file(file, as_bytes(json.dump(2) + "\n"), kPrivateFile);
+}
+
 Status save_context(const Context& context, bool make_current) {
   TCFDL_TRY(check_label(context.name, "context"));
   TCFDL_TRY(make_private_directory(context_directory()));
-  nlohmann::ordered_json json;
-  for (const auto& [key, member] : kFields) json[key] = context.*member;
-  const auto text = json.dump(2) + "\n";
-  TCFDL_TRY(write_file(context_directory() / (context.name + ".json"), as_bytes(text), kPrivateFile));
+  TCFDL_TRY(write_context(context, context_directory() / (context.name + ".json")));
   if (make_current || current_context().empty()) return set_current_context(context.name);
   return {};
 }

@@ -33,6 +33,9 @@ std::filesystem::path context_directory();
 /// NOT_FOUND says how to get one; PERMISSION_DENIED when others could read the file.
 Result<Context> load_context(const std::string& name);
 
+/// Writes a context to a file, mode 0600.
+Status write_context(const Context& context, const std::filesystem::path& file);
+
 /// Writes DIR/NAME.json with mode 0600 and makes it the current one where there is none or `make_current` asks for it.
 Status save_context(const Context& context, bool make_current);
 

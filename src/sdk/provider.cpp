@@ -1,6 +1,7 @@
 #include "sdk/provider.hpp"
 
 #include "base/log.hpp"
+#include "crypto/secret.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/task_manager_client.hpp"
 
@@ -77,6 +78,7 @@ int serve_work(Work work) {
 } // namespace
 
 Result<InstanceEnvironment> InstanceEnvironment::read() {
+  crypto::protect_process(); // whoever reads this is the platform's, and secrets follow
   InstanceEnvironment environment;
   TCFDL_ASSIGN(environment.instance, variable("TCFDL_INSTANCE"));
   environment.function = variable("TCFDL_FUNCTION").value_or("");

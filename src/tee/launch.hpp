@@ -1,7 +1,9 @@
-// Starting a measured program as a process that dies with its starter.
+// Starting a measured program in the software TEE: as a process in a sandbox that dies with its starter.
 #pragma once
 
 #include "tee/bundle.hpp"
+#include "tee/sandbox.hpp"
+#include "wire/messages.hpp"
 
 #include <map>
 #include <sys/types.h>
@@ -11,10 +13,32 @@ namespace tcfdl::tee {
 struct LaunchSettings {
   std::map<std::string, std::string> environment; ///< the platform's; the manifest's own comes first
   std::filesystem::path log;                      ///< takes standard output and error; empty: they go nowhere
+  std::string name;                               ///< of the instance: distinguishes directories and groups
+  std::uint64_t memory = 0;                       ///< bytes that its processes may use together; 0: no limit
+  /// The program whose main calls `run_stage_if_asked` first. By default the running one: its measurement covers the
+  /// sandbox.
+  std::string stage = "/proc/self/exe";
 };
 
-/// Executes the bundle's program from its sealed memory, in the bundle's directory and in a process group of its own.
-/// The process is killed when the calling thread ends: call from a thread that lives as long as the program.
-Result<pid_t> launch(const MeasuredBundle& bundle, const LaunchSettings& settings);
+/// A running program. Destroying it does not end the program; it removes what was made for it.
+struct Launched {
+  pid_t pid = -1;                  ///< of the program, as this machine sees it; a child of this process
+  pid_t group = -1;                ///< the process group of all that belongs to it
+  std::vector<std::string> layers; ///< of the sandbox that it runs in
+  std::unique_ptr<MemoryGroup> memory;
+  std::filesystem::path own_directory; ///< of its sockets; the starter removes it
+};
+
+/// Executes the bundle's program from its sealed memory, in a session of its own and in every layer that `sandbox` has.
+/// Returns once it is executed. TCFDL_RUN_DIR in the environment names the directory of sockets that it may connect to;
+/// it gets a directory of its own below that, which TCFDL_RUN_DIR names then.
+/// Its processes are killed when the calling thread ends: call from a thread that lives as long as the program.
+Result<Launched> launch(const MeasuredBundle& bundle, const LaunchSettings& settings, const Sandbox& sandbox);
+
+/// Runs the stage with a plan that has no program, to its end: whether everything in it can be set up.
+Status try_plan(const wire::LaunchPlan& plan, const std::string& stage);
+
+/// A user of this machine that nobody else is: chosen at random from those that this process may become.
+unsigned choose_user();
 
 } // namespace tcfdl::tee

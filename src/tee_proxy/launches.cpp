@@ -15,13 +15,14 @@ std::string hash_of(const std::string& token) { return to_hex(crypto::sha256(as_
 
 } // namespace
 
-Launches::Launches(OnExit on_exit) : on_exit_(std::move(on_exit)), reaper_([this] { reap(); }) {}
+Launches::Launches(tee::Sandbox sandbox, OnExit on_exit)
+    : sandbox_(std::move(sandbox)), on_exit_(std::move(on_exit)), reaper_([this] { reap(); }) {}
 
 Launches::~Launches() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
-    for (const auto& [instance, process] : processes_) ::kill(-process.pid, SIGKILL);
+    for (const auto& [instance, process] : processes_) ::kill(-process.launched.group, SIGKILL);
   }
   changed_.notify_all();
   reaper_.join();
@@ -35,7 +36,8 @@ Result<pid_t> Launches::launch(const wire::LaunchInstance& command, std::map<std
     }
   }
   TCFDL_ASSIGN(const auto bundle, tee::measure_bundle(as_bytes(command.manifest()), command.directory()));
-  LaunchRecord record{command.instance(), {}, command.role(), {bundle.measurement.begin(), bundle.measurement.end()}};
+  LaunchRecord record{
+      command.instance(), {}, command.role(), {bundle.measurement.begin(), bundle.measurement.end()}, {}};
   if (command.has_descriptor()) {
     TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(command.descriptor().statement()));
     record.function = descriptor.name();
@@ -45,9 +47,13 @@ Result<pid_t> Launches::launch(const wire::LaunchInstance& command, std::map<std
   const bool logged = bundle.manifest.logs == wire::LogPolicy::kHost;
   // The lock is held over the start, so that the reaper knows the process before it can learn of its end.
   const std::scoped_lock lock(mutex_);
-  TCFDL_ASSIGN(const auto pid, tee::launch(bundle, {std::move(environment), logged ? command.log() : std::string()}));
+  tee::LaunchSettings settings{std::move(environment), logged ? command.log() : std::string(), command.instance(),
+                               command.memory()};
+  TCFDL_ASSIGN(auto launched, tee::launch(bundle, settings, sandbox_));
+  const auto pid = launched.pid;
+  record.layers = launched.layers;
   tokens_[hash_of(token)] = command.instance();
-  processes_.insert_or_assign(command.instance(), Process{std::move(record), pid});
+  processes_.insert_or_assign(command.instance(), Process{std::move(record), std::move(launched), command.memory()});
   changed_.notify_all();
   return pid;
 }
@@ -56,7 +62,7 @@ Status Launches::kill(const std::string& instance) {
   const std::scoped_lock lock(mutex_);
   const auto found = processes_.find(instance);
   if (found == processes_.end()) return make_error(Code::kNotFound, "{} does not run here", instance);
-  ::kill(-found->second.pid, SIGKILL);
+  ::kill(-found->second.launched.group, SIGKILL);
   return {};
 }
 
@@ -87,17 +93,29 @@ void Launches::reap() {
 
 void Launches::handle_exit(pid_t pid, int status) {
   std::string instance;
+  std::string note;
+  tee::Launched ended;
+  bool stopping = false;
   {
     const std::scoped_lock lock(mutex_);
-    const auto found = std::ranges::find_if(processes_, [&](const auto& entry) { return entry.second.pid == pid; });
+    const auto found =
+        std::ranges::find_if(processes_, [&](const auto& entry) { return entry.second.launched.pid == pid; });
     if (found == processes_.end()) return;
     instance = found->first;
-    ::kill(-pid, SIGKILL); // what it started
+    ended = std::move(found->second.launched);
+    ::kill(-ended.group, SIGKILL); // what it started
+    if (ended.memory && ended.memory->kills() > 0) {
+      note = fmt::format("over its memory limit of {} MiB", found->second.memory >> 20U);
+    }
     processes_.erase(found);
     std::erase_if(tokens_, [&](const auto& token) { return token.second == instance; });
-    if (stopping_) return;
+    stopping = stopping_;
   }
-  on_exit_(instance, status);
+  while (::waitpid(-ended.group, nullptr, 0) > 0) { // the rest of it; then its control group is empty
+  }
+  std::error_code ignored;
+  if (!ended.own_directory.empty()) std::filesystem::remove_all(ended.own_directory, ignored);
+  if (!stopping) on_exit_(instance, status, note);
 }
 
 } // namespace tcfdl::tee_proxy

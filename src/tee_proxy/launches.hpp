@@ -19,15 +19,17 @@ struct LaunchRecord {
   std::string function;
   wire::Role role = wire::ROLE_INSTANCE;
   Bytes measurement;
+  std::vector<std::string> layers; ///< of the sandbox
 };
 
 /// `launch` must be called from one thread that lives as long as the processes do. The rest is thread-safe.
 class Launches {
 public:
-  /// Called on the reaper's thread after a process has ended, with its status as waitpid gives it.
-  using OnExit = std::function<void(const std::string& instance, int status)>;
+  /// Called on the reaper's thread after a process has ended, with its status as waitpid gives it and a note where more
+  /// is known.
+  using OnExit = std::function<void(const std::string& instance, int status, const std::string& note)>;
 
-  explicit Launches(OnExit on_exit);
+  Launches(tee::Sandbox sandbox, OnExit on_exit);
   Launches(const Launches&) = delete;
   Launches& operator=(const Launches&) = delete;
   /// Kills what still runs.
@@ -42,15 +44,19 @@ public:
   /// The process that holds the token; works once.
   Result<LaunchRecord> redeem(const std::string& token);
 
+  [[nodiscard]] const tee::Sandbox& sandbox() const noexcept { return sandbox_; }
+
 private:
   struct Process {
     LaunchRecord record;
-    pid_t pid;
+    tee::Launched launched;
+    std::uint64_t memory = 0; // limit, bytes
   };
 
   void reap();
   void handle_exit(pid_t pid, int status);
 
+  const tee::Sandbox sandbox_;
   OnExit on_exit_;
   std::mutex mutex_;
   std::condition_variable changed_;

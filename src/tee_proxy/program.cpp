@@ -1,11 +1,12 @@
 #include "tee_proxy/program.hpp"
 
 #include "base/log.hpp"
+#include "crypto/secret.hpp"
+#include "tee/stage.hpp"
 #include "tee_proxy/proxy.hpp"
 
 #include <csignal>
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 namespace tcfdl::tee_proxy {
@@ -29,10 +30,11 @@ public:
     return wire::parse<wire::AuthorityReply>(reply.authority());
   }
 
-  void exited(const std::string& instance, int status) {
+  void exited(const std::string& instance, int status, const std::string& note) {
     wire::ProxyEvent event;
     event.mutable_exited()->set_instance(instance);
     event.mutable_exited()->set_status(status);
+    event.mutable_exited()->set_note(note);
     const auto told = send(event, Deadline::after(seconds(10)));
     if (!told) spdlog::warn("cannot tell the daemon that {} ended: {}", instance, told.error().message());
   }
@@ -58,6 +60,7 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
     TCFDL_TRY(proxy.kill(command.kill().instance()));
   } else if (command.has_identity()) {
     TCFDL_TRY(proxy.set_identity(command.identity()));
+    for (const auto& layer : proxy.layers()) reply.add_layers(layer);
   } else if (command.has_enrol()) {
     TCFDL_ASSIGN(*reply.mutable_enrolment(), proxy.enrolment());
   } else if (command.has_request()) {
@@ -68,13 +71,15 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
   return reply;
 }
 
+using Handle = std::function<Result<wire::ProxyCommandReply>(const wire::ProxyCommand&)>;
+
 /// Serves the daemon until it is gone. Runs on the main thread, which instances are bound to for life.
-void serve(TeeProxy& proxy, wire::Connection& commands) {
+void serve(const Handle& handler, wire::Connection& commands) {
   for (;;) {
     const auto command = wire::receive_message<wire::ProxyCommand>(commands, Deadline::after(hours(24)));
     if (!command && command.error().code() == Code::kDeadlineExceeded) continue;
     if (!command) return;
-    auto reply = handle(proxy, *command);
+    auto reply = handler(*command);
     wire::ProxyCommandReply answer;
     if (reply) {
       answer = *std::move(reply);
@@ -89,6 +94,8 @@ struct Arguments {
   std::string state;
   std::string node;
   std::string instances;
+  TeeSettings tee;
+  std::string required; // layers of the sandbox, with commas
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
@@ -98,10 +105,25 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
     if (name == "--state") arguments.state = argv[i + 1];
     if (name == "--node") arguments.node = argv[i + 1];
     if (name == "--instances") arguments.instances = argv[i + 1];
+    if (name == "--tee") arguments.tee.tee = argv[i + 1];
+    if (name == "--attestation-root") arguments.tee.root = argv[i + 1];
+    if (name == "--require") arguments.required = argv[i + 1];
   }
-  if (!arguments.state.empty() && !arguments.node.empty() && !arguments.instances.empty()) return arguments;
-  return Error(Code::kInvalidArgument, "usage: tcfdl-proxy --state DIR --node NAME --instances ADDRESS; started by a "
-                                       "node's daemon with descriptors 3 and 4");
+  if (!arguments.state.empty() && !arguments.node.empty() && !arguments.instances.empty() &&
+      !arguments.tee.tee.empty()) {
+    return arguments;
+  }
+  return Error(Code::kInvalidArgument,
+               "usage: tcfdl-proxy --state DIR --node NAME --instances ADDRESS --tee software|gramine|tsm "
+               "[--attestation-root DIR] [--require LAYERS]; started by a node's daemon with descriptors 3 and 4");
+}
+
+/// Tries the layers of the sandbox and says in the log what there is and what is missing.
+tee::Sandbox find_sandbox() {
+  auto sandbox = tee::Sandbox::probe("/proc/self/exe");
+  for (const auto& layer : sandbox.missing()) spdlog::warn("software TEE without {}: {}", layer.name, layer.why);
+  spdlog::info("software TEE with {}", fmt::join(sandbox.layers(), ", "));
+  return sandbox;
 }
 
 Status run_proxy(const Arguments& arguments) {
@@ -114,19 +136,29 @@ Status run_proxy(const Arguments& arguments) {
   Daemon daemon{UniqueFd(kEvents)};
   wire::SocketConnection commands{UniqueFd(kCommands)};
   const SystemClock clock;
-  TCFDL_ASSIGN(const auto proxy,
-               TeeProxy::start({arguments.state, arguments.node, std::move(instances)}, daemon, clock,
-                               [&](const std::string& instance, int status) { daemon.exited(instance, status); }));
-  spdlog::info("ready for {}: software TEE, which protects against nothing that root on this machine does",
-               arguments.node);
-  serve(*proxy, commands);
+  TCFDL_ASSIGN(const auto required, tee::parse_layers(arguments.required));
+  auto sandbox = find_sandbox();
+  if (const auto enough = sandbox.require(required); !enough) {
+    // Every command is answered by the reason, so that the daemon can say it, and nothing is started.
+    serve([&](const wire::ProxyCommand&) -> Result<wire::ProxyCommandReply> { return enough.error(); }, commands);
+    return enough;
+  }
+  TCFDL_ASSIGN(
+      const auto proxy,
+      TeeProxy::start({arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)},
+                      daemon, clock, [&](const std::string& instance, int status, const std::string& note) {
+                        daemon.exited(instance, status, note);
+                      }));
+  spdlog::info("ready for {}: {}", arguments.node, proxy->description());
+  serve([&](const wire::ProxyCommand& command) { return handle(*proxy, command); }, commands);
   return {};
 }
 
 } // namespace
 
 int run(int argc, char** argv) {
-  ::prctl(PR_SET_DUMPABLE, 0);
+  tee::run_stage_if_asked(argc, argv);
+  const auto secrets = crypto::protect_process();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, SIG_IGN); // a terminal's Ctrl-C is the daemon's to handle
   const auto arguments = parse_arguments(argc, argv);
@@ -135,6 +167,7 @@ int run(int argc, char** argv) {
     return 2;
   }
   start_logging("tcfdl-proxy");
+  spdlog::info("private keys are in {}", crypto::describe(secrets));
   const auto done = run_proxy(*arguments);
   if (done) return 0;
   spdlog::error("{}", done.error().to_string());

@@ -1,11 +1,9 @@
 #include "tee_proxy/proxy.hpp"
 
 #include "attestation/report_data.hpp"
-#include "attestation/software.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "crypto/random.hpp"
-#include "tee/bundle.hpp"
 
 namespace tcfdl::tee_proxy {
 namespace {
@@ -22,6 +20,7 @@ Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Author
   const auto instances = settings.instances;
   std::unique_ptr<TeeProxy> proxy(
       new TeeProxy(std::move(settings), std::move(keys), authority, clock, std::move(on_exit)));
+  TCFDL_ASSIGN(proxy->attester_, make_attester(proxy->settings_.tee, proxy->keys_.platform, proxy->settings_.node));
   TCFDL_ASSIGN(proxy->listener_, wire::Listener::start(instances, {.name = "tee-proxy"},
                                                        [raw = proxy.get()](wire::Connection& connection) {
                                                          raw->serve_instance(connection);
@@ -32,13 +31,13 @@ Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Author
 TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock,
                    Launches::OnExit on_exit)
     : settings_(std::move(settings)), keys_(std::move(keys)), authority_(authority), clock_(clock),
-      launches_([this, told = std::move(on_exit)](const std::string& instance, int status) {
-        reencryption_.erase(instance);
-        told(instance, status);
-      }) {}
+      launches_(settings_.sandbox,
+                [this, told = std::move(on_exit)](const std::string& instance, int status, const std::string& note) {
+                  reencryption_.erase(instance);
+                  told(instance, status, note);
+                }) {}
 
 Result<wire::ProxyEnrolment> TeeProxy::enrolment() const {
-  TCFDL_ASSIGN(const auto measurement, tee::measure_self());
   const auto nonce = crypto::random_array<32>();
   wire::ProxyEnrolment enrolment;
   enrolment.set_verify_key(wire::field(keys_.signing.public_key().bytes()));
@@ -46,8 +45,7 @@ Result<wire::ProxyEnrolment> TeeProxy::enrolment() const {
   enrolment.set_nonce(wire::field(nonce));
   const auto report =
       attestation::report_data("proxy", nonce, {as_bytes(enrolment.verify_key()), as_bytes(enrolment.seal_key())});
-  *enrolment.mutable_evidence() =
-      attestation::make_software_evidence(keys_.platform, measurement, report, settings_.node);
+  TCFDL_ASSIGN(*enrolment.mutable_evidence(), attester_->attest(report));
   return enrolment;
 }
 
@@ -134,6 +132,7 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   statement.set_node(settings_.node);
   statement.set_cluster(self->cluster);
   statement.set_issued(clock_.now());
+  for (const auto& layer : record.layers) statement.add_layers(layer);
   wire::AuthorityRequest wanted;
   auto& keys = *wanted.mutable_instance_keys();
   *keys.mutable_statement() = wire::sign(keys_.signing, statement);

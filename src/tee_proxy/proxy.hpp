@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "tee_proxy/attesters.hpp"
 #include "tee_proxy/keys.hpp"
 #include "tee_proxy/launches.hpp"
 #include "tee_proxy/ports.hpp"
@@ -15,11 +16,14 @@ struct ProxySettings {
   std::filesystem::path state; ///< keys
   std::string node;
   wire::Address instances; ///< where instances attach
+  TeeSettings tee;         ///< whose evidence it gives
+  tee::Sandbox sandbox = tee::Sandbox::none();
 };
 
 /// Thread-safe but for `launch`, which belongs to one thread (see Launches).
 class TeeProxy {
 public:
+  /// FAILED_PRECONDITION when the TEE of the settings is not there: no other takes its place.
   static Result<std::unique_ptr<TeeProxy>> start(ProxySettings settings, Authority& authority, const Clock& clock,
                                                  Launches::OnExit on_exit);
 
@@ -35,6 +39,10 @@ public:
   /// A request of a caller that has no proxy of its own: keys to send with, capsules to turn.
   Result<wire::ProxyReply> handle_entry(const wire::ProxyRequest& request, Deadline deadline);
 
+  /// Where its evidence comes from, for the log.
+  [[nodiscard]] std::string description() const { return attester_->description(); }
+
+  [[nodiscard]] std::vector<std::string> layers() const { return launches_.sandbox().layers(); }
   [[nodiscard]] const wire::Address& address() const { return listener_->address(); }
 
 private:
@@ -65,6 +73,7 @@ private:
 
   const ProxySettings settings_;
   const OwnKeys keys_;
+  std::unique_ptr<tee::Attester> attester_; // constant after start
   Authority& authority_;
   const Clock& clock_;
   Guarded<std::shared_ptr<const Own>> own_;

@@ -187,7 +187,8 @@ Result<UniqueFd> listen_on(const Address& address) {
   if (::bind(fd.get(), target.get(), target.size) != 0 || ::listen(fd.get(), SOMAXCONN) != 0) {
     return errno_error("cannot listen on", to_string(address));
   }
-  if (const auto* local = std::get_if<UnixAddress>(&address)) ::chmod(local->path.c_str(), 0600);
+  if (const auto* local = std::get_if<UnixAddress>(&address))
+    ::chmod(local->path.c_str(), 0666); // its directory is private
   return fd;
 }
 

@@ -138,5 +138,33 @@ TEST(Operation, FunctionsAreListedShownLoggedAndRemoved) {
   EXPECT_NE(gone.err.find("NOT_FOUND"), std::string::npos) << gone.err;
 }
 
+TEST(Operation, ARoleBoundsWhatItsHolderMayDoAndTheAuditLogTellsOfIt) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  ASSERT_EQ(platform.deploy("echo", "examples-echo").exit_code, 0);
+  const auto file = (platform.root() / "ann.json").string();
+  ASSERT_FALSE(platform.json({"access", "create", "ann", "--role", "viewer", "--out", file}).is_null());
+  EXPECT_EQ(platform.tcfdl({"--context", file, "status"}).exit_code, 0);
+  const auto refused = platform.tcfdl({"--context", file, "function", "remove", "echo"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_NE(refused.err.find("ann has the role viewer, which may not do this"), std::string::npos) << refused.err;
+  EXPECT_EQ(platform.invoke("echo", "still there").out, "still there");
+
+  ASSERT_FALSE(platform.json({"access", "revoke", "ann"}).is_null());
+  EXPECT_NE(platform.tcfdl({"--context", file, "status"}).err.find("UNAUTHENTICATED"), std::string::npos);
+
+  std::vector<Json> records;
+  const auto told = [&] {
+    records = platform.json({"audit"}).value("records", Json::array()).get<std::vector<Json>>();
+    return std::ranges::any_of(records, [](const Json& r) { return r["who"] == "" && r["outcome"] == "401"; });
+  };
+  ASSERT_TRUE(eventually(told));
+  const auto removal = std::ranges::find_if(records, [](const Json& r) { return r["who"] == "ann"; });
+  ASSERT_NE(removal, records.end());
+  EXPECT_EQ((*removal)["action"], "DELETE");
+  EXPECT_EQ((*removal)["object"], "/v1/functions/echo");
+  EXPECT_EQ((*removal)["allowed"], false);
+}
+
 } // namespace
 } // namespace tcfdl::test

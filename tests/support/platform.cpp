@@ -87,9 +87,9 @@ std::vector<pid_t> Platform::pids(const std::string& program, const std::string&
 std::vector<pid_t> Platform::instances(const std::string& program) const {
   auto found = pids(program, "");
   std::erase_if(found, [&](pid_t pid) {
-    std::error_code gone;
-    const auto directory = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/cwd", gone).string();
-    return !directory.starts_with(state().string());
+    // Which bundle an instance sees, in a mount namespace of its own, is in its list of mounts.
+    const auto mounts = read_text_file("/proc/" + std::to_string(pid) + "/mountinfo").value_or("");
+    return mounts.find(root_.path().filename().string() + "/state/") == std::string::npos;
   });
   return found;
 }

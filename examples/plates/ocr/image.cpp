@@ -47,22 +47,26 @@ Result<cv::Mat> decode_image(BytesView encoded) {
   }
   TCFDL_ASSIGN(const auto size, stated_size(encoded));
   TCFDL_TRY(check_size(size));
+  const Error damaged(Code::kInvalidArgument, "the image is damaged and cannot be decoded");
   try {
     const cv::Mat input(1, static_cast<int>(encoded.size()), CV_8UC1, const_cast<std::uint8_t*>(encoded.data()));
     cv::Mat image = cv::imdecode(input, cv::IMREAD_COLOR);
-    if (!image.empty()) return image;
-  } catch (const cv::Exception&) { // falls to the one answer for damaged images
+    if (image.empty()) return damaged;
+    return image;
+  } catch (const cv::Exception&) {
+    return damaged;
   }
-  return Error(Code::kInvalidArgument, "the image is damaged and cannot be decoded");
 }
 
 Result<Bytes> encode_png(const cv::Mat& image) {
+  const Error failed(Code::kInternal, "cannot encode an image as PNG");
   try {
     Bytes encoded;
-    if (cv::imencode(".png", image, encoded, {cv::IMWRITE_PNG_COMPRESSION, 1})) return encoded;
-  } catch (const cv::Exception&) { // falls to the one answer
+    if (!cv::imencode(".png", image, encoded, {cv::IMWRITE_PNG_COMPRESSION, 1})) return failed;
+    return encoded;
+  } catch (const cv::Exception&) {
+    return failed;
   }
-  return Error(Code::kInternal, "cannot encode an image as PNG");
 }
 
 Result<cv::Mat> crop(const cv::Mat& image, const Quad& quad) {

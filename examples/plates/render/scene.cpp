@@ -78,12 +78,12 @@ void age(cv::Mat& image, Random& random) {
 }
 
 Result<Scene> render_scene(const std::vector<Font>& fonts, std::size_t number, std::uint64_t seed) {
-  const std::array kSizes{cv::Size(480, 320), cv::Size(640, 360), cv::Size(640, 480), cv::Size(800, 600),
-                          cv::Size(1280, 720)};
+  const std::array sizes{cv::Size(480, 320), cv::Size(640, 360), cv::Size(640, 480), cv::Size(800, 600),
+                         cv::Size(1280, 720)};
   Random random(seed * 1'000'003 + number);
   const auto lines = random_plate_text(random);
   const auto plate = draw_plate(lines, fonts[random.below(fonts.size())], random);
-  cv::Mat image = background(kSizes.at(random.below(kSizes.size())), random);
+  cv::Mat image = background(sizes.at(random.below(sizes.size())), random);
   put(plate, image, random);
   age(image, random);
   const bool png = random.chance(0.25);

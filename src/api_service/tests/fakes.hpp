@@ -75,6 +75,21 @@ public:
   std::optional<TokenRequest> last;
 };
 
+class FakeAccess final : public Access {
+public:
+  Result<IssuedToken> grant(const AccessRequest& request) override {
+    last = request;
+    return IssuedToken{"secret", 1234};
+  }
+  Result<Json> principals() override { return Json::array({{{"name", "ann"}, {"role", "viewer"}}}); }
+  Status revoke(const std::string& name) override {
+    if (name != "bob") return {};
+    return Error(Code::kNotFound, "nobody of that name");
+  }
+  Result<Json> records(std::int64_t limit) override { return Json::array({{{"number", limit}}}); }
+  std::optional<AccessRequest> last;
+};
+
 class FakeEnrolment final : public Enrolment {
 public:
   Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) override {
@@ -119,19 +134,31 @@ public:
     return parsed ? *std::move(parsed) : Json();
   }
 
+  /// The token of an admin is `t0ken`; else a token is the name of a level.
+  static std::optional<http::Caller> who(std::string_view token) {
+    const std::map<std::string_view, Level> levels{{"t0ken", Level::kAdmin},
+                                                   {"deployer", Level::kDeployer},
+                                                   {"caller", Level::kCaller},
+                                                   {"viewer", Level::kViewer}};
+    const auto found = levels.find(token);
+    if (found == levels.end()) return std::nullopt;
+    return http::Caller{std::string(token), "role", static_cast<int>(found->second)};
+  }
+
   FakeFunctions functions;
   FakeArtefacts artefacts;
   FakeCluster cluster;
   FakeLogs logs;
   FakeTokens tokens;
+  FakeAccess access;
   FakeEnrolment enrolment;
   FakeMetrics metrics;
   FakeHealth health;
-  ApiService service{{.server = {.token = "t0ken"},
+  ApiService service{{.server = {.authenticate = who},
                       .cluster = "roadside",
                       .gateway_url = "http://127.0.0.1:7777",
                       .largest_artefact = 1000},
-                     {functions, artefacts, cluster, logs, tokens, enrolment, metrics, health}};
+                     {functions, artefacts, cluster, logs, tokens, access, enrolment, metrics, health}};
 };
 
 } // namespace tcfdl::api_service

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <set>
+#include <sys/syscall.h>
 
 namespace tcfdl::exec {
 namespace {
@@ -77,7 +78,35 @@ TEST(Launcher, KeepsAddressesAndTokensFromPrograms) {
   for (const auto* name : {"TCFDL_PROXY", "TCFDL_TASKS_TOKEN", "TCFDL_FUNCTION"}) ::unsetenv(name);
 }
 
-TEST(Launcher, LeavesBrokenPipesAtTheirDefault) {
+/// Ignores every signal but that of ended children while it lives, those included that glibc keeps to itself.
+class IgnoredSignals {
+public:
+  IgnoredSignals() {
+    const Action ignore{reinterpret_cast<unsigned long>(SIG_IGN)};
+    for (int number = 1; number < NSIG; ++number) {
+      if (number != SIGCHLD) set(number, ignore.data(), before_.at(number).data());
+    }
+  }
+  ~IgnoredSignals() {
+    for (int number = 1; number < NSIG; ++number) {
+      if (number != SIGCHLD) set(number, before_.at(number).data(), nullptr);
+    }
+  }
+  IgnoredSignals(const IgnoredSignals&) = delete;
+  IgnoredSignals& operator=(const IgnoredSignals&) = delete;
+
+private:
+  using Action = std::array<unsigned long, 4>;
+
+  static void set(int number, const unsigned long* action, unsigned long* before) {
+    ::syscall(SYS_rt_sigaction, number, action, before, sizeof(unsigned long));
+  }
+
+  std::array<Action, NSIG> before_{};
+};
+
+TEST(Launcher, GivesProgramsDefaultSignalsWhateverItInherited) {
+  const IgnoredSignals inherited;
   Launcher launcher;
   const auto signals = shell(launcher, "grep SigIgn /proc/self/status");
   EXPECT_THAT(signals, HasSubstr("0000000000000000"));

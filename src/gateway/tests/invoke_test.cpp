@@ -105,7 +105,7 @@ protected:
   }
 
   FakeClient client_;
-  http::Server server_{{.token = kToken}};
+  http::Server server_{{.authenticate = http::single_token(kToken)}};
   bool started_ = false;
 };
 

@@ -10,7 +10,7 @@ protected:
   AdmissionTest() {
     EXPECT_TRUE(router.add(
         "POST", "/v1/x", {.handler = [](const Request&) { return Response(); }, .stream_handler = {}, .options = {}}));
-    settings.token = "secret";
+    settings.authenticate = single_token("secret");
     settings.max_body = 10;
     head.method = "POST";
     head.target = "/v1/x";
@@ -35,7 +35,7 @@ TEST_F(AdmissionTest, AdmitsWhatIsInOrder) {
 }
 
 TEST_F(AdmissionTest, AnEmptyTokenMatchesNothing) {
-  settings.token = "";
+  settings.authenticate = single_token("");
   for (const auto* value : {"Bearer ", "Bearer secret", "Bearer", ""}) {
     head.headers.set("Authorization", value);
     EXPECT_EQ(status(), 401) << value;

@@ -47,7 +47,7 @@ class ClientTest : public ServerTest {};
 TEST_F(ClientTest, UsesOneConnectionForRequestsInARow) {
   start({.max_connections = 1});
   server->stop();
-  Server remotes({.token = kToken});
+  Server remotes({.authenticate = single_token(kToken)});
   remotes.add("GET", "/remote", [](const Request& request) { return Response::plain(200, request.remote); });
   ASSERT_TRUE(remotes.start());
   Client to({.port = remotes.port(), .token = kToken});

@@ -41,7 +41,7 @@ private:
 class ServerTest : public testing::Test {
 protected:
   void start(ServerSettings settings = {}) {
-    settings.token = kToken;
+    settings.authenticate = single_token(kToken);
     server = std::make_unique<Server>(std::move(settings));
     server->add("GET", "/healthz", [](const Request&) { return Response::plain(200, "ok"); }, {.is_public = true});
     server->add("GET", "/v1/functions/{name...}", [](const Request& request) {

@@ -137,7 +137,7 @@ TEST_F(ServerTest, SetsCancelledWhenThePeerDisconnects) {
 }
 
 TEST_F(ServerTest, TurnsExceptionsOfHandlersIntoInternalErrors) {
-  Server server_of_thrower({.token = kToken});
+  Server server_of_thrower({.authenticate = single_token(kToken)});
   server_of_thrower.add("GET", "/throw", [](const Request&) -> Response { throw std::runtime_error("secret"); });
   ASSERT_TRUE(server_of_thrower.start());
   Client to({.host = "127.0.0.1", .port = server_of_thrower.port(), .token = kToken});
@@ -148,7 +148,7 @@ TEST_F(ServerTest, TurnsExceptionsOfHandlersIntoInternalErrors) {
 }
 
 TEST_F(ServerTest, KeepsFieldsOfHandlersFromStartingOtherFields) {
-  Server splitter({.token = kToken});
+  Server splitter({.authenticate = single_token(kToken)});
   splitter.add("GET", "/split", [](const Request&) {
     auto response = Response::plain(200, "x");
     response.headers.add("X-A", "1\r\nX-B: 2");
@@ -200,22 +200,22 @@ TEST_F(ServerTest, StopEndsIdleConnectionsAndIsIdempotent) {
 
 TEST_F(ServerTest, RefusesOtherAddressesThanLoopback) {
   for (const auto* address : {"0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1", "example.org", ""}) {
-    Server open({.address = address, .token = kToken});
+    Server open({.address = address, .authenticate = single_token(kToken)});
     const auto status = open.start();
     ASSERT_FALSE(status) << address;
     EXPECT_EQ(status.error().code(), Code::kInvalidArgument);
     EXPECT_NE(status.error().message().find("loopback"), std::string::npos);
   }
-  Server v6({.address = "::1", .token = kToken});
+  Server v6({.address = "::1", .authenticate = single_token(kToken)});
   const auto status = v6.start();
   EXPECT_TRUE(status || status.error().code() == Code::kUnavailable); // a machine may lack IPv6
 }
 
 TEST_F(ServerTest, SaysWhenThePortIsTakenOrARouteIsWrong) {
   start();
-  Server second({.port = server->port(), .token = kToken});
+  Server second({.port = server->port(), .authenticate = single_token(kToken)});
   EXPECT_EQ(second.start().error().code(), Code::kUnavailable);
-  Server wrong({.token = kToken});
+  Server wrong({.authenticate = single_token(kToken)});
   wrong.add("GET", "/{a...}/{b...}", [](const Request&) { return Response(); });
   EXPECT_EQ(wrong.start().error().code(), Code::kInvalidArgument);
 }

@@ -1,7 +1,7 @@
 #include "instance_manager/event_queue.hpp"
 
 #include "instance_manager/tests/fakes.hpp"
-#include "instance_manager/worker_pool.hpp"
+#include "instance_manager/pool_executor.hpp"
 
 #include <latch>
 
@@ -44,8 +44,8 @@ TEST(EventQueue, RunsPostedAndTimedEventsOnItsThread) {
   EXPECT_EQ(queue.run_due(), 0U);
 }
 
-TEST(WorkerPool, RunsJobsAtTheSameTimeAndStopsOnce) {
-  WorkerPool pool(2);
+TEST(PoolExecutor, RunsJobsAtTheSameTimeAndStopsOnce) {
+  PoolExecutor pool(2);
   std::latch met(2);
   for (int i = 0; i < 2; ++i) pool.run([&] { met.arrive_and_wait(); });
   met.wait();

@@ -69,10 +69,20 @@ TEST_F(NodeConfigTest, RefusesAddressesThatOthersCouldReach) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "nats_port: 65536\n"), HasSubstr("nats_port"));
 }
 
-TEST_F(NodeConfigTest, StartsTheSoftwareTeeOnly) {
+TEST_F(NodeConfigTest, StartsTheTeeThatIsNamedOnly) {
   EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: sgx\n"), HasSubstr("software"));
   EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\n"), HasSubstr("tee"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "attestation_root: /r\n"), HasSubstr("attestation_root"));
   EXPECT_THAT(refusal<MasterConfig>(master_ + "local_adapter: pipe\n"), HasSubstr("local_adapter"));
+}
+
+TEST_F(NodeConfigTest, TakesHardwareTeesAndTheirRoots) {
+  for (const auto* tee : {"gramine", "tsm"}) {
+    const auto config = read<WorkerConfig>(fmt::format("node: w1\nstate: /s\ntee: {}\nattestation_root: /r\n", tee));
+    ASSERT_TRUE(config) << config.error().to_string();
+    EXPECT_EQ(config->host.tee, tee);
+    EXPECT_EQ(config->host.attestation_root, "/r");
+  }
 }
 
 TEST_F(NodeConfigTest, RefusesNamesThatAreNoLabels) {

@@ -71,29 +71,37 @@ protected:
   }
 };
 
-/// Sees what passes, and can change a body's bytes.
+/// Sees what passes in both directions, and can change a body's bytes.
 class Tap final : public wire::Connection {
 public:
   explicit Tap(std::unique_ptr<wire::Connection> inner) : inner_(std::move(inner)) {}
   Status send(wire::FrameKind kind, BytesView payload, Deadline deadline) override {
     Bytes copy(payload.begin(), payload.end());
     if (flip && kind != wire::FrameKind::kMessage) copy.front() ^= 1U;
-    seen += as_text(copy);
+    note(copy);
     return inner_->send(kind, copy, deadline);
   }
   Result<wire::FrameKind> receive(Bytes& payload, Deadline deadline) override {
     auto kind = inner_->receive(payload, deadline);
-    if (kind) seen += as_text(payload);
+    if (kind) note(payload);
     return kind;
   }
   void shutdown() noexcept override { inner_->shutdown(); }
   [[nodiscard]] int descriptor() const noexcept override { return inner_->descriptor(); }
 
+  [[nodiscard]] std::string seen() const {
+    return seen_.with([](const auto& text) { return text; });
+  }
+
   bool flip = false;
-  std::string seen;
 
 private:
+  void note(BytesView payload) {
+    seen_.with([&](auto& text) { text += as_text(payload); });
+  }
+
   std::unique_ptr<wire::Connection> inner_;
+  Guarded<std::string> seen_; // sender and receiver are two threads
 };
 
 class WholeBody final : public RequestBody {

@@ -22,7 +22,7 @@ TEST_F(TaskServerTest, GivesTheHandlersResultToTheCallerOnly) {
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(*result, "a secret word");
   EXPECT_TRUE(call.output.accepted && call.output.in_step);
-  EXPECT_THAT(session.tap->seen, Not(HasSubstr("secret word")));
+  EXPECT_THAT(session.tap->seen(), Not(HasSubstr("secret word")));
 }
 
 TEST_F(TaskServerTest, TakesManyTasksOverOneConnectionAndAsksItsProxyOnceACapsule) {
@@ -261,7 +261,7 @@ TEST_F(TaskServerTest, SealsTheHandlersError) {
   EXPECT_EQ(result.error().code(), Code::kOutOfRange);
   EXPECT_EQ(result.error().message(), "the patient has no such plate");
   EXPECT_TRUE(call.output.accepted);
-  EXPECT_THAT(session.tap->seen, Not(HasSubstr("patient")));
+  EXPECT_THAT(session.tap->seen(), Not(HasSubstr("patient")));
 }
 
 TEST_F(TaskServerTest, OutlivesAHandlerThatThrows) {

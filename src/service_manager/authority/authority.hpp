@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attestation/policy.hpp"
+#include "attestation/verifiers.hpp"
 #include "service_manager/authority/key_store.hpp"
 #include "service_manager/registry/registry.hpp"
 
@@ -14,10 +15,11 @@ struct AuthoritySettings {
   std::int64_t certificate_lifetime = 30L * 24 * 3600;
   /// What proxies must show, and what it is worth.
   attestation::Policy policy;
+  /// What the makers of TEEs say of the platforms that may enrol.
+  attestation::Endorsements endorsements = {};
 };
 
-/// One verifier a TEE kind.
-using Verifiers = std::vector<std::unique_ptr<attestation::Verifier>>;
+using attestation::Verifiers;
 
 /// What the authority stands on; all outlive it.
 struct AuthorityParts {

@@ -85,9 +85,8 @@ Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
 Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& request) const {
   const auto& proxy = request.proxy();
   const auto& kind = proxy.evidence().tee_kind();
-  const auto verifier =
-      std::ranges::find_if(parts_.verifiers, [&](const auto& candidate) { return candidate->tee_kind() == kind; });
-  if (verifier == parts_.verifiers.end()) {
+  const auto* const verifier = attestation::find_verifier(parts_.verifiers, kind);
+  if (verifier == nullptr) {
     return make_error(Code::kPermissionDenied, "proxy.evidence: no verifier here reads evidence of a TEE of kind '{}'",
                       kind);
   }
@@ -96,10 +95,10 @@ Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& reque
   const attestation::Expectations expected{.report_data = Bytes(data.begin(), data.end()),
                                            .node = request.name(),
                                            .platform_key = to_bytes(request.platform_key())};
-  const auto claims = (*verifier)->verify(proxy.evidence(), expected, parts_.clock.now());
+  auto findings = verifier->verify(proxy.evidence(), settings_.endorsements, expected, parts_.clock.now());
+  attestation::appraise(settings_.policy, findings);
+  const auto claims = findings.outcome();
   if (!claims) return claims.error().within("proxy.evidence");
-  const auto assurance = attestation::appraise(settings_.policy, *claims);
-  if (!assurance) return assurance.error().within("proxy.evidence");
   return Judged{.tee_kind = claims->tee_kind, .measurement = claims->measurement};
 }
 

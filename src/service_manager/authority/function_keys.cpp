@@ -87,11 +87,9 @@ Result<Authority::Proxy> Authority::check_proxy(const wire::Signed& certificate,
                       cluster);
   }
   TCFDL_TRY(check_enrolled(*checked));
-  attestation::Claims claims;
-  claims.tee_kind = checked->tee_kind();
-  claims.measurement = to_bytes(checked->measurement());
   // The policy may have changed since the proxy was admitted.
-  auto assurance = attestation::appraise(settings_.policy, claims);
+  auto assurance =
+      attestation::appraise_certified(settings_.policy, checked->tee_kind(), as_bytes(checked->measurement()));
   if (!assurance) return assurance.error().within("proxy_certificate");
   return Proxy{.certificate = *std::move(checked), .assurance = *std::move(assurance)};
 }

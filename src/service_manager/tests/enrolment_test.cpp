@@ -143,13 +143,13 @@ TEST_F(Enrolment, KeysMustBePoints) {
 
 TEST_F(Enrolment, EvidenceMustBindTheProxysKeysAndTheNode) {
   EXPECT_THAT(node_refusal([](auto& request) { request.mutable_proxy()->set_nonce(std::string(32, 'o')); }),
-              Refuses(Code::kPermissionDenied, "report's data"));
+              Refuses(Code::kPermissionDenied, "report_data"));
   const auto other = crypto::SigningKey::generate();
   EXPECT_THAT(node_refusal([&](auto& request) { request.mutable_proxy()->set_verify_key(bytes_of(other)); }),
-              Refuses(Code::kPermissionDenied, "report's data"));
+              Refuses(Code::kPermissionDenied, "report_data"));
   EXPECT_THAT(node_refusal([](auto& request) { request.set_name("w2"); }), Refuses(Code::kPermissionDenied, "'w2'"));
   EXPECT_THAT(node_refusal([&](auto& request) { request.set_platform_key(bytes_of(other)); }),
-              Refuses(Code::kUnauthenticated, "platform key"));
+              Refuses(Code::kPermissionDenied, "platform key"));
 }
 
 TEST_F(Enrolment, ThePolicyDecidesOverKindsAndMeasurements) {
@@ -159,7 +159,7 @@ TEST_F(Enrolment, ThePolicyDecidesOverKindsAndMeasurements) {
   start();
   EXPECT_THAT(node_refusal([](auto&) {}), Refuses(Code::kPermissionDenied, "kind 'software'"));
   policy_ = must(attestation::Policy::parse_text(
-      fmt::format("tee_kinds: {{software: software}}\nproxy_measurements: [{}]", std::string(64, 'a')), "policy"));
+      fmt::format("tee_kinds: {{software: software}}\nmeasurements: [{}]", std::string(64, 'a')), "policy"));
   start();
   EXPECT_THAT(node_refusal([](auto&) {}), Refuses(Code::kPermissionDenied, "measurement"));
 }

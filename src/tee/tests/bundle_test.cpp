@@ -36,10 +36,10 @@ TEST_F(BundleTest, RunsTheMeasuredProgramInTheBundlesDirectory) {
   const auto bundle = measure();
   ASSERT_TRUE(bundle) << bundle.error().to_string();
   const auto log = root_.path() / "log";
-  const auto pid = launch(*bundle, {.environment = {}, .log = log});
-  ASSERT_TRUE(pid);
+  const auto started = launch(*bundle, {.environment = {}, .log = log, .name = "plain"}, Sandbox::none());
+  ASSERT_TRUE(started) << started.error().to_string();
   int status = 0;
-  ASSERT_EQ(::waitpid(*pid, &status, 0), *pid);
+  ASSERT_EQ(::waitpid(started->pid, &status, 0), started->pid);
   EXPECT_EQ(status, 0);
   EXPECT_EQ(read_text_file(log).value(), fmt::format("modelhello {}\n", root_.path().string()));
 }
@@ -68,10 +68,10 @@ TEST_F(BundleTest, TheProgramInMemoryCannotBeWritten) {
   ASSERT_TRUE(bundle);
   EXPECT_LT(::pwrite(bundle->program.get(), "x", 1, 0), 0);
   ASSERT_TRUE(write_file(root_.path() / "bin/program", as_bytes("changed after it was measured")));
-  const auto pid = launch(*bundle, {.environment = {}, .log = {}});
-  ASSERT_TRUE(pid);
+  const auto started = launch(*bundle, {.environment = {}, .log = {}, .name = "plain"}, Sandbox::none());
+  ASSERT_TRUE(started) << started.error().to_string();
   int status = 0;
-  ::waitpid(*pid, &status, 0);
+  ::waitpid(started->pid, &status, 0);
   EXPECT_EQ(status, 0) << "what runs is what was measured";
 }
 

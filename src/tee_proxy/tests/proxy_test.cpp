@@ -65,9 +65,11 @@ protected:
 
   Status start() {
     proxy_.reset();
-    TCFDL_ASSIGN(proxy_, TeeProxy::start({directory_.path() / "state", "node-1",
-                                          wire::UnixAddress{(directory_.path() / "instances.sock").string()}},
-                                         authority_, clock_, [](const std::string&, int) {}));
+    TCFDL_ASSIGN(proxy_, TeeProxy::start({directory_.path() / "state",
+                                          "node-1",
+                                          wire::UnixAddress{(directory_.path() / "instances.sock").string()},
+                                          {"software", {}}},
+                                         authority_, clock_, [](const std::string&, int, const std::string&) {}));
     return {};
   }
 

@@ -1,0 +1,32 @@
+// Rows of benchmarks: durations of an operation beside those of its floor.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace tcfdl::cli {
+
+/// One run of what is measured.
+using Operation = std::function<Status()>;
+
+/// Durations of single runs, microseconds.
+struct Sample {
+  std::vector<double> micros;
+  [[nodiscard]] double percentile(double share) const;
+};
+
+/// `repeats` durations after a warm-up. Each is the mean of `batch` runs, for what is shorter than a clock's reading.
+Result<Sample> measure(unsigned repeats, const Operation& operation, unsigned batch = 1);
+
+/// A row of the report; `size` in bytes.
+nlohmann::json bench_row(const std::string& name, std::size_t size, const Sample& sample, const std::string& floor,
+                         double floor_p50);
+
+/// The rows as a table, with fractions of a microsecond where they matter.
+void print_bench_rows(const nlohmann::json& rows);
+
+} // namespace tcfdl::cli
