@@ -10,8 +10,7 @@ namespace tcfdl {
 void begin_child(pid_t parent, int death_signal) noexcept {
   ::prctl(PR_SET_PDEATHSIG, death_signal);
   if (::getppid() != parent) ::_exit(127); // it died before the line above
-  // The kernel's call, for glibc refuses 32 and 33, which a parent linked with musl can leave ignored. All zero:
-  // default.
+  // The kernel's call, for glibc refuses 32 and 33, which a parent linked with musl can leave ignored.
   constexpr std::array<unsigned long, 4> kDefault{};
   for (int number = 1; number < NSIG; ++number) {
     ::syscall(SYS_rt_sigaction, number, kDefault.data(), nullptr, sizeof(unsigned long));
