@@ -57,7 +57,7 @@ Result<Json> revoke(Enrolment& enrolment, const http::Request& request) {
   const auto node = body.text("node");
   TCFDL_TRY(body.finish());
   TCFDL_TRY(check_label(node, "body: 'node'"));
-  TCFDL_TRY(enrolment.revoke(node));
+  TCFDL_TRY(enrolment.revoke_node(node));
   return Json{{"revoked", node}};
 }
 

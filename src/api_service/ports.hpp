@@ -126,7 +126,7 @@ public:
   /// Passes an enrolment on to the authority. UNAUTHENTICATED for a token that is unknown, used or expired.
   virtual Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) = 0;
   /// Ends a worker's enrolment and its credential. NOT_FOUND; UNAVAILABLE while the service manager is out of reach.
-  virtual Status revoke(const std::string& node) = 0;
+  virtual Status revoke_node(const std::string& node) = 0;
 };
 
 class Metrics {

@@ -125,14 +125,18 @@ Result<std::shared_ptr<message_queue::NatsBus>> Links::link(const std::string& c
   });
   const bool usable = known.bus && known.bus->connected();
   if (usable && Clock::now() < known.renew_at) return known.bus;
+  auto made = find_and_connect(cluster, deadline);
+  if (made || !usable) return made;
+  links_.with([&](auto& links) { links[cluster].renew_at = Clock::now() + seconds(60); }); // calls go on meanwhile
+  return known.bus;
+}
+
+Result<std::shared_ptr<message_queue::NatsBus>> Links::find_and_connect(const std::string& cluster, Deadline deadline) {
   // A cluster that came back may have another address.
   TCFDL_ASSIGN(const auto answer, inquire({}, deadline));
   for (const auto& info : answer.clusters()) {
-    if (info.cluster() != cluster) continue;
-    auto made = connect(cluster, info.link(), deadline);
-    return made || !usable ? made : known.bus;
+    if (info.cluster() == cluster) return connect(cluster, info.link(), deadline);
   }
-  if (usable) return known.bus;
   return make_error(Code::kUnavailable, "cluster {} is not registered or its registration has expired", cluster);
 }
 

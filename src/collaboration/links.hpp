@@ -60,6 +60,7 @@ private:
   };
 
   Result<std::shared_ptr<message_queue::NatsBus>> link(const std::string& cluster, Deadline deadline);
+  Result<std::shared_ptr<message_queue::NatsBus>> find_and_connect(const std::string& cluster, Deadline deadline);
   Result<std::shared_ptr<message_queue::NatsBus>> connect(const std::string& cluster, const wire::LinkAddress& address,
                                                           Deadline deadline);
   Result<wire::LeaseGrant> lease_at(const std::string& cluster, const wire::LeaseRequest& request, Deadline deadline);

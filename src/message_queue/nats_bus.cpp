@@ -46,6 +46,9 @@ BytesView data_of(const natsMsg* message) {
 
 std::string key_prefix(const std::string& bucket) { return fmt::format("$KV.{}.", bucket); }
 
+/// Where answers are expected. Elsewhere a service would write, with its own rights, where its caller may not.
+constexpr std::string_view kInboxes = "_INBOX";
+
 std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : text; }
 
 Message view_of(const natsMsg* message) {
@@ -143,6 +146,7 @@ private:
 
   std::atomic<std::uint64_t> epoch_ = 0;
   std::atomic<bool> unlucky_nonce_ = false;
+  std::atomic<bool> closing_ = false;
   Guarded<StateHandler> state_handler_;
   std::mutex closed_mutex_;
   std::condition_variable closed_changed_;
@@ -198,8 +202,13 @@ Status NatsBus::Link::connect(bool retry) {
   return make_error(Code::kUnavailable, "{}", outcome.error().message());
 }
 
-void NatsBus::Link::on_closed(natsConnection* /*connection*/, void* closure) noexcept {
+void NatsBus::Link::on_closed(natsConnection* connection, void* closure) noexcept {
   auto* link = static_cast<Link*>(closure);
+  if (!link->closing_) {
+    const char* text = nullptr;
+    natsConnection_GetLastError(connection, &text);
+    spdlog::error("the message queue refuses `{}` for good: {}", link->settings.name, text_or_empty(text));
+  }
   link->tell(BusState::kClosed);
   const std::scoped_lock lock(link->closed_mutex_);
   link->closed_ = true;
@@ -207,6 +216,7 @@ void NatsBus::Link::on_closed(natsConnection* /*connection*/, void* closure) noe
 }
 
 void NatsBus::Link::close() {
+  closing_ = true;
   natsConnection_Close(connection);
   pool.stop();
   std::unique_lock lock(closed_mutex_);
@@ -226,7 +236,7 @@ Status NatsBus::Link::flush_subscription(std::string_view filter) {
 }
 
 void NatsBus::Link::answer(const char* reply, const Result<Bytes>& result) const {
-  if (reply == nullptr) return;
+  if (!text_or_empty(reply).starts_with(kInboxes)) return;
   if (result) {
     const auto size = static_cast<int>(result->size());
     if (natsConnection_Publish(connection, reply, result->data(), size) != NATS_MAX_PAYLOAD) return;

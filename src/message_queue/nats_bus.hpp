@@ -15,7 +15,8 @@ struct NatsBusSettings {
   std::shared_ptr<const UserCredential> credential;
   /// How logs name this connection.
   std::string name;
-  /// Begin of the subjects for answers; the user must be allowed to subscribe to `<inbox_prefix>.>`.
+  /// Begin of the subjects for answers; the user must be allowed to subscribe to `<inbox_prefix>.>`. Services answer
+  /// where it begins with `_INBOX` and nowhere else.
   std::string inbox_prefix = "_INBOX";
   /// Threads that run service handlers, and requests that may wait for them.
   std::size_t workers = 4;

@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "base/file.hpp"
+#include "base/log.hpp"
 #include "collaboration/permissions.hpp"
 #include "service_manager/service.hpp"
 
@@ -109,6 +110,12 @@ Status ClusterCredentials::remember(const wire::Certificate& node, const std::st
 }
 
 Result<Bytes> ClusterCredentials::handle(BytesView request) {
+  auto issued = issue(request);
+  if (!issued) spdlog::warn("a NATS credential is refused: {}", issued.error().to_string());
+  return issued;
+}
+
+Result<Bytes> ClusterCredentials::issue(BytesView request) {
   TCFDL_ASSIGN(const auto worker,
                service_manager::open_request(authority_, request, {wire::ROLE_WORKER}, clock_.now()));
   const auto& certificate = worker.certificate;
@@ -132,22 +139,25 @@ Result<Bytes> ClusterCredentials::handle(BytesView request) {
   return wire::serialize(reply);
 }
 
-Result<std::string> ClusterCredentials::user_of(const std::string& node) const {
-  const auto user = users_.with([&](const Users& users) {
+Result<std::string> ClusterCredentials::refuse(const std::string& node) {
+  return users_.with([&](Users& users) -> Result<std::string> {
     const auto found = users.nodes.find(node);
-    return found == users.nodes.end() ? std::string() : found->second.user;
+    if (found == users.nodes.end()) {
+      return make_error(Code::kNotFound, "no worker {} has a credential of this cluster", node);
+    }
+    auto changed = users;
+    changed.revoked.insert(found->second.verify_key);
+    TCFDL_TRY(write(changed));
+    auto user = found->second.user;
+    users.revoked = std::move(changed.revoked);
+    return user;
   });
-  if (!user.empty()) return user;
-  return make_error(Code::kNotFound, "no worker {} has a credential of this cluster", node);
 }
 
 Status ClusterCredentials::forget(const std::string& node) {
   return users_.with([&](Users& users) -> Status {
     auto changed = users;
-    const auto found = changed.nodes.find(node);
-    if (found == changed.nodes.end()) return {};
-    changed.revoked.insert(found->second.verify_key);
-    changed.nodes.erase(found);
+    if (changed.nodes.erase(node) == 0) return {};
     TCFDL_TRY(write(changed));
     users = std::move(changed);
     return {};

@@ -44,9 +44,10 @@ public:
   /// who was revoked or is of another cluster.
   Result<Bytes> handle(BytesView request);
 
-  /// The public nkey of a node's user. NOT_FOUND.
-  Result<std::string> user_of(const std::string& node) const;
-  /// Issues nothing more to the node's present key, and forgets its user.
+  /// Issues nothing more to the node's present key; gives the public nkey of its user, which is still in force. Again
+  /// the same until it is forgotten. NOT_FOUND.
+  Result<std::string> refuse(const std::string& node);
+  /// Forgets a node whose user is void.
   Status forget(const std::string& node);
 
 private:
@@ -65,6 +66,7 @@ private:
         account_(std::move(account)) {}
   Status read();
   Status write(const Users& users) const;
+  Result<Bytes> issue(BytesView request);
   Status remember(const wire::Certificate& node, const std::string& user);
   Result<std::string> sign(message_queue::UserClaims claims) const;
 

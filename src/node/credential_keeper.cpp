@@ -9,7 +9,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kRetry{60};
 constexpr std::size_t kLargestReply = std::size_t{256} * 1024;
 
 } // namespace
@@ -84,10 +83,10 @@ void CredentialKeeper::stop() noexcept {
 }
 
 void CredentialKeeper::run(const AskCredential& ask, const CredentialRenewed& on_renewed) {
-  for (auto pause = until_half_life();;) {
+  for (std::chrono::milliseconds pause = until_half_life();;) {
     {
       std::unique_lock lock(mutex_);
-      if (wake_.wait_for(lock, std::min(pause, seconds(3600)), [this] { return stopping_; })) return;
+      if (wake_.wait_for(lock, std::min(pause, settings_.look_every), [this] { return stopping_; })) return;
     }
     if (until_half_life() > seconds(0)) {
       pause = until_half_life();
@@ -96,7 +95,7 @@ void CredentialKeeper::run(const AskCredential& ask, const CredentialRenewed& on
     const auto renewed = renew(ask, Deadline::after(seconds(20)));
     if (!renewed) spdlog::warn("the NATS credential is not renewed yet: {}", renewed.error().message());
     if (renewed && on_renewed) on_renewed(reply());
-    pause = renewed ? until_half_life() : kRetry;
+    pause = renewed ? std::chrono::milliseconds(until_half_life()) : settings_.try_again_after;
   }
 }
 

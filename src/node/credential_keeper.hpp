@@ -24,9 +24,12 @@ AskCredential ask_over(message_queue::Bus& bus, std::string subject, const crypt
 struct CredentialKeeperSettings {
   std::filesystem::path file; ///< holds the last reply; nothing in it is secret
   std::string signing_key{};  ///< masters: public nkey that is to sign the cluster's users
+  /// How often it looks at the clock at least, which may jump while waits do not.
+  std::chrono::milliseconds look_every = std::chrono::minutes(10);
+  std::chrono::milliseconds try_again_after = std::chrono::minutes(1);
 };
 
-/// `start` begins a thread that renews at half-life, and every minute after a failure; a renewed JWT is used from the
+/// `start` begins a thread that renews at half-life, and again after a failure; a renewed JWT is used from the
 /// next connection on, which the server brings about when the old one expires. Owned by the root; `start` and `stop`
 /// from one thread, the rest from any. The clock outlives it.
 class CredentialKeeper {

@@ -285,7 +285,7 @@ private:
   /// Ends a worker's enrolment: the account that names its user reaches the server before this returns.
   Status revoke(const std::string& node) {
     collaboration::CredentialRequest request;
-    TCFDL_ASSIGN(*request.mutable_user_key(), credentials_->user_of(node));
+    TCFDL_ASSIGN(*request.mutable_user_key(), credentials_->refuse(node)); // first, so that it renews nothing meanwhile
     request.mutable_revoke()->set_node(node);
     request.mutable_revoke()->set_signing_key(credentials_->signing_key());
     TCFDL_ASSIGN(const auto reply, service_manager_->credential(request, Deadline::after(seconds(10))));
@@ -380,12 +380,11 @@ private:
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
     stops_.add([this] { gateway_->stop(); });
-    api_ = std::make_unique<MasterApi>(MasterApiParts{config_.cluster, config_.host.node, *functions_,
-                                                      *function_manager_, *instances_, *tasks_, *links_, *commander_,
-                                                      *files_, *access_, *audit_, *service_manager_,
-                                                      *service_manager_bus_,
-                                                      [this](UnixSeconds expires) { return worker_entrance(expires); },
-                                                      [this](const std::string& node) { return revoke(node); }});
+    api_ = std::make_unique<MasterApi>(
+        MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
+                       *links_, *commander_, *files_, *access_, *audit_, *service_manager_, *service_manager_bus_,
+                       [this](UnixSeconds expires) { return worker_entrance(expires); },
+                       [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;

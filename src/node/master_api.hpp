@@ -27,7 +27,7 @@ struct MasterApiParts {
   message_queue::Bus& service_manager_bus;
   /// NodeEntrance as JSON, for a token of a worker that expires then, Unix seconds.
   std::function<Result<Bytes>(UnixSeconds expires)> worker_entrance;
-  std::function<Status(const std::string& node)> revoke;
+  std::function<Status(const std::string& node)> revoke_node;
 };
 
 /// One object for all ports: each is a few lines. Thread-safe, as its parts are.
@@ -61,7 +61,7 @@ public:
   Status revoke(const std::string& name) override { return parts_.access.revoke(name); }
   Result<api_service::Json> records(std::int64_t limit) override;
   Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) override;
-  Status revoke(const std::string& node) override { return parts_.revoke(node); }
+  Status revoke_node(const std::string& node) override { return parts_.revoke_node(node); }
   std::string text() override;
   api_service::HealthState state() override;
 

@@ -84,6 +84,7 @@ Result<collaboration::CredentialReply> Service::answer(const Master& master,
     return reply;
   }
   case collaboration::CredentialRequest::kRevoke: {
+    TCFDL_TRY(replays_.admit(master.signature, clock_.now()));
     TCFDL_TRY(nats_.revoke(cluster, request.user_key()));
     const auto removed = authority_.remove_subject(cluster, request.revoke().node());
     if (!removed && removed.error().code() != Code::kNotFound) return removed.error(); // done before

@@ -1,5 +1,4 @@
 // Parts that die under a call: each gives its own clear error within the deadline, and the platform recovers by itself.
-#include "base/file.hpp"
 #include "support/platform.hpp"
 
 #include <csignal>
@@ -95,21 +94,6 @@ TEST_F(Failure, AWorkerKilledIsSaidAndTheTaskNotLeftHanging) {
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().code(), Code::kUnavailable) << lost.error().to_string();
   EXPECT_TRUE(recovers()) << "the supervisor starts the worker again, which enrols no second time";
-}
-
-TEST_F(Failure, ARevokedWorkerIsCutOffWithinTwoSecondsAndNotLetInAgain) {
-  const auto log_says = [&](const std::string& words) {
-    return read_text_file(platform_.state() / "logs" / "worker-1.log").value_or("").contains(words);
-  };
-  EXPECT_NE(platform_.tcfdl({"node", "revoke", "nobody"}).exit_code, 0);
-  const auto revoked = platform_.tcfdl({"node", "revoke", "worker-1"});
-  ASSERT_EQ(revoked.exit_code, 0) << revoked.err;
-  const auto began = std::chrono::steady_clock::now();
-  EXPECT_TRUE(eventually([&] { return log_says("User Authentication Revoked"); }));
-  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(2));
-  EXPECT_NE(platform_.tcfdl({"node", "revoke", "worker-1"}).exit_code, 0) << "it is no node any more";
-  ::kill(platform_.ready("worker-1")["pid"].get<pid_t>(), SIGKILL);
-  EXPECT_TRUE(eventually([&] { return log_says("UNAUTHENTICATED"); })) << "its kept credential opens nothing";
 }
 
 TEST_F(Failure, TheDeadlineEndsACallAndCancelsItsHandler) {

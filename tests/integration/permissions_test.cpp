@@ -5,6 +5,7 @@
 #include "base/guarded.hpp"
 #include "message_queue_fixture.hpp"
 
+#include <atomic>
 #include <gmock/gmock.h>
 #include <set>
 
@@ -143,10 +144,11 @@ std::vector<Kind> kinds() {
 
 class PermissionMatrix : public message_queue::MessageQueueTest {
 protected:
-  std::unique_ptr<message_queue::NatsBus> connect_as(const Kind& kind) {
+  std::unique_ptr<message_queue::NatsBus> connect_as(const Kind& kind, std::size_t workers = 4) {
     auto settings = message_queue::settings_for(server_->settings().port, kind.user,
                                                 trust_.user(kind.user, kind.permissions).value());
     settings.inbox_prefix = "_INBOX_" + kind.user;
+    settings.workers = workers;
     settings.operation_timeout = std::chrono::milliseconds(kind.name == "master" ? 3000 : 500); // refusals are silence
     return message_queue::NatsBus::connect(settings).value();
   }
@@ -172,6 +174,25 @@ TEST_F(PermissionMatrix, LetsEachUserPublishWhereItMayAndNowhereElse) {
   }
 }
 
+TEST_F(PermissionMatrix, KeepsTheAdministrationOfJetStreamFromThoseWhoMayDoEverything) {
+  Guarded<Subjects> heard;
+  Guarded<bool> ended(false);
+  const auto spy = bob_->subscribe(">", [&](const Message& message) {
+    if (message.subject == "end") ended.with([](bool& done) { done = true; });
+    if (as_text(message.data) != "try") return;
+    heard.with([&](Subjects& all) { all.emplace(message.subject); });
+  });
+  for (const auto& subject : all_subjects()) ASSERT_TRUE(alice_->publish(subject, as_bytes("try")));
+  ASSERT_TRUE(alice_->publish("end", {}));
+  ASSERT_TRUE(eventually([&] { return ended.with([](bool& done) { return done; }); }));
+  auto all_others = all_subjects();
+  for (const auto* administration : {"$JS.API.ACCOUNT.PURGE.A", "$JS.API.ACCOUNT.STREAM.MOVE.A.s",
+                                     "$JS.API.SERVER.REMOVE", "$JS.API.META.LEADER.STEPDOWN", "$SYS.REQ.SERVER.PING"}) {
+    all_others.erase(administration);
+  }
+  EXPECT_EQ(heard.with([](Subjects& all) { return all; }), all_others) << "and the spy of the matrix hears everything";
+}
+
 TEST_F(PermissionMatrix, LetsEachUserSubscribeWhereItMayAndNowhereElse) {
   for (const auto& kind : kinds()) {
     const auto bus = connect_as(kind);
@@ -187,6 +208,7 @@ TEST_F(PermissionMatrix, LetsEachUserSubscribeWhereItMayAndNowhereElse) {
     for (const auto* wide : {">", "*.>", "tcfdl.>", "tcfdl.*.*.*.*", "tcfdl.stream.>", "tcfdl.sm.>", "_INBOX_>",
                              "_INBOX_n2.>", "$KV.>", "$JS.>", "$SYS.>", "$SYS.ACCOUNT.*.CONNECT"}) {
       EXPECT_FALSE(bus->subscribe(wide, [](const Message&) {})) << kind.name << " " << wide;
+      EXPECT_FALSE(bus->subscribe(wide, [](const Message&) {}, "group")) << kind.name << " " << wide;
     }
   }
 }
@@ -200,6 +222,30 @@ TEST_F(PermissionMatrix, LetsAServiceAnswerWhoAskedAndOnlyOnce) {
   EXPECT_EQ(master->request("tcfdl.node.n1.command", {}, soon()).value(), to_bytes("done"));
   const auto link = connect_as(kinds()[3]);
   EXPECT_FALSE(link->request("tcfdl.node.n1.command", {}, Deadline::after(std::chrono::milliseconds(200))));
+}
+
+TEST_F(PermissionMatrix, MakesNoServiceWriteWhereItsCallerMayNot) {
+  // Whoever answers may publish where the request says; a link says it wants the answer among the routes.
+  const auto master = connect_as(kinds()[1]);
+  ASSERT_TRUE(master->create_bucket(kRoutesBucket));
+  std::atomic<int> served = 0;
+  std::atomic<int> written = 0;
+  const auto worker = connect_as(kinds()[0], 1);
+  const auto service = worker->serve("tcfdl.link.open.n1", [&](BytesView) -> Result<Bytes> {
+    ++served;
+    return to_bytes("forged");
+  });
+  const auto spy = bob_->subscribe("$KV.>", [&](const Message&) { ++written; });
+  auto settings = message_queue::settings_for(server_->settings().port, "link_c1",
+                                              trust_.user("link_c1", link_permissions("c1")).value());
+  settings.inbox_prefix = "$KV.routes";
+  const auto link = message_queue::NatsBus::connect(settings).value();
+  EXPECT_FALSE(link->request("tcfdl.link.open.n1", {}, Deadline::after(std::chrono::milliseconds(300))));
+  EXPECT_TRUE(eventually([&] { return served == 1; }));
+  ASSERT_TRUE(master->request("tcfdl.link.open.n1", {}, soon())) << "answered after the first by the only thread";
+  EXPECT_TRUE(alice_->put(kRoutesBucket, "instance", as_bytes("route")));
+  EXPECT_TRUE(eventually([&] { return written > 0; }));
+  EXPECT_EQ(written, 1) << "alice's alone";
 }
 
 TEST_F(PermissionMatrix, LetsAMasterKeepItsRoutesAndNobodyElse) {

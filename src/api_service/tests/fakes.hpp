@@ -97,7 +97,7 @@ public:
     reply.mutable_enrol()->set_authority_key(request.enrol().name());
     return reply;
   }
-  Status revoke(const std::string& node) override {
+  Status revoke_node(const std::string& node) override {
     revoked = node;
     return {};
   }

@@ -5,7 +5,9 @@
 #include "node/credential_keeper.hpp"
 #include "service_manager/service.hpp"
 
+#include <atomic>
 #include <gmock/gmock.h>
+#include <thread>
 
 namespace tcfdl::node {
 namespace {
@@ -25,8 +27,19 @@ std::string claims_of(const std::string& jwt) {
 class ManualClock final : public Clock {
 public:
   [[nodiscard]] UnixSeconds now() const override { return now_; }
-  UnixSeconds now_ = 1'800'000'000;
+  std::atomic<UnixSeconds> now_ = 1'800'000'000;
 };
+
+/// Whether it becomes true in time; another thread makes it so.
+template <class Condition>
+bool becomes_true(Condition condition, std::chrono::milliseconds within = std::chrono::seconds(10)) {
+  const auto until = std::chrono::steady_clock::now() + within;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
 
 struct Node {
   std::string name;
@@ -88,7 +101,6 @@ TEST_F(ClusterCredentialsTest, IssuesAWorkerItsOwnSubjectsUntilItsCertificateEnd
   EXPECT_THAT(claims, HasSubstr("\"issuer_account\":\"" + account_));
   EXPECT_THAT(claims, HasSubstr("\"iss\":\"" + signing_.public_text()));
   EXPECT_EQ(reply.credential().expires(), clock_.now() + 1000);
-  EXPECT_EQ(credentials_->user_of("w1").value(), worker.user.public_text());
 }
 
 TEST_F(ClusterCredentialsTest, IssuesNothingToOthers) {
@@ -109,13 +121,17 @@ TEST_F(ClusterCredentialsTest, KnowsOneUserANode) {
   EXPECT_TRUE(ask(worker));
 }
 
-TEST_F(ClusterCredentialsTest, IssuesNothingMoreToAForgottenNodeUntilItHasAnotherKey) {
+TEST_F(ClusterCredentialsTest, IssuesNothingMoreToARefusedNodeUntilItHasAnotherKey) {
   const auto worker = node("w1");
   ASSERT_TRUE(ask(worker));
+  for (int i = 0; i < 2; ++i) { // a revocation that did not reach the service manager is repeated
+    EXPECT_EQ(credentials_->refuse("w1").value(), worker.user.public_text());
+    EXPECT_EQ(ask(worker).error().code(), Code::kPermissionDenied);
+    open(); // and after a restart
+  }
   ASSERT_TRUE(credentials_->forget("w1"));
-  EXPECT_EQ(ask(worker).error().code(), Code::kPermissionDenied);
-  EXPECT_EQ(credentials_->user_of("w1").error().code(), Code::kNotFound);
-  open(); // and after a restart
+  EXPECT_EQ(credentials_->refuse("w1").error().code(), Code::kNotFound);
+  open();
   EXPECT_EQ(ask(worker).error().code(), Code::kPermissionDenied);
   EXPECT_TRUE(ask(node("w1")));
 }
@@ -155,6 +171,38 @@ TEST_F(ClusterCredentialsTest, AreKeptByTheNodeUntilTheyExpire) {
   clock_.now_ += 1000;
   EXPECT_FALSE(keep()) << "its certificate has expired as well";
   EXPECT_EQ(asked, 2);
+}
+
+TEST_F(ClusterCredentialsTest, AreRenewedAtHalfLifeAndTriedAgainAfterAFailure) {
+  const auto worker = node("w1");
+  std::atomic<int> asked = 0;
+  std::atomic<bool> away = false;
+  const AskCredential ask_here = [&](const CredentialRequest&, Deadline) -> Result<CredentialReply> {
+    ++asked;
+    if (away) return Error(Code::kUnavailable, "the master is away");
+    return ask(worker);
+  };
+  auto user = Nkey::parse_seed(as_text(worker.user.seed_text().span()), NkeyKind::kUser).value();
+  CredentialKeeperSettings settings{directory_.path() / "credential"};
+  settings.look_every = settings.try_again_after = std::chrono::milliseconds(1);
+  const auto keeper = CredentialKeeper::open(settings, std::move(user), ask_here, clock_).value();
+  const auto first = keeper->credential()->jwt();
+  std::atomic<int> renewed = 0;
+  keeper->start(ask_here, [&](const CredentialReply&) { ++renewed; });
+  clock_.now_ += 499;
+  EXPECT_FALSE(becomes_true([&] { return asked > 1; }, std::chrono::milliseconds(50))) << "it is valid for 1000 s";
+  away = true;
+  clock_.now_ += 1;
+  EXPECT_TRUE(becomes_true([&] { return asked > 3; }));
+  EXPECT_EQ(renewed, 0);
+  EXPECT_EQ(keeper->credential()->jwt(), first);
+  away = false;
+  EXPECT_TRUE(becomes_true([&] { return renewed == 1; }));
+  EXPECT_NE(keeper->credential()->jwt(), first);
+  EXPECT_EQ(keeper->reply().credential().issued(), clock_.now());
+  const auto settled = asked.load();
+  EXPECT_FALSE(becomes_true([&] { return asked > settled; }, std::chrono::milliseconds(50)));
+  keeper->stop();
 }
 
 } // namespace

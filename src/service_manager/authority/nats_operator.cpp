@@ -44,7 +44,7 @@ Result<std::string> NatsOperator::sign_account(const std::string& name, const Nk
   if (expires) claims.expires = clock_.now() + settings_.lifetime;
   TCFDL_TRY(database_.query("SELECT user, at FROM nats_revocations WHERE cluster = ?", {name},
                             [&](const database::Row& row) -> Status {
-                              claims.revoked[row.text(0)] = row.integer(1);
+                              claims.revoked[row.text(0)] = row.integer(1) + settings_.clock_difference;
                               return {};
                             }));
   return message_queue::sign_account(operator_, claims, clock_.now());

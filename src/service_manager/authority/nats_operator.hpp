@@ -14,6 +14,8 @@ struct NatsOperatorSettings {
   std::int64_t lifetime = 30L * 24 * 3600;
   /// Of users at other clusters' servers.
   std::int64_t link_lifetime = 3600;
+  /// How far a master's clock may be ahead: what it issued until then is void with a revocation.
+  std::int64_t clock_difference = 300;
   /// JetStream's room for each account, bytes.
   std::int64_t disk_storage = std::int64_t{1} << 30U;
 };
