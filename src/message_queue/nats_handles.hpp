@@ -1,4 +1,4 @@
-// Owners of the NATS library's objects. Part of the adapter: only nats_bus.cpp includes it.
+// Owners of the NATS library's objects. Part of the adapter: only nats_link.hpp includes it.
 #pragma once
 
 #include "base/guarded.hpp"
