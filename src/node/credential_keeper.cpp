@@ -70,7 +70,15 @@ seconds CredentialKeeper::until_half_life() const {
 }
 
 void CredentialKeeper::start(AskCredential ask, CredentialRenewed on_renewed) {
-  renewer_ = std::thread([this, ask = std::move(ask), on_renewed = std::move(on_renewed)] { run(ask, on_renewed); });
+  ask_ = std::move(ask);
+  on_renewed_ = std::move(on_renewed);
+  renewer_ = std::thread([this] { run(); });
+}
+
+Status CredentialKeeper::renew_now(Deadline deadline) {
+  const std::scoped_lock lock(renewing_);
+  TCFDL_TRY(renew(ask_, deadline));
+  return on_renewed_ ? on_renewed_(reply()) : Status();
 }
 
 void CredentialKeeper::stop() noexcept {
@@ -82,7 +90,7 @@ void CredentialKeeper::stop() noexcept {
   if (renewer_.joinable()) renewer_.join();
 }
 
-void CredentialKeeper::run(const AskCredential& ask, const CredentialRenewed& on_renewed) {
+void CredentialKeeper::run() {
   for (std::chrono::milliseconds pause = until_half_life();;) {
     {
       std::unique_lock lock(mutex_);
@@ -92,9 +100,8 @@ void CredentialKeeper::run(const AskCredential& ask, const CredentialRenewed& on
       pause = until_half_life();
       continue;
     }
-    const auto renewed = renew(ask, Deadline::after(seconds(20)));
+    const auto renewed = renew_now(Deadline::after(seconds(20)));
     if (!renewed) spdlog::warn("the NATS credential is not renewed yet: {}", renewed.error().message());
-    if (renewed && on_renewed) on_renewed(reply());
     pause = renewed ? std::chrono::milliseconds(until_half_life()) : settings_.try_again_after;
   }
 }

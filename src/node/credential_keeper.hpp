@@ -15,7 +15,7 @@ namespace tcfdl::node {
 
 using AskCredential =
     std::function<Result<collaboration::CredentialReply>(const collaboration::CredentialRequest&, Deadline)>;
-using CredentialRenewed = std::function<void(const collaboration::CredentialReply&)>;
+using CredentialRenewed = std::function<Status(const collaboration::CredentialReply&)>;
 
 /// Asks over a bus in the name of a certificate; all outlive what is returned.
 AskCredential ask_over(message_queue::Bus& bus, std::string subject, const crypto::SigningKey& signing,
@@ -43,22 +43,27 @@ public:
 
   [[nodiscard]] std::shared_ptr<const message_queue::UserCredential> credential() const { return credential_; }
   [[nodiscard]] collaboration::CredentialReply reply() const;
-  /// Asks now and keeps the answer.
-  Status renew(const AskCredential& ask, Deadline deadline);
 
+  /// What it renews with, and what puts each new reply in force, one at a time; none for nothing.
   void start(AskCredential ask, CredentialRenewed on_renewed);
+  /// Asks now; what it returns with is kept and in force, and newer than the call. After `start`.
+  Status renew_now(Deadline deadline);
   void stop() noexcept;
 
 private:
   CredentialKeeper(CredentialKeeperSettings settings, message_queue::Nkey key, const Clock& clock);
   [[nodiscard]] bool read_kept();
+  Status renew(const AskCredential& ask, Deadline deadline);
   [[nodiscard]] std::chrono::seconds until_half_life() const;
-  void run(const AskCredential& ask, const CredentialRenewed& on_renewed);
+  void run();
 
   const CredentialKeeperSettings settings_;
   const Clock& clock_;
   const std::shared_ptr<message_queue::UserCredential> credential_;
   Guarded<collaboration::CredentialReply> reply_;
+  AskCredential ask_; // constant after start(), as is the next
+  CredentialRenewed on_renewed_;
+  std::mutex renewing_; // held from the question until the answer is in force
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false; // guarded by mutex_

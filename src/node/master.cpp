@@ -264,8 +264,8 @@ private:
     keeper_->start(ask_over(*service_manager_bus_, collaboration::credential_subject(config_.cluster),
                             identity_->signing, identity_->certificate, clock_),
                    [this](const collaboration::CredentialReply& reply) {
-                     const auto told = put_in_force(reply.account());
-                     if (!told) spdlog::error("the renewed account is not in force: {}", told.error().to_string());
+                     credentials_->set_account(reply.account());
+                     return server_->set_trust(credentials_->trust());
                    });
     stops_.add([this] { keeper_->stop(); });
     TCFDL_ASSIGN(auto user, credentials_->own_user());
@@ -277,19 +277,15 @@ private:
     return bus_->create_bucket(collaboration::kRoutesBucket);
   }
 
-  Status put_in_force(const collaboration::ClusterAccount& account) {
-    credentials_->set_account(account);
-    return server_->set_trust(credentials_->trust());
-  }
-
-  /// Ends a worker's enrolment: the account that names its user reaches the server before this returns.
+  /// Ends a worker's enrolment: the account that names its user has reached the server when this returns.
   Status revoke(const std::string& node) {
     collaboration::CredentialRequest request;
-    TCFDL_ASSIGN(*request.mutable_user_key(), credentials_->refuse(node)); // first, so that it renews nothing meanwhile
+    // First, so that it renews nothing meanwhile.
+    TCFDL_ASSIGN(*request.mutable_user_key(), credentials_->refuse(node));
     request.mutable_revoke()->set_node(node);
-    request.mutable_revoke()->set_signing_key(credentials_->signing_key());
-    TCFDL_ASSIGN(const auto reply, service_manager_->credential(request, Deadline::after(seconds(10))));
-    TCFDL_TRY(put_in_force(reply.account()));
+    const auto deadline = Deadline::after(seconds(10));
+    TCFDL_TRY(service_manager_->credential(request, deadline));
+    TCFDL_TRY(keeper_->renew_now(deadline));
     TCFDL_TRY(credentials_->forget(node));
     spdlog::warn("the enrolment of {} is revoked", node);
     return {};

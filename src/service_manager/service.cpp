@@ -88,7 +88,6 @@ Result<collaboration::CredentialReply> Service::answer(const Master& master,
     TCFDL_TRY(nats_.revoke(cluster, request.user_key()));
     const auto removed = authority_.remove_subject(cluster, request.revoke().node());
     if (!removed && removed.error().code() != Code::kNotFound) return removed.error(); // done before
-    TCFDL_ASSIGN(*reply.mutable_account(), nats_.cluster_account(cluster, request.revoke().signing_key()));
     return reply;
   }
   case collaboration::CredentialRequest::KIND_NOT_SET: break;

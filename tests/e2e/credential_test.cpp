@@ -57,6 +57,7 @@ TEST_F(Credential, OfARevokedWorkerIsUselessWithinTwoSecondsAndBothSidesSaySo) {
   ASSERT_EQ(platform_.deploy("echo", "examples-echo").exit_code, 0);
   EXPECT_NE(platform_.tcfdl({"node", "revoke", "nobody"}).exit_code, 0);
   EXPECT_NE(platform_.tcfdl({"node", "revoke", "local-master"}).exit_code, 0) << "a master is no worker";
+  const auto kept = read_file(node("worker-1") / "nats_credential").value();
   const auto began = std::chrono::steady_clock::now();
   const auto revoked = platform_.tcfdl({"node", "revoke", "worker-1"});
   ASSERT_EQ(revoked.exit_code, 0) << revoked.err;
@@ -82,6 +83,15 @@ TEST_F(Credential, OfARevokedWorkerIsUselessWithinTwoSecondsAndBothSidesSaySo) {
   EXPECT_TRUE(comes_to_say("worker-1", "worker-1 was revoked; enrol it again"));
   EXPECT_TRUE(comes_to_say("local-master", "a NATS credential is refused"));
   EXPECT_FALSE(hosts("worker-1"));
+
+  // A master that starts again has not forgotten.
+  const auto master = pid_of("local-master");
+  ::kill(master, SIGKILL);
+  ASSERT_TRUE(
+      eventually([&] { return platform_.ready("local-master").is_object() && pid_of("local-master") != master; }));
+  ASSERT_TRUE(write_file(node("worker-1") / "nats_credential", kept));
+  const auto said = log_of("worker-1").size();
+  EXPECT_TRUE(eventually([&] { return log_of("worker-1").find("UNAUTHENTICATED", said) != std::string::npos; }));
 }
 
 TEST_F(Credential, OfEverybodySurviveThatAllProcessesAreKilled) {

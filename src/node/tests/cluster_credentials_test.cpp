@@ -188,7 +188,10 @@ TEST_F(ClusterCredentialsTest, AreRenewedAtHalfLifeAndTriedAgainAfterAFailure) {
   const auto keeper = CredentialKeeper::open(settings, std::move(user), ask_here, clock_).value();
   const auto first = keeper->credential()->jwt();
   std::atomic<int> renewed = 0;
-  keeper->start(ask_here, [&](const CredentialReply&) { ++renewed; });
+  keeper->start(ask_here, [&](const CredentialReply&) -> Status {
+    ++renewed;
+    return {};
+  });
   clock_.now_ += 499;
   EXPECT_FALSE(becomes_true([&] { return asked > 1; }, std::chrono::milliseconds(50))) << "it is valid for 1000 s";
   away = true;
