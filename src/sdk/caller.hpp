@@ -24,6 +24,7 @@ private:
 
   Result<CallReport> run(const std::string& function, RequestBody& body, ResultSink& result,
                          const CallOptions& options);
+  static void look_elsewhere(Attempt& attempt);
   Status attempt(Attempt& attempt, RequestBody& body, ResultSink& result);
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);
 
