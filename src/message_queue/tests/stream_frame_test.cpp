@@ -67,7 +67,7 @@ TEST(StreamFrame, RefusesWindowsOutOfBoundsAndOtherVersions) {
     EXPECT_FALSE(parse_acceptance(write_acceptance(window)));
   }
   auto other = write_opening({.id = {}, .window = kSmallestWindow, .opener = "a", .hello = {}});
-  other[0] = 2;
+  other[0] = 3;
   EXPECT_EQ(parse_opening(other).error().code(), Code::kUnimplemented);
   EXPECT_FALSE(parse_opening(Bytes(20, 2)));
   for (const std::string_view name : {"", "a.b", "*", "a b", ">"}) {
