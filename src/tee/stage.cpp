@@ -150,7 +150,7 @@ Status become_program(const wire::LaunchPlan& plan, const Descriptors& fds) {
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &children, nullptr);
-  const auto filter = plan.filter();
+  const auto& filter = plan.filter();
   if (plan.user() != 0) (void)change_user(plan.user());
   ::prctl(PR_SET_DUMPABLE, 0);
   if (!drop_privileges() || !die_with_parent(report)) ::_exit(126);
