@@ -122,11 +122,11 @@ Status become_program(const wire::LaunchPlan& plan, const Descriptors& fds) {
   (void)write_control("/proc/self/oom_score_adj", "1000");
   if (plan.namespaces()) {
     TCFDL_TRY(build_view(plan));
+    if (::sethostname("instance", 8) != 0) return errno_error("cannot set", "the host name");
     if (plan.user() != 0) {
       TCFDL_TRY(change_user(plan.user()));
       TCFDL_TRY(enter_user_namespace(0));
     }
-    (void)::sethostname("instance", 8);
   }
   TCFDL_TRY(drop_privileges());
   TCFDL_TRY(die_with_parent(fds.report)); // after the change of user, which forgets it
