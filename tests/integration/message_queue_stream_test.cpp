@@ -159,7 +159,7 @@ TEST_F(StreamTest, RefusesAForgedFrame) {
   // Whoever may write to the stream's subject can end it, never insert into it unnoticed.
   std::promise<std::string> subject;
   std::atomic<bool> found = false;
-  const auto spy = alice_->subscribe("tcfdl.stream.*.b", [&](const Message& message) {
+  const auto spy = alice_->subscribe("tcfdl.stream.*.*.b", [&](const Message& message) {
     if (!found.exchange(true)) subject.set_value(std::string(message.subject));
   });
   ASSERT_TRUE(near_->send(as_bytes("one"), soon()));
@@ -172,7 +172,7 @@ TEST_F(StreamTest, RefusesAForgedFrame) {
 TEST_F(StreamTest, DeliversNoMessageTwiceWhenItsFrameIsReplayed) {
   std::promise<std::pair<std::string, Bytes>> captured;
   std::atomic<bool> found = false;
-  const auto spy = alice_->subscribe("tcfdl.stream.*.b", [&](const Message& message) {
+  const auto spy = alice_->subscribe("tcfdl.stream.*.*.b", [&](const Message& message) {
     const bool data = !message.data.empty() && message.data[0] == 1;
     if (data && !found.exchange(true)) {
       captured.set_value({std::string(message.subject), Bytes(message.data.begin(), message.data.end())});
