@@ -14,7 +14,7 @@ LocalTrust::LocalTrust()
 Result<ServerTrust> LocalTrust::trust() const {
   const auto now = clock_.now();
   ServerTrust trust;
-  TCFDL_ASSIGN(trust.operator_jwt, sign_operator(operator_, {"local", system_account_.public_text()}, now));
+  TCFDL_ASSIGN(trust.operator_jwt, sign_operator(operator_, {"local", system_account_.public_text()}));
   const AccountClaims system{.name = "system", .account = system_account_.public_text()};
   const AccountClaims shared{.name = "local", .account = account(), .revoked = revoked_, .disk_storage = kDiskStorage};
   TCFDL_ASSIGN(trust.accounts[system.account], sign_account(operator_, system, now));

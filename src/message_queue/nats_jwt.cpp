@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kHeader = R"({"typ":"JWT","alg":"ed25519-nkey"})";
 constexpr std::size_t kLongestName = 128;
+constexpr UnixSeconds kOperatorIssued = 1; // any time would do, as long as it is the same
 constexpr std::size_t kLongestJwt = std::size_t{64} * 1024;
 
 /// Removing peers, purging accounts and moving streams would otherwise be open to every user who may use JetStream
@@ -78,12 +79,12 @@ std::string sign(const Nkey& signer, const Common& common, const std::string& na
 
 } // namespace
 
-Result<std::string> sign_operator(const Nkey& signer, const OperatorClaims& claims, UnixSeconds now) {
+Result<std::string> sign_operator(const Nkey& signer, const OperatorClaims& claims) {
   TCFDL_TRY(check_signer(signer, NkeyKind::kOperator));
   TCFDL_TRY(check_name(claims.name));
   TCFDL_TRY(parse_public_nkey(claims.system_account, NkeyKind::kAccount));
   const auto nats = fmt::format(R"({{"system_account":"{}","type":"operator","version":2}})", claims.system_account);
-  return sign(signer, {signer.public_text(), signer.public_text(), claims.name, now, 0}, nats);
+  return sign(signer, {signer.public_text(), signer.public_text(), claims.name, kOperatorIssued, 0}, nats);
 }
 
 Result<std::string> sign_account(const Nkey& signer, const AccountClaims& claims, UnixSeconds now) {

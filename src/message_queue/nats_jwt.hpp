@@ -46,9 +46,12 @@ struct UserClaims {
   UnixSeconds expires = 0; ///< 0: never
 };
 
+/// The same text whenever it is asked for: a server that runs does not change its operator.
+/// INVALID_ARGUMENT as sign_account.
+Result<std::string> sign_operator(const Nkey& signer, const OperatorClaims& claims);
+
 /// INVALID_ARGUMENT for a key of another kind or a name or subject that does not fit (names: 1 to 128 visible ASCII
 /// without quotes and backslashes). The signer is the operator.
-Result<std::string> sign_operator(const Nkey& signer, const OperatorClaims& claims, UnixSeconds now);
 Result<std::string> sign_account(const Nkey& signer, const AccountClaims& claims, UnixSeconds now);
 
 /// The signer is of kind account. Nobody reaches the administration of JetStream accounts and servers, nor of the

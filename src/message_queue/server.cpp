@@ -116,6 +116,9 @@ Status EmbeddedServer::write_config(const ServerTrust& trust) const {
 }
 
 Status EmbeddedServer::set_trust(const ServerTrust& trust) {
+  if (trust.operator_jwt != settings_.trust.operator_jwt) {
+    return Error(Code::kFailedPrecondition, "nats-server keeps its operator while it runs; start it again");
+  }
   const std::scoped_lock trust_lock(trust_mutex_);
   TCFDL_TRY(write_config(trust));
   const std::scoped_lock lock(mutex_); // one that is started later reads the new file

@@ -27,8 +27,9 @@ public:
   /// log, if it dies again and again; DEADLINE_EXCEEDED after `start_timeout`. After an error nothing runs. Idempotent.
   Status start();
 
-  /// Replaces what the server believes; INVALID_ARGUMENT for what does not fit its grammar. Connections of users that
-  /// are revoked or whose account is gone are closed by the server within a second; others are not touched. Any thread.
+  /// Replaces what the server believes, but its operator; INVALID_ARGUMENT for what does not fit its grammar,
+  /// FAILED_PRECONDITION for another operator. Connections of users that are revoked or whose account is gone are
+  /// closed by the server within a second; others are not touched. Any thread.
   Status set_trust(const ServerTrust& trust);
 
   /// Asks the server to end and kills it after `stop_timeout`. Idempotent.

@@ -82,7 +82,7 @@ TEST(NatsJwt, TellsAccountsLimitsKeysAndRevocations) {
   EXPECT_THAT(full, HasSubstr(R"("disk_storage":4096)"));
   EXPECT_THAT(full, HasSubstr(key(NkeyKind::kUser, 2).public_text() + "\":900"));
   EXPECT_THAT(
-      part(sign_operator(boss, {"o", account().public_text()}, 1000).value(), 1),
+      part(sign_operator(boss, {"o", account().public_text()}).value(), 1),
       HasSubstr(R"("nats":{"system_account":")" + account().public_text() + R"(","type":"operator","version":2})"));
 }
 
@@ -91,7 +91,7 @@ TEST(NatsJwt, RefusesKeysOfAnotherKindAndTextOutsideItsGrammar) {
   EXPECT_FALSE(sign_user(boss, user(), 1000));
   EXPECT_FALSE(sign_account(account(), {.name = "a", .account = account().public_text()}, 1000));
   EXPECT_FALSE(sign_account(boss, {.name = "a", .account = user().user}, 1000));
-  EXPECT_FALSE(sign_operator(account(), {"o", account().public_text()}, 1000));
+  EXPECT_FALSE(sign_operator(account(), {"o", account().public_text()}));
   for (const auto* bad : {"", "a\"b", "a\\b", "a\nb"}) {
     auto claims = user();
     claims.name = bad;

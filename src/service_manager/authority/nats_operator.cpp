@@ -53,7 +53,7 @@ Result<std::string> NatsOperator::sign_account(const std::string& name, const Nk
 Result<message_queue::ServerTrust> NatsOperator::own_trust() {
   message_queue::ServerTrust trust;
   TCFDL_ASSIGN(trust.operator_jwt,
-               message_queue::sign_operator(operator_, {kOperator, system_.public_text()}, clock_.now()));
+               message_queue::sign_operator(operator_, {kOperator, system_.public_text()}));
   TCFDL_ASSIGN(trust.accounts[system_.public_text()], sign_account(kSystem, system_, {}, false));
   TCFDL_ASSIGN(trust.accounts[own_.public_text()], sign_account(kServiceManager, own_, {}, false));
   return trust;
@@ -67,7 +67,7 @@ Result<collaboration::ClusterAccount> NatsOperator::cluster_account(const std::s
   account.set_system_account(system_.public_text());
   account.set_account(key.public_text());
   TCFDL_ASSIGN(*account.mutable_operator_jwt(),
-               message_queue::sign_operator(operator_, {kOperator, system_.public_text()}, clock_.now()));
+               message_queue::sign_operator(operator_, {kOperator, system_.public_text()}));
   TCFDL_ASSIGN(*account.mutable_system_account_jwt(), sign_account(kSystem, system_, {}, false));
   TCFDL_ASSIGN(*account.mutable_account_jwt(), sign_account(cluster, key, {signing_key}, true));
   return account;

@@ -94,10 +94,13 @@ TEST_F(Credentials, ARevokedNodeIsNamedInTheAccountAndNoLongerEnrolled) {
   EXPECT_THAT(claims_of(must(ask(own(), master_)).account().account_jwt()), HasSubstr(revoked));
 }
 
-TEST_F(Credentials, KeysOutliveARestart) {
+TEST_F(Credentials, KeysAndOperatorOutliveARestart) {
   const auto before = nats_->account_key("west").public_text();
+  const auto boss = must(nats_->own_trust()).operator_jwt;
   start();
+  clock_.advance(60);
   EXPECT_EQ(nats_->account_key("west").public_text(), before);
+  EXPECT_EQ(must(nats_->own_trust()).operator_jwt, boss) << "a running nats-server would refuse another";
 }
 
 } // namespace
