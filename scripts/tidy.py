@@ -28,6 +28,7 @@ TOOL = "clang-tidy-19"
 KEEP_SECONDS = 30 * 24 * 3600
 INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.MULTILINE)
 GROUP = 16
+ALONE = re.compile(rb"^(?:int main\(|extern \"C\" int LLVMFuzzerTestOneInput\()", re.MULTILINE)
 NOISE = re.compile(r"^\d+ (warnings?|errors?)( and \d+ errors?)? (generated|treated as errors?)\.?$")
 
 
@@ -38,7 +39,7 @@ def flags_of(entry):
     for word in words[1:]:
         if skip or word in ("-o", "-c", "-MF", "-MT"):
             skip = not skip and word != "-c"
-        elif word != entry["file"]:
+        elif word != entry["file"] and not word.startswith(("-O", "-g", "-fsanitize")):
             flags.append(word)
     return flags
 
@@ -121,11 +122,12 @@ def generated_missing(build):
 
 
 def groups_of(pending, entries):
-    """Lists of files that are read together: one folder, the same flags, at most GROUP files."""
+    """Lists of files that are read together: one folder, the same flags, at most GROUP files; programs alone."""
     alike = {}
     for path in sorted(pending):
         flags = flags_of(entries[path])
-        alike.setdefault((path.parent, tuple(flags)), []).append(path)
+        alone = path if ALONE.search(path.read_bytes()) else None
+        alike.setdefault((path.parent, alone, tuple(flags)), []).append(path)
     return [files[at : at + GROUP] for files in alike.values() for at in range(0, len(files), GROUP)]
 
 

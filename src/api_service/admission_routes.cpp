@@ -5,7 +5,7 @@
 namespace tcfdl::api_service {
 namespace {
 
-constexpr std::int64_t kLongestLifetime = 30L * 24 * 3600;
+constexpr std::int64_t kLongestTokenLifetime = 30L * 24 * 3600;
 
 Result<wire::Role> role_of(const std::string& name) {
   if (name == "worker") return wire::ROLE_WORKER;
@@ -19,7 +19,7 @@ Result<TokenRequest> token_request_of(const http::Request& request) {
   TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
   TokenRequest wanted;
   const auto role = body.text("role");
-  wanted.lifetime = std::chrono::seconds(body.integer_or("lifetime_s", 3600, 1, kLongestLifetime));
+  wanted.lifetime = std::chrono::seconds(body.integer_or("lifetime_s", 3600, 1, kLongestTokenLifetime));
   wanted.cluster = body.text_or("cluster", "");
   wanted.grants = body.texts("grants");
   TCFDL_TRY(body.finish());

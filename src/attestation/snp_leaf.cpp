@@ -3,7 +3,7 @@
 namespace tcfdl::attestation {
 namespace {
 
-constexpr std::uint8_t kInteger = 0x02;
+constexpr std::uint8_t kDerInteger = 0x02;
 constexpr std::uint8_t kIa5String = 0x16;
 constexpr std::size_t kLongestText = 127;
 
@@ -23,8 +23,8 @@ public:
   /// An INTEGER from 0 to 255, or a text, in DER.
   [[nodiscard]] Result<std::uint8_t> number(std::string_view number, std::string_view name) const {
     TCFDL_ASSIGN(const auto value, raw(number, name));
-    const bool one = value.size() == 3 && value[0] == kInteger && value[1] == 1 && value[2] < 0x80;
-    const bool two = value.size() == 4 && value[0] == kInteger && value[1] == 2 && value[2] == 0 && value[3] >= 0x80;
+    const bool one = value.size() == 3 && value[0] == kDerInteger && value[1] == 1 && value[2] < 0x80;
+    const bool two = value.size() == 4 && value[0] == kDerInteger && value[1] == 2 && value[2] == 0 && value[3] >= 0x80;
     if (one || two) return value.back();
     return make_error(Code::kInvalidArgument, "extension {} ({}) is no number from 0 to 255", name, oid(number));
   }

@@ -6,9 +6,9 @@ namespace tcfdl::attestation {
 namespace {
 
 /// Fields of a buffer whose size was checked; every integer is little endian.
-class Fields {
+class ReportFields {
 public:
-  explicit Fields(std::span<const std::uint8_t, kSnpReportSize> bytes) : bytes_(bytes) {}
+  explicit ReportFields(std::span<const std::uint8_t, kSnpReportSize> bytes) : bytes_(bytes) {}
 
   template <std::size_t Offset, std::size_t Size> [[nodiscard]] std::array<std::uint8_t, Size> octets() const {
     static_assert(Offset + Size <= kSnpReportSize);
@@ -39,12 +39,12 @@ Status read_number(const std::array<std::uint8_t, kCoordinateField>& field, std:
   return {};
 }
 
-Status read_signature(const Fields& fields, UnverifiedSnpReport& report) {
+Status read_signature(const ReportFields& fields, UnverifiedSnpReport& report) {
   TCFDL_TRY(read_number(fields.octets<0x2A0, kCoordinateField>(), report.signature.data()));
   return read_number(fields.octets<0x2E8, kCoordinateField>(), report.signature.data() + kCoordinate);
 }
 
-void read_guest(const Fields& fields, UnverifiedSnpReport& report) {
+void read_guest(const ReportFields& fields, UnverifiedSnpReport& report) {
   report.guest_svn = fields.integer<0x004, std::uint32_t>();
   report.policy = fields.integer<0x008, std::uint64_t>();
   report.family_id = fields.octets<0x010, 16>();
@@ -59,7 +59,7 @@ void read_guest(const Fields& fields, UnverifiedSnpReport& report) {
   report.report_id_ma = fields.octets<0x160, 32>();
 }
 
-void read_platform(const Fields& fields, UnverifiedSnpReport& report) {
+void read_platform(const ReportFields& fields, UnverifiedSnpReport& report) {
   report.signature_algorithm = fields.integer<0x034, std::uint32_t>();
   report.current_tcb = fields.octets<0x038, 8>();
   report.platform_info = fields.integer<0x040, std::uint64_t>();
@@ -130,7 +130,7 @@ Result<UnverifiedSnpReport> parse_snp_report_unverified(BytesView bytes) {
   if (bytes.size() != kSnpReportSize) {
     return make_error(Code::kInvalidArgument, "an SNP report has {} bytes, not {}", kSnpReportSize, bytes.size());
   }
-  const Fields fields(bytes.first<kSnpReportSize>());
+  const ReportFields fields(bytes.first<kSnpReportSize>());
   UnverifiedSnpReport report;
   report.version = fields.integer<0, std::uint32_t>();
   if (report.version < 2 || report.version > 5) {

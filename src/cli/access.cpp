@@ -52,7 +52,7 @@ Status create(const Session& session, const AccessOptions& options) {
   return {};
 }
 
-Status list(const Session& session) {
+Status list_access(const Session& session) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto answer, api.get("/v1/access"));
   if (session.json) {
@@ -111,7 +111,7 @@ void add_access_commands(CLI::App& app, Session& session) {
   auto* group = app.add_subcommand("access", "who may administer the cluster")->require_subcommand(1);
   add_create(*group, session);
   group->add_subcommand("list", "who has access, and until when")->callback(session.run([&session] {
-    return list(session);
+    return list_access(session);
   }));
   auto name = std::make_shared<std::string>();
   auto* ended = group->add_subcommand("revoke", "end somebody's access at once");

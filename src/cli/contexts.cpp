@@ -17,7 +17,7 @@ Json public_part(const sdk::Context& context) {
           {"current", context.name == sdk::current_context()}};
 }
 
-Status list(const Session& session) {
+Status list_contexts(const Session& session) {
   auto documents = Json::array();
   std::vector<std::vector<std::string>> rows{{"", "NAME", "CLUSTER", "API"}};
   for (const auto& name : sdk::list_contexts()) {
@@ -62,7 +62,7 @@ Status use(const Session& session, const std::string& name) {
 
 void add_context_commands(CLI::App& app, Session& session) {
   auto* group = app.add_subcommand("context", "which clusters this user reaches")->require_subcommand(1);
-  group->add_subcommand("list", "all contexts")->callback(session.run([&session] { return list(session); }));
+  group->add_subcommand("list", "all contexts")->callback(session.run([&session] { return list_contexts(session); }));
   auto name = std::make_shared<std::string>();
   auto* chosen = group->add_subcommand("use", "make a context the current one");
   chosen->add_option("name", *name, "its name")->required();

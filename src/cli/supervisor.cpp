@@ -15,7 +15,7 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStopPatience{10'000};
-constexpr milliseconds kPollPeriod{20};
+constexpr milliseconds kWatchPeriod{20};
 constexpr milliseconds kIdlePeriod{500};
 constexpr std::chrono::seconds kTokenLifetime{3600};
 
@@ -129,7 +129,7 @@ Status Supervisor::wait_ready(Group& group) {
                         late->daemon.spec().name, settings_.ready_timeout.count(), late->daemon.spec().log.string(),
                         late->daemon.log_tail());
     }
-    if (signals_.wait(kPollPeriod)) return Error(Code::kCancelled, "told to stop");
+    if (signals_.wait(kWatchPeriod)) return Error(Code::kCancelled, "told to stop");
   }
 }
 

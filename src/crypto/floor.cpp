@@ -7,7 +7,7 @@
 namespace tcfdl::crypto {
 namespace {
 
-const EC_GROUP* group() {
+const EC_GROUP* curve() {
   static const EC_GROUP* const kP256 =
       require_object(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1), "making the group P-256");
   return kP256;
@@ -23,10 +23,10 @@ struct MultiplicationFloor::Parts {
 };
 
 MultiplicationFloor::MultiplicationFloor(const Point& point, const Scalar& scalar) {
-  NativePtr<EC_POINT> native(require_object(EC_POINT_new(group()), "a point"));
-  NativePtr<EC_POINT> product(require_object(EC_POINT_new(group()), "a point"));
+  NativePtr<EC_POINT> native(require_object(EC_POINT_new(curve()), "a point"));
+  NativePtr<EC_POINT> product(require_object(EC_POINT_new(curve()), "a point"));
   NativePtr<BN_CTX> scratch(require_object(BN_CTX_new(), "a context of numbers"));
-  require(EC_POINT_oct2point(group(), native.get(), point.bytes().data(), point.bytes().size(), scratch.get()),
+  require(EC_POINT_oct2point(curve(), native.get(), point.bytes().data(), point.bytes().size(), scratch.get()),
           "decoding a checked point");
   parts_ = std::make_unique<Parts>(Parts{std::move(native), std::move(product), std::move(scratch), scalar.clone()});
 }
@@ -34,7 +34,7 @@ MultiplicationFloor::MultiplicationFloor(const Point& point, const Scalar& scala
 MultiplicationFloor::~MultiplicationFloor() = default;
 
 void MultiplicationFloor::run() {
-  require(EC_POINT_mul(group(), parts_->product.get(), nullptr, parts_->point.get(), parts_->scalar.native(),
+  require(EC_POINT_mul(curve(), parts_->product.get(), nullptr, parts_->point.get(), parts_->scalar.native(),
                        parts_->scratch.get()),
           "a multiple of a point");
 }

@@ -8,7 +8,7 @@
 namespace tcfdl::exec {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{64} * 1024;
+constexpr std::size_t kPipePiece = std::size_t{64} * 1024;
 
 std::int64_t unix_millis() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -41,7 +41,7 @@ bool write_input(const Process& process, BytesView piece, const Interrupt& inter
 
 /// Moves the body to the program. The end of a body that failed is never shown to it as the end of the body.
 Status feed(BodyReader& body, Process& process, const Interrupt& interrupt) {
-  Bytes piece(kPiece);
+  Bytes piece(kPipePiece);
   for (;;) {
     TCFDL_ASSIGN(const auto size, body.read(piece));
     if (size == 0) {
@@ -58,7 +58,7 @@ public:
   explicit HeldBack(BodyWriter& to) : to_(to) {}
 
   Status write(BytesView piece) {
-    if (!passing_ && held_.size() + piece.size() <= kPiece) {
+    if (!passing_ && held_.size() + piece.size() <= kPipePiece) {
       held_.insert(held_.end(), piece.begin(), piece.end());
       return {};
     }
@@ -79,7 +79,7 @@ private:
 
 /// Moves the program's output until the program has ended and its output is used up.
 Status collect(const Process& process, HeldBack& result, const Interrupt& interrupt) {
-  Bytes piece(kPiece);
+  Bytes piece(kPipePiece);
   std::array<pollfd, 2> entries{{{process.output(), POLLIN, 0}, {process.exited(), POLLIN, 0}}};
   for (;;) {
     TCFDL_TRY(interrupt.wait(entries));

@@ -14,7 +14,7 @@ namespace {
 using asio::redirect_error;
 using asio::use_awaitable;
 
-constexpr std::size_t kReadSize = std::size_t{64} << 10U;
+constexpr std::size_t kRequestPiece = std::size_t{64} << 10U;
 constexpr std::uint64_t kLeastRate = 1024; // bytes a second
 constexpr std::uint64_t kMostDrained = std::uint64_t{4} << 20U;
 constexpr std::chrono::seconds kLongestDrain{1};
@@ -75,10 +75,10 @@ void Connection::disarm() {
 
 asio::awaitable<void> Connection::receive(Duration within) {
   const auto old = pending_.size();
-  pending_.resize(old + kReadSize);
+  pending_.resize(old + kRequestPiece);
   ErrorCode ec;
   arm(within);
-  const auto buffer = asio::buffer(pending_.data() + old, kReadSize);
+  const auto buffer = asio::buffer(pending_.data() + old, kRequestPiece);
   const std::size_t count = co_await socket_.async_read_some(buffer, redirect_error(use_awaitable, ec));
   disarm();
   pending_.resize(old + count);

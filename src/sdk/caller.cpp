@@ -1,7 +1,11 @@
 #include "sdk/caller.hpp"
 
+#include "wire/lease_request.hpp"
+
+#include <algorithm>
 #include <chrono>
-#include <thread>
+#include <condition_variable>
+#include <mutex>
 
 namespace tcfdl::sdk {
 namespace {
@@ -96,8 +100,7 @@ Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::
 }
 
 /// How often a call asks anew when what it was offered is an older version, as while a new one is deployed.
-constexpr unsigned kOlderOffers = 4;
-constexpr milliseconds kFirstPause{20};
+constexpr unsigned kOlderOffers = 5;
 
 /// Errors of the platform before the handler ran; another instance may do better.
 bool worth_another_instance(const Error& error) { return error.code() == Code::kUnavailable; }
@@ -106,6 +109,8 @@ bool worth_another_instance(const Error& error) { return error.code() == Code::k
 
 /// The state of one call over its attempts.
 struct Caller::Attempt {
+  explicit Attempt(const CallOptions& given) : options(given), deadline(Deadline::after(given.timeout)) {}
+
   CallOptions options;
   Deadline deadline;
   wire::LeaseRequest request;
@@ -113,7 +118,9 @@ struct Caller::Attempt {
   wire::LeaseGrant grant;
   wire::Descriptor descriptor;
   bool accepted = false;
+  bool answered = false;
   bool older = false;        ///< the offer is of a version below one that is known
+  unsigned returns = 0;      ///< how often an instance that had failed was all there was
   unsigned older_offers = 0; ///< so far
 };
 
@@ -137,7 +144,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   if (!options.task_id.empty() && !is_uuid(options.task_id)) {
     return make_error(Code::kInvalidArgument, "the task id '{}' is no UUID in lower case", options.task_id);
   }
-  Attempt state{options, Deadline::after(options.timeout), {}, {}, {}, {}};
+  Attempt state(options);
   state.request.set_task_id(options.task_id.empty() ? make_uuid() : options.task_id);
   state.request.set_function(name.str());
   state.request.set_body_size(body.size());
@@ -154,12 +161,11 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       return done.error().code() == Code::kDeadlineExceeded ? done.error()
                                                             : Error(Code::kDeadlineExceeded, done.error().message());
     }
-    if (state.older && state.older_offers++ < kOlderOffers) {
-      const auto pause = kFirstPause * (1U << state.older_offers);
-      std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(pause, state.deadline.left()));
+    if (state.older && state.older_offers < kOlderOffers) {
+      wait(state, state.older_offers++);
       continue;
     }
-    if (state.grant.instance().empty() || !worth_another_instance(done.error())) return done.error();
+    if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
       return make_error(
           Code::kUnavailable,
@@ -167,13 +173,32 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
           state.grant.instance(), done.error().message(), function);
     }
     if (!body.repeatable() || !result.restart()) return done.error();
-    state.request.add_exclude(state.grant.instance());
+    look_elsewhere(state);
   }
 }
 
+/// Has the next attempt elsewhere; with nothing else there, later.
+void Caller::look_elsewhere(Attempt& attempt) {
+  auto& excluded = *attempt.request.mutable_exclude();
+  if (std::ranges::find(excluded, attempt.grant.instance()) == excluded.end()) {
+    if (excluded.size() == wire::kMaxExcluded) excluded.DeleteSubrange(0, 1);
+    *excluded.Add() = attempt.grant.instance();
+    return;
+  }
+  wait(attempt, attempt.returns++);
+}
+
+/// 20 ms, then each time twice that, to a second; ends with the deadline or when the call is cancelled.
+void Caller::wait(const Attempt& attempt, unsigned times) {
+  const std::chrono::nanoseconds pause = milliseconds(std::min(20U << std::min(times, 6U), 1000U));
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  never.wait_for(lock, attempt.options.cancel, std::min(pause, attempt.deadline.left()), [] { return false; });
+}
+
 Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
-  attempt.accepted = false;
-  attempt.older = false;
+  attempt.accepted = attempt.answered = attempt.older = false;
   attempt.grant.Clear();
   const auto asked = Deadline::Clock::now();
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
@@ -244,11 +269,12 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
     const ExchangeInput input{identity_,     attempt.grant,           header,
                               capsule.get(), attempt.report.attempts, attempt.deadline};
     done = exchange_task(*instance, input, body, result, output);
-    const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step && capsule &&
-                           instance->capsules.erase(header.capsule_id()) > 0;
+    const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
+                           !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
     if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
   }
   attempt.accepted = output.accepted;
+  attempt.answered = output.answered;
   if (output.in_step) pool_.give_back(attempt.grant.instance(), std::move(instance));
   attempt.report.seal_us += sealing_us + output.seal_us;
   attempt.report.run_us = output.run_us;

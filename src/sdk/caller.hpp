@@ -28,6 +28,8 @@ private:
 
   Result<CallReport> run(const std::string& function, RequestBody& body, ResultSink& result,
                          const CallOptions& options);
+  static void look_elsewhere(Attempt& attempt);
+  static void wait(const Attempt& attempt, unsigned times);
   Status attempt(Attempt& attempt, RequestBody& body, ResultSink& result);
   Status take_offer(Attempt& attempt, std::uint64_t body_size);
   Status confirm_owner(Attempt& attempt, const ReadyCapsule& capsule);
