@@ -136,6 +136,7 @@ TEST_F(Owners, VersionsNeverGoBackWhateverRegistryAndMasterForgot) {
   ASSERT_EQ(deploy(platform, "local", "anna", "version: 1\n").exit_code, 0);
   platform.down();
   const auto backup = directory_.path() / "backup";
+  std::filesystem::create_directories(backup);
   for (const auto* name : {"service-manager", "local-master"}) {
     std::filesystem::copy(node(platform, name), backup / name, std::filesystem::copy_options::recursive);
   }

@@ -6,7 +6,7 @@
 #include "wire/signed.hpp"
 
 #include <deque>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <map>
 #include <memory>
 #include <mutex>
