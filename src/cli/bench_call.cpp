@@ -5,6 +5,7 @@
 #include "cli/bench_rows.hpp"
 #include "cli/command.hpp"
 #include "cli/deploy.hpp"
+#include "cli/owner_key.hpp"
 #include "cli/up.hpp"
 
 #include <algorithm>
@@ -52,9 +53,10 @@ private:
                                   "protection: [eae, none]\nidempotent: true\n",
                                   program.string());
     TCFDL_TRY(write_file(file, as_bytes(yaml)));
-    TCFDL_ASSIGN(const auto context, sdk::load_context("near"));
-    TCFDL_ASSIGN(auto api, Api::connect(context));
-    TCFDL_TRY(deploy(api, context, {.file = file}));
+    const auto key = (root_.path() / "owner.key").string();
+    TCFDL_TRY(create_owner_key(key));
+    TCFDL_ASSIGN(auto api, Api::of_context("near"));
+    TCFDL_TRY(deploy(api, {.file = file, .key = key}));
     return {};
   }
 

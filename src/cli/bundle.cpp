@@ -10,7 +10,13 @@
 namespace tcfdl::cli {
 namespace {
 
-/// Hash and size of a file that is read piece by piece.
+std::uint64_t now_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+} // namespace
+
 Result<Bundle::Blob> hash_file(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(path)) {
     return make_error(Code::kNotFound, "{} is no file; build it, or correct 'source'", path.string());
@@ -32,13 +38,6 @@ Result<Bundle::Blob> hash_file(const std::filesystem::path& path) {
   blob.sha256 = to_hex(hash.finish());
   return blob;
 }
-
-std::uint64_t now_seconds() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-}
-
-} // namespace
 
 Result<Bundle> make_bundle(const FunctionFile& function) {
   Bundle bundle;

@@ -44,6 +44,7 @@ void add_access_commands(CLI::App& app, Session& session);    ///< access, audit
 void add_attest_commands(CLI::App& app, Session& session);    ///< attest verify
 void add_context_commands(CLI::App& app, Session& session);
 void add_tee_commands(CLI::App& app, Session& session); ///< tee, doctor
+void add_key_commands(CLI::App& app, Session& session); ///< key
 void add_invoke_command(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session); ///< completion, version

@@ -1,7 +1,6 @@
 #include "cli/deploy.hpp"
 
-#include "base/encoding.hpp"
-#include "wire/signed.hpp"
+#include "cli/owner_key.hpp"
 
 #include <cstdio>
 #include <thread>
@@ -16,8 +15,8 @@ constexpr std::chrono::milliseconds kPollPeriod{100};
 /// One line that is rewritten in place.
 class Progress {
 public:
-  Progress(bool shown, const FunctionFile& function, std::size_t blobs)
-      : shown_(shown), name_(function.name), blobs_(blobs) {}
+  Progress(bool shown, const SignedBundle& bundle)
+      : shown_(shown), name_(bundle.function.descriptor.name()), blobs_(bundle.blobs.size()) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress() {
@@ -40,7 +39,7 @@ private:
   bool written_ = false;
 };
 
-Status upload(Api& api, const Bundle& bundle, Progress& progress) {
+Status upload(Api& api, const SignedBundle& bundle, Progress& progress) {
   for (std::size_t i = 0; i < bundle.blobs.size(); ++i) {
     const auto& blob = bundle.blobs[i];
     const auto target = "/v1/artefacts/" + blob.sha256;
@@ -53,44 +52,30 @@ Status upload(Api& api, const Bundle& bundle, Progress& progress) {
   return {};
 }
 
-json settings_of(const FunctionFile& function) {
-  json settings{{"scale", {{"min", function.scale_min}, {"max", function.scale_max}}}};
-  if (!function.memory.empty()) settings["resources"]["memory"] = function.memory;
-  for (const auto& [name, value] : function.labels) settings["labels"][name] = value;
-  return settings;
-}
-
-Result<json> post(Api& api, const sdk::Context& context, const FunctionFile& function, const Bundle& bundle) {
-  TCFDL_ASSIGN(const auto secret, from_base64url(context.signing_key));
-  TCFDL_ASSIGN(const auto key, crypto::SigningKey::from_private_bytes(secret));
-  const auto descriptor = make_descriptor(function, bundle, key.public_key().bytes());
-  const auto statement = wire::sign(key, descriptor);
-  return api.post("/v1/functions", {{"descriptor", to_base64url(wire::serialize(statement))},
-                                    {"manifest", bundle.manifest},
-                                    {"settings", settings_of(function)}});
-}
-
+/// Why no more instances are ready: what an instance last said, or the function's own problem.
 std::string last_error_of(const json& function) {
   const auto instances = function.find("instances");
-  if (instances == function.end() || !instances->is_array()) return {};
-  for (const auto& instance : *instances) {
-    const auto text = instance.is_object() ? instance.value("last_error", std::string()) : std::string();
-    if (!text.empty()) return ": " + text;
+  if (instances != function.end() && instances->is_array()) {
+    for (const auto& instance : *instances) {
+      const auto text = instance.is_object() ? instance.value("last_error", std::string()) : std::string();
+      if (!text.empty()) return ": " + text;
+    }
   }
-  return {};
+  const auto problem = function.value("problem", std::string());
+  return problem.empty() ? problem : ": " + problem;
 }
 
 /// Waits until as many instances as wanted at least are ready.
-Result<json> wait_ready(Api& api, const FunctionFile& wanted, Deadline deadline) {
+Result<json> wait_ready(Api& api, const std::string& name, std::uint64_t wanted, Deadline deadline) {
   for (;;) {
-    TCFDL_ASSIGN(auto function, api.get(function_target(wanted.name)));
+    TCFDL_ASSIGN(auto function, api.get(function_target(name)));
     if (!function.is_object()) return Error(Code::kInternal, "the master's answer is no function");
     const auto ready = function.value("instances_ready", std::uint64_t{0});
-    if (ready >= wanted.scale_min) return function;
+    if (ready >= wanted) return function;
     if (deadline.expired()) {
       return make_error(Code::kDeadlineExceeded,
-                        "{} is deployed, but {} of {} instances are ready{}; see `tcfdl function logs {}`", wanted.name,
-                        ready, wanted.scale_min, last_error_of(function), wanted.name);
+                        "{} is deployed, but {} of {} instances are ready{}; see `tcfdl function logs {}`", name, ready,
+                        wanted, last_error_of(function), name);
     }
     std::this_thread::sleep_for(kPollPeriod);
   }
@@ -98,17 +83,29 @@ Result<json> wait_ready(Api& api, const FunctionFile& wanted, Deadline deadline)
 
 } // namespace
 
-Result<json> deploy(Api& api, const sdk::Context& context, const DeployOptions& options) {
+Result<SignedBundle> sign_file(const std::filesystem::path& file, const std::string& key) {
   TCFDL_ASSIGN(const auto programs, program_directory());
-  TCFDL_ASSIGN(const auto function, read_function_file({options.file, programs}));
-  TCFDL_ASSIGN(const auto bundle, make_bundle(function));
+  TCFDL_ASSIGN(const auto function, read_function_file({file, programs}));
+  TCFDL_ASSIGN(const auto owner, choose_owner_key(key));
+  return sign_function(function, owner);
+}
+
+Result<json> deploy(Api& api, const DeployOptions& options) {
+  const bool is_signed = std::filesystem::is_directory(options.file);
+  if (is_signed && !options.key.empty()) {
+    return make_error(Code::kInvalidArgument, "{} is signed already; --key is for function files",
+                      options.file.string());
+  }
+  TCFDL_ASSIGN(const auto bundle, is_signed ? read_signed(options.file) : sign_file(options.file, options.key));
   {
-    Progress progress(options.progress, function, bundle.blobs.size());
+    Progress progress(options.progress, bundle);
     TCFDL_TRY(upload(api, bundle, progress));
   }
-  TCFDL_ASSIGN(auto deployed, post(api, context, function, bundle));
-  if (!options.wait || function.scale_min == 0) return deployed;
-  return wait_ready(api, function, Deadline::after(options.timeout));
+  const auto document = json::parse(wire::write_signed_function(bundle.function), nullptr, false);
+  TCFDL_ASSIGN(auto deployed, api.post("/v1/functions", document));
+  const auto wanted = deployed.is_object() ? deployed.value("instances_wanted", std::uint64_t{0}) : 0;
+  if (!options.wait || wanted == 0) return deployed;
+  return wait_ready(api, bundle.function.descriptor.name(), wanted, Deadline::after(options.timeout));
 }
 
 } // namespace tcfdl::cli

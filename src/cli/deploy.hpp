@@ -1,20 +1,24 @@
-// Deploys a function: bundle, artefacts, signed descriptor, and the wait for its instances.
+// Deploys a function: signed descriptor, artefacts, and the wait for its instances.
 #pragma once
 
 #include "cli/api.hpp"
-#include "cli/function_file.hpp"
+#include "cli/signed_bundle.hpp"
 
 namespace tcfdl::cli {
 
 struct DeployOptions {
-  std::filesystem::path file;
+  std::filesystem::path file; ///< a function file, or the directory of a signed function
+  std::string key = {};       ///< the owner's key file; empty: the default one
   bool wait = true;
   std::chrono::milliseconds timeout{60'000}; ///< of the wait
   bool progress = false;                     ///< told on standard error
 };
 
+/// Reads a function file and signs it with the owner's key, or the default one where `key` is empty.
+Result<SignedBundle> sign_file(const std::filesystem::path& file, const std::string& key);
+
 /// The function as the API tells it. DEADLINE_EXCEEDED when its instances do not become ready in time, with the last
 /// error of one of them.
-Result<nlohmann::json> deploy(Api& api, const sdk::Context& context, const DeployOptions& options);
+Result<nlohmann::json> deploy(Api& api, const DeployOptions& options);
 
 } // namespace tcfdl::cli

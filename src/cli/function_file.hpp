@@ -64,6 +64,9 @@ struct Bundle {
   std::vector<Blob> blobs; ///< each content once
 };
 
+/// Hash and size of a file. NOT_FOUND when there is none.
+Result<Bundle::Blob> hash_file(const std::filesystem::path& path);
+
 /// Hashes the sources. NOT_FOUND names a missing one and where it is asked for.
 Result<Bundle> make_bundle(const FunctionFile& function);
 

@@ -1,5 +1,6 @@
 #include "cli/command.hpp"
 #include "cli/deploy.hpp"
+#include "wire/descriptor.hpp"
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -8,11 +9,13 @@
 namespace tcfdl::cli {
 namespace {
 
+constexpr const char* kKeyHelp = "of the name's owner; default: owner.key beside the contexts, made when it is missing";
+
 Status run_deploy(const Session& session, DeployOptions options) {
   options.progress = ::isatty(STDERR_FILENO) == 1;
   TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
   TCFDL_ASSIGN(auto api, Api::connect(context));
-  TCFDL_ASSIGN(const auto function, deploy(api, context, options));
+  TCFDL_ASSIGN(const auto function, deploy(api, options));
   if (session.json) {
     print_json(function);
   } else {
@@ -94,10 +97,38 @@ Status logs(const Session& session, const std::string& name, std::size_t bytes) 
 void add_deploy(CLI::App& group, Session& session) {
   auto* command = group.add_subcommand("deploy", "deploy the function that a file describes");
   auto options = std::make_shared<DeployOptions>();
-  command->add_option("file", options->file, "see docs/formats/function.md")->required()->type_name("FILE.yaml");
+  command->add_option("file", options->file, "see docs/formats/function.md; or what `function sign` wrote")
+      ->required()
+      ->type_name("FILE.yaml|SIGNED");
+  command->add_option("--key", options->key, kKeyHelp)->type_name("FILE");
   command->add_flag("--wait,!--no-wait", options->wait, "until its instances are ready (the default)");
   add_duration(*command, "--timeout", options->timeout, "of the wait; default 60s");
   command->callback(session.run([&session, options] { return run_deploy(session, *options); }));
+}
+
+Status run_sign(const Session& session, const std::string& file, const std::string& key, const std::string& out) {
+  TCFDL_ASSIGN(const auto bundle, sign_file(file, key));
+  TCFDL_TRY(write_signed(bundle, out));
+  const auto& descriptor = bundle.function.descriptor;
+  const auto owner = wire::fingerprint(as_bytes(descriptor.owner_key()));
+  if (session.json) {
+    print_json({{"name", descriptor.name()}, {"version", descriptor.version()}, {"owner", owner}, {"signed", out}});
+  } else {
+    print(
+        fmt::format("{} version {} is signed in {}, owner {}\n", descriptor.name(), descriptor.version(), out, owner));
+  }
+  return {};
+}
+
+void add_sign(CLI::App& group, Session& session) {
+  auto* command = group.add_subcommand("sign", "sign a function for whoever deploys it, with all its files");
+  auto file = std::make_shared<std::string>();
+  auto key = std::make_shared<std::string>();
+  auto out = std::make_shared<std::string>();
+  command->add_option("file", *file, "see docs/formats/function.md")->required()->type_name("FILE.yaml");
+  command->add_option("--key", *key, kKeyHelp)->type_name("FILE");
+  command->add_option("--out", *out, "a new directory")->required()->type_name("SIGNED");
+  command->callback(session.run([&session, file, key, out] { return run_sign(session, *file, *key, *out); }));
 }
 
 } // namespace
@@ -105,6 +136,7 @@ void add_deploy(CLI::App& group, Session& session) {
 void add_function_commands(CLI::App& app, Session& session) {
   auto* group = app.add_subcommand("function", "what the clusters provide")->require_subcommand(1);
   add_deploy(*group, session);
+  add_sign(*group, session);
   group->add_subcommand("list", "all functions")->callback(session.run([&session] { return list(session); }));
   auto name = std::make_shared<std::string>();
   const auto named = [&](const std::string& command, const std::string& help) {

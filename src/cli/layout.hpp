@@ -39,7 +39,7 @@ public:
     return root_ / "clients" / (cluster + ".json");
   }
 
-  /// The keys of that client, the same in all clusters: so it owns its functions in all of them.
+  /// The keys of that client, the same in all clusters.
   [[nodiscard]] std::filesystem::path client_keys() const { return root_ / "clients" / "KEYS.json"; }
 
   /// Creates the directories, for the owner only.

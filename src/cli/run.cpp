@@ -21,6 +21,7 @@ void add_commands(CLI::App& app, Session& session) {
   app.set_help_all_flag("--help-all", "help of all commands");
   add_cluster_commands(app, session);
   add_function_commands(app, session);
+  add_key_commands(app, session);
   add_invoke_command(app, session);
   add_context_commands(app, session);
   add_admission_commands(app, session);

@@ -32,6 +32,16 @@ std::string layers(const Json& status) {
   return text;
 }
 
+/// Why functions do not run as they should, a line each.
+std::string problems(const Json& status) {
+  std::string text;
+  for (const auto& function : status.value("functions", Json::array())) {
+    if (function.contains("problem"))
+      text += fmt::format("{}: {}\n", shown(function, "name"), shown(function, "problem"));
+  }
+  return text.empty() ? text : "\n" + text;
+}
+
 } // namespace
 
 Status print_status(const Session& session) {
@@ -49,6 +59,7 @@ Status print_status(const Session& session) {
   text += layers(status);
   text += part(status, "functions", {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "WAITING", "RUNNING"},
                {"name", "version", "cluster", "instances_ready", "instances_wanted", "waiting", "in_flight"});
+  text += problems(status);
   text += part(status, "instances", {"INSTANCE", "FUNCTION", "NODE", "STATE", "PID", "RESTARTS", "LAST ERROR"},
                {"id", "function", "node", "state", "pid", "restarts", "last_error"});
   print(text);

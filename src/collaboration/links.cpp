@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "collaboration/subjects.hpp"
+#include "wire/descriptor.hpp"
 
 #include <algorithm>
 #include <set>
@@ -13,6 +14,25 @@ using std::chrono::seconds;
 
 std::string address_text(const wire::LinkAddress& address) {
   return fmt::format("{}:{}", address.host(), address.port());
+}
+
+/// What a cluster grants is what the registry lists it for: its own lease, the same owner's function, no older version.
+Status check_grant(const wire::FunctionProvider& provider, const wire::LeaseGrant& grant) {
+  if (grant.cluster() != provider.cluster()) {
+    return make_error(Code::kPermissionDenied, "cluster {} granted a lease of {}", provider.cluster(), grant.cluster());
+  }
+  const auto& listed = provider.descriptor();
+  if (grant.descriptor().statement() == listed.statement()) return {};
+  TCFDL_ASSIGN(const auto wanted, wire::check_descriptor(listed));
+  TCFDL_ASSIGN(const auto offered, wire::check_descriptor(grant.descriptor()));
+  if (offered.name() != wanted.name()) {
+    return make_error(Code::kPermissionDenied, "cluster {} granted {} for {}", provider.cluster(), offered.name(),
+                      wanted.name());
+  }
+  auto follows = wire::check_succession(offered.name(), wire::held_name(wanted, as_bytes(listed.statement())),
+                                        wire::held_name(offered, as_bytes(grant.descriptor().statement())));
+  if (follows) return follows;
+  return follows.error().within("cluster " + provider.cluster());
 }
 
 } // namespace
@@ -46,19 +66,19 @@ bool Links::provides(const std::string& function) {
 
 Result<wire::LeaseGrant> Links::lease(const wire::LeaseRequest& request, Deadline deadline) {
   TCFDL_ASSIGN(const auto answer, inquire(request.function(), deadline));
-  std::vector<std::string> clusters;
+  std::vector<const wire::FunctionProvider*> providers;
   for (const auto& provider : answer.providers()) {
     const auto& cluster = provider.cluster();
     const bool wanted = request.cluster().empty() ? cluster != settings_.cluster : cluster == request.cluster();
-    if (wanted) clusters.push_back(cluster);
+    if (wanted) providers.push_back(&provider);
   }
-  if (clusters.empty()) {
+  if (providers.empty()) {
     return make_error(Code::kNotFound, "no {} provides {}",
                       request.cluster().empty() ? "other cluster" : "cluster " + request.cluster(), request.function());
   }
   Error last(Code::kUnavailable, "");
-  for (const auto& cluster : clusters) {
-    auto grant = lease_at(cluster, request, deadline);
+  for (const auto* provider : providers) {
+    auto grant = lease_at(*provider, request, deadline);
     if (grant) return grant;
     last = grant.error();
     if (deadline.expired()) break;
@@ -66,8 +86,9 @@ Result<wire::LeaseGrant> Links::lease(const wire::LeaseRequest& request, Deadlin
   return last;
 }
 
-Result<wire::LeaseGrant> Links::lease_at(const std::string& cluster, const wire::LeaseRequest& request,
+Result<wire::LeaseGrant> Links::lease_at(const wire::FunctionProvider& provider, const wire::LeaseRequest& request,
                                          Deadline deadline) {
+  const auto& cluster = provider.cluster();
   TCFDL_ASSIGN(const auto bus, link(cluster, deadline));
   wire::LinkRequest message;
   message.set_cluster(settings_.cluster);
@@ -82,9 +103,21 @@ Result<wire::LeaseGrant> Links::lease_at(const std::string& cluster, const wire:
   TCFDL_ASSIGN(auto reply, wire::parse<wire::LinkReply>(*answer));
   if (!reply.has_grant()) return make_error(Code::kInternal, "cluster {} answered with no lease", cluster);
   auto grant = std::move(*reply.mutable_grant());
+  if (const auto good = check_grant(provider, grant); !good) {
+    give_back(cluster, grant, good.error());
+    return good.error();
+  }
   grant.clear_routes(); // they lead from there, not from here
   grant.add_routes()->set_kind(wire::ROUTE_KIND_RELAY);
   return grant;
+}
+
+void Links::give_back(const std::string& cluster, const wire::LeaseGrant& grant, const Error& why) {
+  wire::LeaseRelease unused;
+  if (const auto lease = wire::parse<wire::Lease>(grant.lease().statement())) unused.set_lease_id(lease->lease_id());
+  unused.set_cluster(cluster);
+  unused.set_reason(why.message());
+  release(unused);
 }
 
 void Links::release(const wire::LeaseRelease& release) {

@@ -63,7 +63,9 @@ private:
   Result<std::shared_ptr<message_queue::NatsBus>> find_and_connect(const std::string& cluster, Deadline deadline);
   Result<std::shared_ptr<message_queue::NatsBus>> connect(const std::string& cluster, const wire::LinkAddress& address,
                                                           Deadline deadline);
-  Result<wire::LeaseGrant> lease_at(const std::string& cluster, const wire::LeaseRequest& request, Deadline deadline);
+  Result<wire::LeaseGrant> lease_at(const wire::FunctionProvider& provider, const wire::LeaseRequest& request,
+                                    Deadline deadline);
+  void give_back(const std::string& cluster, const wire::LeaseGrant& grant, const Error& why);
 
   const LinksSettings settings_;
   Registry& registry_;

@@ -42,15 +42,11 @@ Result<std::unique_ptr<FunctionManager>> FunctionManager::open(database::Databas
 Result<FunctionRecord> FunctionManager::checked_record(const Deployment& deployment) {
   FunctionRecord record;
   record.signed_descriptor = deployment.descriptor;
-  TCFDL_ASSIGN(record.descriptor, wire::check_descriptor(deployment.descriptor));
+  TCFDL_ASSIGN(record.descriptor, wire::check_bundle(deployment.descriptor, deployment.manifest));
   if (!wire::admits_provider(record.descriptor, cluster_)) {
     return make_error(Code::kPermissionDenied,
                       "the descriptor of {} does not name cluster {} among its providers; its owner can add it",
                       record.descriptor.name(), cluster_);
-  }
-  if (as_text(wire::measure_manifest(deployment.manifest)) != record.descriptor.measurement()) {
-    return make_error(Code::kInvalidArgument, "the manifest is not the one that the descriptor of {} measures",
-                      record.descriptor.name());
   }
   TCFDL_ASSIGN(const auto manifest, wire::parse_manifest(deployment.manifest));
   record.manifest = deployment.manifest;
@@ -64,19 +60,11 @@ Status FunctionManager::check_name(const FunctionRecord& record) {
   const auto& offered = record.descriptor;
   TCFDL_ASSIGN(const auto known, table_.known(offered.name()));
   if (!known) return {};
-  if (as_text(known->owner_key) != offered.owner_key()) {
-    return make_error(Code::kPermissionDenied, "the name {} belongs to another owner here; choose another name",
-                      offered.name());
-  }
-  if (offered.version() < known->version) {
-    return make_error(Code::kFailedPrecondition,
-                      "version {} of {} is older than version {}, which was deployed; deploy a version above {}",
-                      offered.version(), offered.name(), known->version, known->version);
-  }
-  if (offered.version() > known->version || as_text(known->statement) == record.signed_descriptor.statement())
-    return {};
-  return make_error(Code::kAlreadyExists, "version {} of {} was deployed with other content; raise the version",
-                    offered.version(), offered.name());
+  const wire::HeldName held{.owner = crypto::sha256(known->owner_key),
+                            .version = known->version,
+                            .statement = crypto::sha256(known->statement)};
+  return wire::check_succession(offered.name(), held,
+                                wire::held_name(offered, as_bytes(record.signed_descriptor.statement())));
 }
 
 Result<std::vector<wire::ManifestFile>> FunctionManager::missing_files(const wire::Manifest& manifest) {

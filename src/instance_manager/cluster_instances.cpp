@@ -211,7 +211,10 @@ void ClusterInstances::reconcile(const FunctionName& name, Wanted& wanted) {
   const auto ready = std::ranges::count_if(
       views, [&](const auto& each) { return each.ready && each.version == wanted.descriptor.version(); });
   if (static_cast<std::size_t>(ready) >= wanted.what.scale) wanted.problem.clear();
-  if (nodes.empty() && views.empty() && wanted.what.scale > 0) {
+  // Nodes that refused an order are avoided for a while: then their reason stands.
+  const bool nowhere = std::ranges::none_of(
+      nodes_, [&](const auto& entry) { return admits(wanted.descriptor, entry.second.status.tee_kind()); });
+  if (nowhere && views.empty() && wanted.what.scale > 0) {
     wanted.problem = fmt::format("no node of this cluster can run it now (TEE kinds: {})",
                                  fmt::join(wanted.descriptor.tee_kinds(), ", "));
   }

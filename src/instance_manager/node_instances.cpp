@@ -4,6 +4,7 @@
 #include "instance_manager/names.hpp"
 #include "instance_manager/system_status.hpp"
 #include "wire/address.hpp"
+#include "wire/descriptor.hpp"
 
 #include <sys/wait.h>
 
@@ -20,11 +21,10 @@ std::string describe_exit(std::int32_t status, const std::string& note) {
   return fmt::format("exited with status {}", WEXITSTATUS(status));
 }
 
+/// What the owner signed is what the master wants to run: signature, measurement, manifest.
 Result<wire::Descriptor> check(const wire::StartInstance& order) {
   TCFDL_TRY(check_instance_id(order.instance()));
-  TCFDL_ASSIGN(auto descriptor, wire::parse<wire::Descriptor>(order.descriptor().statement()));
-  TCFDL_TRY(parse_function_name(descriptor.name()));
-  return descriptor;
+  return wire::check_bundle(order.descriptor(), as_bytes(order.manifest()));
 }
 
 } // namespace

@@ -46,7 +46,8 @@ public:
   /// In place of the thread: handles what is due.
   void run_due() { queue_.run_due(); }
 
-  /// Nothing for an instance that exists. INVALID_ARGUMENT for a bad order, RESOURCE_EXHAUSTED with too many instances.
+  /// Nothing for an instance that exists. INVALID_ARGUMENT for a bad order or a manifest that the descriptor does not
+  /// measure, UNAUTHENTICATED for a descriptor that its owner did not sign, RESOURCE_EXHAUSTED with too many instances.
   Status start_instance(const wire::StartInstance& order);
   /// Asks the instance to end what it has, kills it when `drain_ms` are over. Nothing for an unknown instance.
   void stop_instance(const wire::StopInstance& order);

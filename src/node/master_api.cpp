@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "collaboration/subjects.hpp"
+#include "wire/descriptor.hpp"
 
 #include <algorithm>
 #include <set>
@@ -42,7 +43,7 @@ Json describe(const wire::Descriptor& descriptor) {
           {"queue_limit", descriptor.queue_limit()},
           {"max_body", descriptor.max_body()},
           {"epoch", descriptor.epoch()},
-          {"owner", to_hex(crypto::sha256(as_bytes(descriptor.owner_key())))}};
+          {"owner", wire::fingerprint(as_bytes(descriptor.owner_key()))}};
 }
 
 /// The TEE kind that a node reports; its instances run in that one.
@@ -86,11 +87,13 @@ void add_progress(Json& function, const instance_manager::ClusterView& view,
   }
 }
 
-Json own_function(const MasterApiParts& parts, const wire::Descriptor& descriptor) {
-  auto function = describe(descriptor);
+Json own_function(const MasterApiParts& parts, const function_manager::FunctionRecord& record) {
+  auto function = describe(record.descriptor);
   function["cluster"] = parts.cluster;
   function["local"] = true;
   add_progress(function, parts.instances.view(), parts.tasks.stats());
+  function["registered"] = record.registered;
+  if (!record.registered) function["problem"] = "not registered: " + record.registration_error;
   return function;
 }
 
@@ -125,7 +128,7 @@ Result<Json> MasterApi::list() {
   TCFDL_ASSIGN(const auto records, parts_.functions.list());
   for (const auto& record : records) {
     own.insert(record.descriptor.name());
-    functions.push_back(own_function(parts_, record.descriptor));
+    functions.push_back(own_function(parts_, record));
   }
   const auto elsewhere = parts_.links.inquire({}, Deadline::after(seconds(2)));
   if (!elsewhere) return functions; // the cluster's own functions need no service manager
@@ -143,9 +146,8 @@ Result<Json> MasterApi::list() {
 
 Result<Json> MasterApi::get(const FunctionName& name) {
   TCFDL_ASSIGN(const auto record, parts_.functions.get(name.str()));
-  auto function = own_function(parts_, record.descriptor);
+  auto function = own_function(parts_, record);
   function["settings"] = Json::parse(function_manager::write_settings(record.settings), nullptr, false);
-  function["registered"] = record.registered;
   function["instances"] = Json::array();
   const auto view = parts_.instances.view();
   for (const auto& running : view.functions) {
@@ -159,7 +161,7 @@ Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& d
   TCFDL_ASSIGN(const auto record,
                parts_.deployments.deploy({deployment.unverified_descriptor, to_bytes(deployment.manifest),
                                           settings_text(deployment.settings)}));
-  return api_service::Deployed{record.created == record.updated, own_function(parts_, record.descriptor)};
+  return api_service::Deployed{record.created == record.updated, own_function(parts_, record)};
 }
 
 Status MasterApi::remove(const FunctionName& name) { return parts_.deployments.remove(name); }

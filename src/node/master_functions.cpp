@@ -13,6 +13,18 @@ constexpr std::int64_t kRegistrationLifetime = 30; // seconds
 constexpr milliseconds kRenewEvery{5000};
 constexpr milliseconds kRetryRenewal{1000};
 
+/// Whether the registry will say the same next time: another owner, an older version, a bad signature.
+bool is_refusal(const Error& error) {
+  switch (error.code()) {
+  case Code::kPermissionDenied:
+  case Code::kFailedPrecondition:
+  case Code::kAlreadyExists:
+  case Code::kUnauthenticated:
+  case Code::kInvalidArgument: return true;
+  default: return false;
+  }
+}
+
 } // namespace
 
 Status RegisteredFunctions::register_function(const wire::Signed& descriptor) {
@@ -52,8 +64,14 @@ bool MasterFunctions::renew_now() {
                 renewed.error().message());
   } else {
     if (!reached_) spdlog::info("the registration is renewed again");
-    for (const auto& [name, error] : renewed->failed)
-      spdlog::warn("the registry refuses {}: {}", name, error.message());
+    for (const auto& name : renewed->registered) reopen(name);
+    for (const auto& [name, error] : renewed->failed) {
+      if (is_refusal(error)) {
+        close(name, error);
+      } else {
+        spdlog::warn("cannot register or unregister {}: {}", name, error.to_string());
+      }
+    }
   }
   return reached_ = renewed.has_value();
 }
@@ -73,6 +91,7 @@ void MasterFunctions::stop() noexcept {
 
 Result<function_manager::FunctionRecord> MasterFunctions::deploy(const function_manager::Deployment& deployment) {
   TCFDL_ASSIGN(auto record, functions_.deploy(deployment));
+  forget_refusal(record.descriptor.name());
   TCFDL_TRY(open(record));
   return record;
 }
@@ -97,6 +116,29 @@ Status MasterFunctions::open(const function_manager::FunctionRecord& record) {
   tasks_.set_function(std::move(policy));
   return instances_.set_function({record.signed_descriptor, wire::field(record.manifest), record.settings.scale.min,
                                   record.settings.resources.memory});
+}
+
+void MasterFunctions::close(const std::string& name, const Error& why) {
+  if (!functions_.get(name)) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!refused_.insert(name).second) return;
+  }
+  spdlog::warn("{} is stopped: the registry refuses it: {}", name, why.message());
+  tasks_.remove_function(FunctionName(name));
+  instances_.remove_function(FunctionName(name));
+}
+
+bool MasterFunctions::forget_refusal(const std::string& name) {
+  const std::scoped_lock lock(mutex_);
+  return refused_.erase(name) > 0;
+}
+
+void MasterFunctions::reopen(const std::string& name) {
+  if (!forget_refusal(name)) return;
+  const auto record = functions_.get(name);
+  const auto opened = record ? open(*record) : Status(record.error());
+  if (!opened) spdlog::warn("cannot start {} again: {}", name, opened.error().to_string());
 }
 
 void MasterFunctions::renew_loop() {

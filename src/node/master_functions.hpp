@@ -6,6 +6,7 @@
 #include "node/service_manager_client.hpp"
 #include "task_manager/task_manager.hpp"
 
+#include <set>
 #include <thread>
 
 namespace tcfdl::node {
@@ -47,6 +48,10 @@ public:
 
 private:
   Status open(const function_manager::FunctionRecord& record);
+  /// Stops what the registry refuses: no task is placed on it and no instance of it runs.
+  void close(const std::string& name, const Error& why);
+  void reopen(const std::string& name);
+  bool forget_refusal(const std::string& name);
   void renew_loop();
 
   function_manager::FunctionManager& functions_;
@@ -56,6 +61,7 @@ private:
   std::condition_variable wake_;
   bool stopping_ = false; // guarded by mutex_
   bool reached_ = true;
+  std::set<std::string> refused_; // by the registry; guarded by mutex_
   std::thread renewer_;
 };
 

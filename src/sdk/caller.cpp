@@ -84,6 +84,24 @@ Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
                     descriptor.max_body());
 }
 
+/// The function as its owner describes it, of the cluster that offers it: what is asked for, in a class and by a
+/// cluster that the owner admits. Whose the name is says the authority (`confirm_owner`).
+Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::LeaseRequest& request) {
+  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(grant.descriptor()));
+  const auto refuse = [&](const std::string& why) {
+    return make_error(Code::kPermissionDenied, "cluster {} offers {}: {}", grant.cluster(), request.function(), why);
+  };
+  if (descriptor.name() != request.function()) return refuse("its descriptor is of " + descriptor.name());
+  if (!wire::admits_provider(descriptor, grant.cluster())) return refuse("its owner does not admit that cluster");
+  if (!wire::contains_text(descriptor.assurance(), grant.assurance())) {
+    return refuse(fmt::format("its owner does not admit the class '{}'", grant.assurance()));
+  }
+  return descriptor;
+}
+
+/// How often a call asks anew when what it was offered is an older version, as while a new one is deployed.
+constexpr unsigned kOlderOffers = 5;
+
 /// Errors of the platform before the handler ran; another instance may do better.
 bool worth_another_instance(const Error& error) { return error.code() == Code::kUnavailable; }
 
@@ -101,7 +119,9 @@ struct Caller::Attempt {
   wire::Descriptor descriptor;
   bool accepted = false;
   bool answered = false;
-  unsigned returns = 0; ///< how often an instance that had failed was all there was
+  bool older = false;        ///< the offer is of a version below one that is known
+  unsigned returns = 0;      ///< how often an instance that had failed was all there was
+  unsigned older_offers = 0; ///< so far
 };
 
 Result<CallReport> Caller::call(const std::string& function, BodyReader& body, BodyWriter& result,
@@ -141,6 +161,10 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       return done.error().code() == Code::kDeadlineExceeded ? done.error()
                                                             : Error(Code::kDeadlineExceeded, done.error().message());
     }
+    if (state.older && state.older_offers < kOlderOffers) {
+      wait(state, state.older_offers++);
+      continue;
+    }
     if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
       return make_error(
@@ -153,7 +177,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   }
 }
 
-/// Has the next attempt elsewhere; with nothing else there, later: after 20 ms, then each time twice that, to a second.
+/// Has the next attempt elsewhere; with nothing else there, later.
 void Caller::look_elsewhere(Attempt& attempt) {
   auto& excluded = *attempt.request.mutable_exclude();
   if (std::ranges::find(excluded, attempt.grant.instance()) == excluded.end()) {
@@ -161,7 +185,12 @@ void Caller::look_elsewhere(Attempt& attempt) {
     *excluded.Add() = attempt.grant.instance();
     return;
   }
-  const std::chrono::nanoseconds pause = milliseconds(std::min(20U << std::min(attempt.returns++, 6U), 1000U));
+  wait(attempt, attempt.returns++);
+}
+
+/// 20 ms, then each time twice that, to a second; ends with the deadline or when the call is cancelled.
+void Caller::wait(const Attempt& attempt, unsigned times) {
+  const std::chrono::nanoseconds pause = milliseconds(std::min(20U << std::min(times, 6U), 1000U));
   std::mutex mutex;
   std::unique_lock lock(mutex);
   std::condition_variable_any never;
@@ -169,19 +198,18 @@ void Caller::look_elsewhere(Attempt& attempt) {
 }
 
 Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
-  attempt.accepted = attempt.answered = false;
+  attempt.accepted = attempt.answered = attempt.older = false;
   attempt.grant.Clear();
   const auto asked = Deadline::Clock::now();
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
   TCFDL_ASSIGN(attempt.grant, task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel));
-  TCFDL_ASSIGN(attempt.descriptor, wire::verify_descriptor(attempt.grant.descriptor()));
   attempt.report.wait_us +=
       static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - asked).count());
   attempt.report.cluster = attempt.grant.cluster();
   attempt.report.node = attempt.grant.node();
   attempt.report.instance = attempt.grant.instance();
   attempt.report.tee_kind = attempt.grant.tee_kind();
-  auto done = check_size(attempt.descriptor, body.size());
+  auto done = take_offer(attempt, body.size());
   if (done) done = exchange(attempt, body, result);
   if (!done && !attempt.accepted) {
     wire::Lease lease;
@@ -195,12 +223,30 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
   return done;
 }
 
+Status Caller::take_offer(Attempt& attempt, std::uint64_t body_size) {
+  TCFDL_ASSIGN(attempt.descriptor, check_grant(attempt.grant, attempt.request));
+  auto known = names_->check(attempt.descriptor, attempt.grant.descriptor());
+  attempt.older = !known && known.error().code() == Code::kFailedPrecondition;
+  if (!known) return known.error().within("cluster " + attempt.grant.cluster());
+  return check_size(attempt.descriptor, body_size);
+}
+
+/// The authority states whose the name is beside the key that the capsule was made with.
+Status Caller::confirm_owner(Attempt& attempt, const ReadyCapsule& capsule) {
+  auto confirmed = wire::check_owner(capsule.scope, attempt.descriptor);
+  if (confirmed) confirmed = names_->accept(attempt.descriptor, attempt.grant.descriptor());
+  attempt.older = !confirmed && confirmed.error().code() == Code::kFailedPrecondition;
+  if (!confirmed) return confirmed.error().within("cluster " + attempt.grant.cluster());
+  return {};
+}
+
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
   const auto start = Deadline::Clock::now();
   std::shared_ptr<const ReadyCapsule> capsule;
   if (attempt.options.protection == Protection::kEae) {
     TCFDL_ASSIGN(capsule, capsules_.get(attempt.request.function(), attempt.grant.assurance(),
                                         attempt.descriptor.epoch(), attempt.deadline));
+    TCFDL_TRY(confirm_owner(attempt, *capsule));
   }
   wire::SealedHeader header;
   header.set_task_id(attempt.request.task_id());

@@ -4,14 +4,18 @@
 #include "sdk/capsule_session.hpp"
 #include "sdk/exchange.hpp"
 #include "sdk/instance_pool.hpp"
+#include "wire/known_names.hpp"
 
 namespace tcfdl::sdk {
 
 /// Thread-safe; every call runs on the thread that makes it.
 class Caller final : public Client {
 public:
-  Caller(const Identity& identity, TaskManager& task_manager, Proxy& proxy, const Clock& clock)
-      : task_manager_(task_manager), identity_(identity), capsules_(identity, proxy, clock), pool_(task_manager) {}
+  /// `names`: the functions and versions seen before; none: they are remembered in memory.
+  Caller(const Identity& identity, TaskManager& task_manager, Proxy& proxy, const Clock& clock,
+         std::unique_ptr<wire::KnownNames> names = nullptr)
+      : task_manager_(task_manager), identity_(identity), capsules_(identity, proxy, clock), pool_(task_manager),
+        names_(names ? std::move(names) : std::make_unique<wire::KnownNames>()) {}
 
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                           const CallOptions& options) override;
@@ -25,13 +29,17 @@ private:
   Result<CallReport> run(const std::string& function, RequestBody& body, ResultSink& result,
                          const CallOptions& options);
   static void look_elsewhere(Attempt& attempt);
+  static void wait(const Attempt& attempt, unsigned times);
   Status attempt(Attempt& attempt, RequestBody& body, ResultSink& result);
+  Status take_offer(Attempt& attempt, std::uint64_t body_size);
+  Status confirm_owner(Attempt& attempt, const ReadyCapsule& capsule);
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);
 
   TaskManager& task_manager_;
   const Identity& identity_;
   CapsuleSession capsules_;
   InstancePool pool_;
+  const std::unique_ptr<wire::KnownNames> names_;
 };
 
 } // namespace tcfdl::sdk

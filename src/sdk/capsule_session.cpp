@@ -62,8 +62,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::renew(Entry& entry, 
     return Error(Code::kUnauthenticated, "the proxy returned another capsule");
   }
   TCFDL_ASSIGN(auto header, wire::verify_turned_capsule(reply.capsule(), identity_.authority, clock_.now()));
-  entry.capsule =
-      std::make_shared<const ReadyCapsule>(ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret)});
+  entry.capsule = std::make_shared<const ReadyCapsule>(
+      ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret), key->scope});
   return entry.capsule;
 }
 

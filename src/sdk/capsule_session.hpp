@@ -16,6 +16,7 @@ struct ReadyCapsule {
   wire::Capsule capsule;
   wire::CapsuleHeader header;
   crypto::CapsuleSecret secret;
+  wire::KeyScope scope = {}; ///< of the sender's key: whose the function is, as the authority states it
 };
 
 /// Thread-safe. A function's keys and capsule are asked for once, also by callers that come at the same time.

@@ -7,9 +7,10 @@ namespace {
 /// A client with all that it owns.
 class ConnectedClient final : public Client {
 public:
-  ConnectedClient(sdk::Identity identity, wire::Address address, std::string token)
+  ConnectedClient(sdk::Identity identity, wire::Address address, std::string token,
+                  std::unique_ptr<wire::KnownNames> names)
       : identity_(std::move(identity)), task_manager_(std::move(address), std::move(token), identity_),
-        caller_(identity_, task_manager_, task_manager_, clock_) {}
+        caller_(identity_, task_manager_, task_manager_, clock_, std::move(names)) {}
 
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                           const CallOptions& options) override {
@@ -44,7 +45,9 @@ Result<std::unique_ptr<Client>> Client::connect(const std::string& name) {
   TCFDL_ASSIGN(const auto context, sdk::load_context(name));
   TCFDL_ASSIGN(auto identity, sdk::identity_of(context));
   TCFDL_ASSIGN(auto address, wire::parse_address(context.tasks_address));
-  return std::make_unique<ConnectedClient>(std::move(identity), std::move(address), context.tasks_token);
+  TCFDL_ASSIGN(auto names, wire::KnownNames::open(sdk::names_file(context), identity.authority.bytes()));
+  return std::make_unique<ConnectedClient>(std::move(identity), std::move(address), context.tasks_token,
+                                           std::move(names));
 }
 
 Result<CallResult> Client::call(const std::string& function, BytesView body, const CallOptions& options) {

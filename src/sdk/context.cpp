@@ -74,6 +74,8 @@ std::filesystem::path context_directory() {
   return root / "tcfdl" / "contexts";
 }
 
+std::filesystem::path names_file(const Context& context) { return context_directory() / (context.name + ".names"); }
+
 Result<Context> load_context(const std::string& name) {
   auto chosen = name.empty() ? environment("TCFDL_CONTEXT") : name;
   if (chosen.empty()) chosen = current_context();
@@ -105,6 +107,7 @@ Status remove_context(const std::string& name) {
   TCFDL_TRY(check_label(name, "context"));
   std::error_code ignored;
   if (current_context() == name) std::filesystem::remove(current_file(), ignored);
+  std::filesystem::remove(context_directory() / (name + ".names"), ignored);
   if (!std::filesystem::remove(context_directory() / (name + ".json"), ignored)) return no_context(name);
   return {};
 }

@@ -20,7 +20,7 @@ struct Context {
   std::string tasks_address; ///< tcp:127.0.0.1:PORT, the task manager
   std::string tasks_token;   ///< admits connections to tasks_address
   std::string client;        ///< the caller's name in its certificate
-  std::string signing_key;   ///< private, signs as the caller; also owns the functions that it deploys
+  std::string signing_key;   ///< private, signs as the caller
   std::string seal_key;      ///< private, HPKE
   std::string certificate;   ///< a serialised wire::Signed certificate of role client
   std::string authority_key; ///< 65 bytes, pinned at enrolment
@@ -28,6 +28,9 @@ struct Context {
 
 /// `$XDG_CONFIG_HOME/tcfdl/contexts` or `~/.config/tcfdl/contexts`; TCFDL_CONTEXT_DIR overrides it.
 std::filesystem::path context_directory();
+
+/// Which functions and versions were seen through a context: NAME.names in the context directory.
+std::filesystem::path names_file(const Context& context);
 
 /// Reads a context by name, or by path where `name` holds a '/'. Empty: TCFDL_CONTEXT, else the current one.
 /// NOT_FOUND says how to get one; PERMISSION_DENIED when others could read the file.

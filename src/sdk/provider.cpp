@@ -4,6 +4,7 @@
 #include "crypto/secret.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/task_manager_client.hpp"
+#include "wire/descriptor.hpp"
 
 #include <charconv>
 #include <csignal>
@@ -139,7 +140,12 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
     return make_error(Code::kPermissionDenied, "got a key of {} for an instance of {}", scope.function(),
                       environment.function);
   }
-  TCFDL_ASSIGN(attachment.descriptor, wire::verify_descriptor(attached.descriptor()));
+  TCFDL_ASSIGN(attachment.descriptor, wire::check_descriptor(attached.descriptor()));
+  TCFDL_TRY(wire::check_owner(scope, attachment.descriptor));
+  if (attachment.descriptor.measurement() != certificate.measurement()) {
+    return make_error(Code::kPermissionDenied, "the descriptor of {} measures another bundle than this instance's",
+                      environment.function);
+  }
   attachment.processor.emplace(ProcessorKey{crypto::DecryptionKey(x), std::move(scope)});
   return attachment;
 }

@@ -57,13 +57,29 @@ Status TeeProxy::set_identity(const wire::ProxyIdentity& identity) {
       certificate.seal_key() != wire::field(keys_.sealing.public_key().bytes())) {
     return Error(Code::kUnauthenticated, "the certificate is for other keys than this proxy's; enrol the node anew");
   }
+  TCFDL_ASSIGN(std::shared_ptr<wire::KnownNames> names,
+               wire::KnownNames::open(settings_.state / "names", as_bytes(identity.authority_key())));
   auto own = std::make_shared<const Own>(
-      Own{identity.certificate(), certificate, std::move(authority), certificate.cluster()});
+      Own{identity.certificate(), certificate, std::move(authority), certificate.cluster(), std::move(names)});
   own_.with([&](auto& current) { current = std::move(own); });
   return {};
 }
 
+/// The daemon and its master are not trusted with what runs: the owner's signature, the measurement and the versions
+/// seen before decide. What the files hold is checked when they are measured, whose name it is at attachment.
+Status TeeProxy::check_function(const wire::LaunchInstance& command) const {
+  TCFDL_ASSIGN(const auto self, own());
+  TCFDL_ASSIGN(const auto descriptor, wire::check_bundle(command.descriptor(), as_bytes(command.manifest())));
+  if (!wire::admits_provider(descriptor, self->cluster)) {
+    return make_error(Code::kPermissionDenied,
+                      "the descriptor of {} does not name cluster {} among its providers; its owner can add it",
+                      descriptor.name(), self->cluster);
+  }
+  return self->names->check(descriptor, command.descriptor());
+}
+
 Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
+  if (command.role() != wire::ROLE_GATEWAY) TCFDL_TRY(check_function(command));
   std::map<std::string, std::string> environment(command.environment().begin(), command.environment().end());
   environment["TCFDL_PROXY"] = wire::to_string(listener_->address());
   return launches_.launch(command, std::move(environment));
@@ -145,7 +161,8 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   auto& result = *reply.mutable_attached();
   std::optional<wire::KeyScope> processor;
   if (record.role == wire::ROLE_INSTANCE) {
-    TCFDL_ASSIGN(processor, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_PROCESSOR, record.instance));
+    TCFDL_ASSIGN(processor, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_PROCESSOR, record.instance,
+                                       granted.descriptor(), &record));
     *result.mutable_processor_key() = granted.processor_key();
   }
   *result.mutable_certificate() = granted.certificate();
@@ -169,7 +186,8 @@ Result<wire::ProxyReply> TeeProxy::sender_keys(const wire::SenderKeys& request, 
   *keys.mutable_proxy_certificate() = self->certificate;
   TCFDL_ASSIGN(auto answer, authority_.request(wanted, deadline));
   if (!answer.has_sender_keys()) return Error(Code::kInternal, "the authority gave no keys to send with");
-  TCFDL_TRY(accept_key(answer.sender_keys().proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject()));
+  TCFDL_TRY(accept_key(answer.sender_keys().proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(),
+                       answer.sender_keys().descriptor(), nullptr));
   wire::ProxyReply reply;
   *reply.mutable_sender_key() = answer.sender_keys().sender_key();
   return reply;
@@ -203,9 +221,25 @@ Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::
   return reply;
 }
 
-/// Opens a re-encryption key sealed to this proxy, for the holder that was asked for, and keeps it.
+/// Takes the descriptor that belongs to a key: it must be of the owner that the authority states, of what was launched,
+/// and not older than one that was seen before.
+Status TeeProxy::accept_function(const wire::KeyScope& scope, const wire::Signed& unverified,
+                                 const LaunchRecord* instance) {
+  TCFDL_ASSIGN(const auto self, own());
+  TCFDL_ASSIGN(const auto descriptor, wire::check_descriptor(unverified));
+  TCFDL_TRY(wire::check_owner(scope, descriptor));
+  if (instance != nullptr &&
+      (instance->function != descriptor.name() || as_text(instance->measurement) != descriptor.measurement())) {
+    return make_error(Code::kPermissionDenied, "{} runs {}, the authority's descriptor is of another bundle",
+                      instance->instance, instance->function);
+  }
+  return self->names->accept(descriptor, unverified);
+}
+
+/// Opens a re-encryption key sealed to this proxy, for the holder and the function that were asked for, and keeps it.
 Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wire::KeyRole role,
-                                            const std::string& holder) {
+                                            const std::string& holder, const wire::Signed& unverified_descriptor,
+                                            const LaunchRecord* instance) {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(auto scope, wire::verify_key_package(self->authority, package, clock_.now()));
   if (scope.role() != role || scope.holder() != holder ||
@@ -213,6 +247,7 @@ Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wir
     return make_error(Code::kPermissionDenied, "the authority sent a key of {} as {}, wanted was {}", scope.holder(),
                       wire::KeyRole_Name(scope.role()), holder);
   }
+  TCFDL_TRY(accept_function(scope, unverified_descriptor, instance));
   TCFDL_ASSIGN(const auto secret,
                crypto::hpke_open(keys_.sealing, as_bytes(package.scope()), {}, as_bytes(package.sealed())));
   TCFDL_ASSIGN(auto rk, crypto::Scalar::from_bytes(secret.span()));

@@ -6,6 +6,7 @@
 #include "tee_proxy/keys.hpp"
 #include "tee_proxy/launches.hpp"
 #include "tee_proxy/ports.hpp"
+#include "wire/known_names.hpp"
 #include "wire/listener.hpp"
 
 #include <filesystem>
@@ -31,8 +32,12 @@ public:
   [[nodiscard]] Result<wire::ProxyEnrolment> enrolment() const;
 
   /// Takes what enrolment gave. UNAUTHENTICATED when the certificate is not of this proxy's keys.
+  /// Reads which names and versions of functions it has seen of that authority. Errors of `wire::KnownNames::open`.
   Status set_identity(const wire::ProxyIdentity& identity);
 
+  /// Starts a gateway, or an instance of the bundle that its owner's signed descriptor measures. INVALID_ARGUMENT for
+  /// another manifest, UNAUTHENTICATED for another signature, PERMISSION_DENIED for another owner or a cluster that may
+  /// not provide it, FAILED_PRECONDITION for a version below one that was seen, DATA_LOSS for a file that was changed.
   Result<pid_t> launch(const wire::LaunchInstance& command);
   Status kill(const std::string& instance) { return launches_.kill(instance); }
 
@@ -57,6 +62,7 @@ private:
     wire::Certificate parsed;
     crypto::VerifyKey authority;
     std::string cluster;
+    std::shared_ptr<wire::KnownNames> names; ///< of functions, as the authority stated them
   };
 
   TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock, Launches::OnExit on_exit);
@@ -68,7 +74,10 @@ private:
   Result<wire::ProxyReply> sender_keys(const wire::SenderKeys& request, Deadline deadline);
   Result<wire::ProxyReply> turn(const wire::Capsule& capsule);
   Result<wire::ProxyReply> finish(const Attached& attached, const wire::Capsule& capsule);
-  Result<wire::KeyScope> accept_key(const wire::KeyPackage& package, wire::KeyRole role, const std::string& holder);
+  [[nodiscard]] Status check_function(const wire::LaunchInstance& command) const;
+  Status accept_function(const wire::KeyScope& scope, const wire::Signed& unverified, const LaunchRecord* instance);
+  Result<wire::KeyScope> accept_key(const wire::KeyPackage& package, wire::KeyRole role, const std::string& holder,
+                                    const wire::Signed& unverified_descriptor, const LaunchRecord* instance);
   Result<std::shared_ptr<const Own>> own() const;
 
   const ProxySettings settings_;

@@ -1,5 +1,7 @@
 #include "wire/descriptor.hpp"
 
+#include "base/encoding.hpp"
+#include "wire/manifest.hpp"
 #include "wire/signed.hpp"
 
 #include <limits>
@@ -27,6 +29,58 @@ Result<Descriptor> check_descriptor(const Signed& unverified) {
   }
   return descriptor;
 }
+
+Result<Descriptor> check_bundle(const Signed& unverified, BytesView manifest) {
+  TCFDL_ASSIGN(auto descriptor, check_descriptor(unverified));
+  const auto measurement = measure_manifest(manifest);
+  if (as_text(measurement) == descriptor.measurement()) return descriptor;
+  return make_error(Code::kInvalidArgument,
+                    "the manifest is not the one that the descriptor of {} measures: it has the SHA-256 {}, wanted {}",
+                    descriptor.name(), to_hex(measurement), to_hex(as_bytes(descriptor.measurement())));
+}
+
+HeldName held_name(const Descriptor& descriptor, BytesView statement) {
+  return {.owner = crypto::sha256(as_bytes(descriptor.owner_key())),
+          .version = descriptor.version(),
+          .statement = crypto::sha256(statement)};
+}
+
+Status check_succession(std::string_view name, const HeldName& held, const HeldName& offered) {
+  if (held.owner != offered.owner) {
+    return make_error(Code::kPermissionDenied,
+                      "the name {} belongs to another owner, whose key has the fingerprint {}; this descriptor is "
+                      "signed with {}. Sign with the owner's key, or choose another name",
+                      name, to_hex(held.owner), to_hex(offered.owner));
+  }
+  if (offered.version < held.version) {
+    return make_error(Code::kFailedPrecondition,
+                      "version {} of {} is older than version {}, which is known already; deploy a version above {}",
+                      offered.version, name, held.version, held.version);
+  }
+  if (offered.version > held.version || offered.statement == held.statement) return {};
+  return make_error(Code::kAlreadyExists, "version {} of {} is known with other content; raise the version",
+                    offered.version, name);
+}
+
+Status check_owner(const KeyScope& scope, const Descriptor& descriptor) {
+  if (scope.function() != descriptor.name()) {
+    return make_error(Code::kPermissionDenied, "the descriptor is of {}, the authority's key of {}", descriptor.name(),
+                      scope.function());
+  }
+  const auto owner = crypto::sha256(as_bytes(descriptor.owner_key()));
+  if (as_text(owner) != scope.owner()) {
+    return make_error(Code::kPermissionDenied,
+                      "the name {} belongs to another owner, whose key has the fingerprint {}; this descriptor is "
+                      "signed with {}",
+                      descriptor.name(), to_hex(as_bytes(scope.owner())), to_hex(owner));
+  }
+  if (descriptor.version() >= scope.version()) return {};
+  return make_error(Code::kFailedPrecondition,
+                    "version {} of {} is older than version {}, which is registered; deploy that one",
+                    descriptor.version(), descriptor.name(), scope.version());
+}
+
+std::string fingerprint(BytesView owner_key) { return to_hex(crypto::sha256(owner_key)); }
 
 bool admits_provider(const Descriptor& descriptor, std::string_view cluster) {
   return contains_text(descriptor.providers(), "*") || contains_text(descriptor.providers(), cluster);

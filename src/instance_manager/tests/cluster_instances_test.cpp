@@ -219,10 +219,12 @@ TEST_F(ClusterInstancesTest, AvoidsANodeThatRefused) {
   nodes_.refusal = Error(Code::kResourceExhausted, "no memory");
   report(worker_);
   want(1);
-  EXPECT_NE(cluster_.view().functions.at(0).problem, "");
+  EXPECT_THAT(cluster_.view().functions.at(0).problem, ::testing::HasSubstr("RESOURCE_EXHAUSTED: no memory"));
   nodes_.refusal.reset();
   report(worker_);
   EXPECT_TRUE(nodes_.started.empty());
+  EXPECT_THAT(cluster_.view().functions.at(0).problem, ::testing::HasSubstr("RESOURCE_EXHAUSTED: no memory"))
+      << "the reason stands while the node is avoided";
   time_.advance(milliseconds(2000));
   report(worker_);
   EXPECT_EQ(nodes_.started.size(), 1U);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "instance_manager/ports.hpp"
+#include "wire/manifest.hpp"
+#include "wire/signed.hpp"
 
 #include <deque>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -112,15 +114,20 @@ public:
   std::string last_reason;
 };
 
-inline wire::Signed make_descriptor(const std::string& function, std::uint64_t version = 1) {
+/// Signed by an owner of its own, for a bundle of this manifest.
+inline wire::Signed make_descriptor(const std::string& function, std::uint64_t version = 1,
+                                    std::string_view manifest = {}) {
+  static const auto kOwner = crypto::SigningKey::generate();
   wire::Descriptor descriptor;
+  descriptor.set_owner_key(wire::field(kOwner.public_key().bytes()));
+  descriptor.set_measurement(wire::field(wire::measure_manifest(as_bytes(manifest))));
+  descriptor.add_assurance("software");
+  descriptor.add_providers("*");
   descriptor.set_name(function);
   descriptor.set_version(version);
   descriptor.set_concurrency(3);
   descriptor.add_tee_kinds("software");
-  wire::Signed result;
-  result.set_statement(descriptor.SerializeAsString());
-  return result;
+  return wire::sign(kOwner, descriptor);
 }
 
 } // namespace tcfdl::instance_manager::testing

@@ -5,6 +5,7 @@
 #include "instance_manager/tests/fakes.hpp"
 
 #include <csignal>
+#include <gmock/gmock.h>
 #include <unistd.h>
 
 namespace tcfdl::instance_manager::testing {
@@ -34,7 +35,7 @@ protected:
   static wire::StartInstance order(const std::string& id = kId) {
     wire::StartInstance result;
     result.set_instance(id);
-    *result.mutable_descriptor() = make_descriptor("plates/read", 7);
+    *result.mutable_descriptor() = make_descriptor("plates/read", 7, "manifest");
     result.set_manifest("manifest");
     return result;
   }
@@ -109,8 +110,33 @@ TEST_F(NodeInstancesTest, LaunchesWithItsEnvironmentAndALogOfItsOwn) {
 TEST_F(NodeInstancesTest, RefusesBadNamesAndBadDescriptors) {
   EXPECT_EQ(instances_.start_instance(order("../a")).error().code(), Code::kInvalidArgument);
   auto bad = order();
-  *bad.mutable_descriptor() = make_descriptor("../a");
+  *bad.mutable_descriptor() = make_descriptor("../a", 1, "manifest");
   EXPECT_EQ(instances_.start_instance(bad).error().code(), Code::kInvalidArgument);
+}
+
+TEST_F(NodeInstancesTest, RefusesWhatTheOwnerDidNotSign) {
+  const auto refusal = [&](const wire::StartInstance& bad) {
+    const auto taken = instances_.start_instance(bad);
+    EXPECT_FALSE(taken);
+    return taken ? std::string() : taken.error().to_string();
+  };
+  auto swapped = order();
+  swapped.set_manifest("another manifest");
+  EXPECT_THAT(refusal(swapped), ::testing::HasSubstr("the manifest is not the one that the descriptor of plates/read"));
+
+  // Each byte of what was signed counts.
+  auto changed = order();
+  auto statement = wire::parse<wire::Descriptor>(changed.descriptor().statement()).value();
+  statement.set_measurement(wire::field(wire::measure_manifest(as_bytes("another manifest"))));
+  changed.mutable_descriptor()->set_statement(statement.SerializeAsString());
+  changed.set_manifest("another manifest");
+  EXPECT_THAT(refusal(changed), ::testing::HasSubstr("UNAUTHENTICATED"));
+
+  const auto thief = crypto::SigningKey::generate();
+  *changed.mutable_descriptor() = wire::sign(thief, statement);
+  EXPECT_THAT(refusal(changed), ::testing::HasSubstr("UNAUTHENTICATED")) << "signed by another than it names";
+  settle();
+  EXPECT_TRUE(proxy_.launched.empty());
 }
 
 TEST_F(NodeInstancesTest, StartsAnInstanceOnce) {

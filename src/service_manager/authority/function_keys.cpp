@@ -54,6 +54,8 @@ wire::KeyScope scope_of(const wire::Certificate& holder, const wire::Certificate
   scope.set_epoch(descriptor.epoch());
   scope.set_holder(holder.subject());
   scope.set_holder_verify_key(holder.verify_key());
+  scope.set_owner(wire::field(crypto::sha256(as_bytes(descriptor.owner_key()))));
+  scope.set_version(descriptor.version());
   scope.set_expires(std::min(holder.expires(), recipient.expires()));
   return scope;
 }

@@ -18,28 +18,16 @@ Status apply_renewed(Database& database, const ClusterRenewed& renewed, const Op
   return {};
 }
 
-struct Known {
-  Bytes owner_key;
-  std::uint64_t version = 0;
-  Bytes descriptor;
-};
-
-Status check_against(const Known& known, const wire::Descriptor& offered, const wire::Signed& descriptor) {
-  if (as_text(known.owner_key) != offered.owner_key()) {
-    return make_error(Code::kPermissionDenied,
-                      "the name {} belongs to another owner, who registered it first; choose another name",
-                      offered.name());
-  }
-  if (offered.version() < known.version) {
-    return make_error(Code::kFailedPrecondition,
-                      "version {} of {} is older than the registered version {}; deploy a version above {}",
-                      offered.version(), offered.name(), known.version, known.version);
-  }
-  if (offered.version() > known.version) return {};
-  TCFDL_ASSIGN(const auto current, wire::parse<wire::Signed>(known.descriptor));
-  if (current.statement() == descriptor.statement()) return {};
-  return make_error(Code::kAlreadyExists, "version {} of {} is registered with other content; raise the version",
-                    offered.version(), offered.name());
+Result<std::optional<wire::HeldName>> find_held(Database& database, const std::string& function) {
+  std::optional<wire::HeldName> held;
+  TCFDL_TRY(
+      database.query("SELECT descriptor FROM functions WHERE function = ?", {function}, [&](const Row& row) -> Status {
+        TCFDL_ASSIGN(const auto current, wire::parse<wire::Signed>(row.blob(0)));
+        TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(current.statement()));
+        held = wire::held_name(descriptor, as_bytes(current.statement()));
+        return {};
+      }));
+  return held;
 }
 
 /// Ends the provision by clusters that a new version no longer admits.
@@ -69,15 +57,10 @@ Status add_provider(Database& database, const std::string& function, const std::
 
 Status apply_registered(Database& database, const FunctionRegistered& registered, std::int64_t most) {
   TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(registered.descriptor().statement()));
-  TCFDL_ASSIGN(const auto known,
-               database.query_one("SELECT owner_key, version, descriptor FROM functions WHERE function = ?",
-                                  {descriptor.name()}, [](const Row& row) {
-                                    return Known{.owner_key = row.blob(0),
-                                                 .version = static_cast<std::uint64_t>(row.integer(1)),
-                                                 .descriptor = row.blob(2)};
-                                  }));
-  if (known) TCFDL_TRY(check_against(*known, descriptor, registered.descriptor()));
-  if (!known || descriptor.version() > known->version) {
+  const auto offered = wire::held_name(descriptor, as_bytes(registered.descriptor().statement()));
+  TCFDL_ASSIGN(const auto held, find_held(database, descriptor.name()));
+  if (held) TCFDL_TRY(wire::check_succession(descriptor.name(), *held, offered));
+  if (!held || offered.version > held->version) {
     TCFDL_TRY(
         database.execute("INSERT INTO functions (function, owner_key, version, descriptor) VALUES (?, ?, ?, ?) "
                          "ON CONFLICT (function) DO UPDATE SET version = excluded.version, "

@@ -104,6 +104,8 @@ TEST_F(FunctionKeys, PackagesSayWhatTheyAreFor) {
   EXPECT_EQ(processor.assurance(), "software");
   EXPECT_EQ(processor.epoch(), 3U);
   EXPECT_EQ(processor.holder(), instance_.name);
+  EXPECT_EQ(processor.owner(), wire::field(crypto::sha256(owner_.public_key().bytes())));
+  EXPECT_EQ(processor.version(), 1U);
   const auto proxy = scope(reply.proxy_key());
   EXPECT_EQ(proxy.role(), wire::KEY_ROLE_PROXY_PROCESSOR);
   EXPECT_EQ(proxy.recipient_key(), bytes_of(worker_.proxy_seal));

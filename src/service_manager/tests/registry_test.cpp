@@ -1,4 +1,5 @@
 #include "service_manager/tests/world.hpp"
+#include "wire/descriptor.hpp"
 
 namespace tcfdl::service_manager {
 namespace {
@@ -94,8 +95,9 @@ TEST_F(Registering, ANameBelongsToItsFirstOwner) {
   auto stolen = descriptor("plates/read", 9);
   const auto thief = crypto::SigningKey::generate();
   stolen.set_owner_key(bytes_of(thief));
-  EXPECT_THAT(refusal(registry_->register_function("west", wire::sign(thief, stolen))),
-              Refuses(Code::kPermissionDenied, "another owner"));
+  const auto refused = refusal(registry_->register_function("west", wire::sign(thief, stolen)));
+  EXPECT_THAT(refused, Refuses(Code::kPermissionDenied, "another owner"));
+  EXPECT_THAT(refused, Refuses(Code::kPermissionDenied, wire::fingerprint(owner_.public_key().bytes())));
   must(registry_->unregister_function("west", "plates/read"));
   EXPECT_THAT(refusal(registry_->register_function("west", wire::sign(thief, stolen))),
               Refuses(Code::kPermissionDenied, "another owner"));

@@ -2,6 +2,7 @@
 
 #include "attestation/report_data.hpp"
 #include "base/file.hpp"
+#include "wire/manifest.hpp"
 #include "wire/socket.hpp"
 
 #include <gmock/gmock.h>
@@ -28,6 +29,7 @@ public:
     auto scope = proxy_scope;
     scope.set_function(request.sender_keys().function());
     scope.set_assurance("software");
+    *reply.mutable_sender_keys()->mutable_descriptor() = descriptor;
     const auto rk = crypto::reencryption_key(x_i, f);
     auto sealed = crypto::hpke_seal(as_bytes(seal_to), as_bytes(scope.SerializeAsString()), {}, rk.to_bytes().span());
     *reply.mutable_sender_keys()->mutable_proxy_key() = wire::sign_key_package(*signer, scope, *std::move(sealed));
@@ -41,6 +43,7 @@ public:
   crypto::Scalar x_i = crypto::Scalar::random();
   wire::KeyScope proxy_scope;
   std::string seal_to;
+  wire::Signed descriptor;
   bool silent = false;
   int asked = 0;
 };
@@ -61,6 +64,38 @@ protected:
     scope.set_holder("anna");
     scope.set_holder_verify_key(wire::field(anna_.public_key().bytes()));
     scope.set_expires(kNow + 3600);
+    state_owner(2);
+  }
+
+  static wire::Descriptor descriptor(const crypto::SigningKey& owner, std::uint64_t version,
+                                     std::string_view manifest = {}) {
+    wire::Descriptor result;
+    result.set_name("echo");
+    result.set_version(version);
+    result.set_owner_key(wire::field(owner.public_key().bytes()));
+    result.set_measurement(wire::field(wire::measure_manifest(as_bytes(manifest))));
+    result.add_tee_kinds("software");
+    result.add_assurance("software");
+    result.add_providers("west");
+    return result;
+  }
+  /// The authority holds this version of `echo`, and knows its owner.
+  void state_owner(std::uint64_t version) {
+    authority_.descriptor = wire::sign(owner_, descriptor(owner_, version));
+    authority_.proxy_scope.set_owner(wire::field(crypto::sha256(owner_.public_key().bytes())));
+    authority_.proxy_scope.set_version(version);
+  }
+  /// What an order to launch is refused with; nothing can be launched here.
+  Error refusal(const wire::Signed& described, const std::string& manifest) {
+    wire::LaunchInstance order;
+    order.set_instance("echo-1");
+    order.set_role(wire::ROLE_INSTANCE);
+    order.set_manifest(manifest);
+    order.set_directory(directory_.path().string());
+    *order.mutable_descriptor() = described;
+    const auto launched = proxy_->launch(order);
+    EXPECT_FALSE(launched);
+    return launched ? Error(Code::kUnknown, "") : launched.error();
   }
 
   Status start() {
@@ -124,6 +159,7 @@ protected:
   FixedClock clock_;
   FakeAuthority authority_;
   crypto::SigningKey anna_ = crypto::SigningKey::generate();
+  crypto::SigningKey owner_ = crypto::SigningKey::generate();
   std::string verify_key_;
   std::string seal_key_;
   std::unique_ptr<TeeProxy> proxy_;
@@ -216,6 +252,60 @@ TEST_F(TeeProxyTest, RefusesKeyPackagesThatAreNotItsOwnOrNotWhatItAskedFor) {
   authority_.signer = &authority_.key;
   authority_.silent = true;
   EXPECT_EQ(refused([](auto&) {}), Code::kInternal);
+}
+
+TEST_F(TeeProxyTest, TakesNoKeysToAFunctionWhoseOwnerOrVersionIsNotTheOneThatTheAuthorityStates) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  const auto refused = [&] {
+    const auto code = code_of(keys_request());
+    EXPECT_FALSE(turn(capsule().capsule)) << "the key was kept all the same";
+    return code;
+  };
+  const auto thief = crypto::SigningKey::generate();
+  authority_.descriptor = wire::sign(thief, descriptor(thief, 2));
+  EXPECT_EQ(refused(), Code::kPermissionDenied);
+  authority_.descriptor = wire::sign(thief, descriptor(owner_, 2));
+  EXPECT_EQ(refused(), Code::kUnauthenticated);
+  authority_.descriptor = wire::sign(owner_, descriptor(owner_, 1));
+  EXPECT_EQ(refused(), Code::kFailedPrecondition) << "older than what is registered";
+  state_owner(2);
+  EXPECT_TRUE(entry(keys_request()));
+}
+
+TEST_F(TeeProxyTest, NoticesARegistryThatWasSetBackAlsoAfterARestart) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  state_owner(5);
+  ASSERT_TRUE(entry(keys_request()));
+  state_owner(4);
+  EXPECT_EQ(code_of(keys_request()), Code::kFailedPrecondition);
+  ASSERT_TRUE(start());
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  EXPECT_EQ(code_of(keys_request()), Code::kFailedPrecondition);
+  owner_ = crypto::SigningKey::generate();
+  state_owner(9);
+  EXPECT_EQ(code_of(keys_request()), Code::kPermissionDenied) << "a name does not change hands";
+}
+
+TEST_F(TeeProxyTest, LaunchesOnlyWhatTheOwnerSigned) {
+  const std::string manifest = R"({"command":["bin/a"],"files":[],"format":1})";
+  const auto good = descriptor(owner_, 5, manifest);
+  EXPECT_EQ(refusal(wire::sign(owner_, good), manifest).code(), Code::kFailedPrecondition) << "before it is enrolled";
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  const auto swapped = refusal(wire::sign(owner_, good), manifest + " ");
+  EXPECT_THAT(swapped.message(),
+              testing::HasSubstr("the manifest is not the one that the descriptor of echo measures"));
+  const auto thief = crypto::SigningKey::generate();
+  EXPECT_EQ(refusal(wire::sign(thief, good), manifest).code(), Code::kUnauthenticated);
+  EXPECT_EQ(refusal(wire::Signed(), manifest).code(), Code::kInvalidArgument);
+  auto elsewhere = good;
+  elsewhere.clear_providers();
+  elsewhere.add_providers("east");
+  EXPECT_EQ(refusal(wire::sign(owner_, elsewhere), manifest).code(), Code::kPermissionDenied);
+
+  state_owner(5);
+  ASSERT_TRUE(entry(keys_request()));
+  EXPECT_EQ(refusal(wire::sign(owner_, descriptor(owner_, 4, manifest)), manifest).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(refusal(wire::sign(thief, descriptor(thief, 6, manifest)), manifest).code(), Code::kPermissionDenied);
 }
 
 TEST_F(TeeProxyTest, TakesNoIdentityOfOtherKeysOrRoles) {

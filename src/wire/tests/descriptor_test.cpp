@@ -66,5 +66,44 @@ TEST_F(Descriptors, AdmitTheClustersThatTheyName) {
   EXPECT_TRUE(admits_provider(descriptor_, "east"));
 }
 
+TEST_F(Descriptors, BelongToOneManifest) {
+  const auto manifest = to_bytes("a manifest");
+  descriptor_.set_measurement(field(crypto::sha256(manifest)));
+  EXPECT_TRUE(check_bundle(sign(owner_, descriptor_), manifest));
+  auto changed = manifest;
+  changed[0] ^= 1U;
+  const auto refused = check_bundle(sign(owner_, descriptor_), changed);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
+  EXPECT_THAT(refused.error().message(),
+              testing::HasSubstr("the manifest is not the one that the descriptor of plates"));
+  EXPECT_EQ(check_bundle(sign(crypto::SigningKey::generate(), descriptor_), manifest).error().code(),
+            Code::kUnauthenticated);
+}
+
+TEST_F(Descriptors, AreOfTheOwnerThatTheAuthorityStates) {
+  KeyScope scope;
+  scope.set_function("plates/read");
+  scope.set_owner(field(crypto::sha256(owner_.public_key().bytes())));
+  scope.set_version(4);
+  const auto refusal = [&] {
+    const auto checked = check_owner(scope, descriptor_);
+    EXPECT_FALSE(checked);
+    return checked ? Code{} : checked.error().code();
+  };
+  EXPECT_EQ(refusal(), Code::kFailedPrecondition) << "version 1, where version 4 is registered";
+  for (const auto version : {4U, 5U}) {
+    descriptor_.set_version(version);
+    EXPECT_TRUE(check_owner(scope, descriptor_)) << version;
+  }
+  scope.set_owner(std::string(32, 'o'));
+  EXPECT_EQ(refusal(), Code::kPermissionDenied);
+  scope.clear_owner();
+  EXPECT_EQ(refusal(), Code::kPermissionDenied) << "nobody is no owner";
+  scope.set_owner(field(crypto::sha256(owner_.public_key().bytes())));
+  scope.set_function("plates/write");
+  EXPECT_EQ(refusal(), Code::kPermissionDenied);
+}
+
 } // namespace
 } // namespace tcfdl::wire

@@ -1,0 +1,226 @@
+#include "sdk/caller.hpp"
+
+#include "base/file.hpp"
+#include "sdk/tests/instance_world.hpp"
+#include "wire/listener.hpp"
+
+#include <deque>
+#include <gmock/gmock.h>
+
+namespace tcfdl::sdk {
+namespace {
+
+using testing::HasSubstr;
+
+/// Leases as a test lays them out; the last one is given again and again.
+class Leases final : public TaskManager {
+public:
+  Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline, const std::stop_token&) override {
+    auto grant = grants.front();
+    if (grants.size() > 1) grants.pop_front();
+    wire::Lease lease;
+    lease.set_lease_id("lease-" + std::to_string(++given));
+    lease.set_task_id(request.task_id());
+    lease.set_function(request.function());
+    lease.set_instance(grant.instance());
+    lease.set_caller_key(caller_key);
+    lease.set_expires_ms((now_seconds() + 20) * 1000);
+    lease.set_cluster("west");
+    *grant.mutable_lease() = wire::sign(*master, lease);
+    return grant;
+  }
+  void release(const wire::LeaseRelease&) override { ++released; }
+  Result<std::unique_ptr<wire::Connection>> open_relay(const wire::OpenRelay&, Deadline) override {
+    return Error(Code::kUnavailable, "no relay here");
+  }
+
+  std::deque<wire::LeaseGrant> grants;
+  const crypto::SigningKey* master = nullptr;
+  std::string caller_key;
+  int given = 0;
+  int released = 0;
+};
+
+/// The caller's proxy with the authority behind it, which states whose `echo` is.
+class EntryProxy final : public Proxy {
+public:
+  EntryProxy(const crypto::SigningKey& authority, const crypto::SigningKey& proxy, const wire::Signed& certificate,
+             const crypto::Scalar& f, const Identity& caller)
+      : authority_(authority), proxy_(proxy), certificate_(certificate), caller_(caller), x_(crypto::Scalar::random()),
+        rk_(crypto::reencryption_key(x_, f)) {}
+
+  Result<wire::ProxyReply> request(const wire::ProxyRequest& request, Deadline) override {
+    wire::ProxyReply reply;
+    if (request.has_turn()) {
+      const wire::ProxyKey key{rk_.clone(), scope(caller_.name, caller_.signing)};
+      TCFDL_ASSIGN(*reply.mutable_capsule(),
+                   wire::turn_capsule(request.turn(), key, proxy_, certificate_, now_seconds()));
+      return reply;
+    }
+    auto stated = scope(caller_.name, caller_.signing);
+    stated.set_role(wire::KEY_ROLE_SENDER);
+    stated.set_recipient_key(wire::field(caller_.sealing.public_key().bytes()));
+    stated.set_expires(now_seconds() + 3600);
+    stated.set_owner(owner);
+    stated.set_version(version);
+    TCFDL_ASSIGN(auto sealed, crypto::hpke_seal(caller_.sealing.public_key().bytes(),
+                                                as_bytes(stated.SerializeAsString()), {}, x_.to_bytes().span()));
+    *reply.mutable_sender_key() = wire::sign_key_package(authority_, stated, std::move(sealed));
+    return reply;
+  }
+
+  std::string owner;
+  std::uint64_t version = 1;
+
+private:
+  const crypto::SigningKey& authority_;
+  const crypto::SigningKey& proxy_;
+  const wire::Signed& certificate_;
+  const Identity& caller_;
+  crypto::Scalar x_;
+  crypto::Scalar rk_;
+};
+
+class Calls : public InstanceWorld {
+protected:
+  void SetUp() override {
+    InstanceWorld::SetUp();
+    start_echo();
+    listener_ = wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
+                                      [this](wire::Connection& connection) { server_->serve(connection); })
+                    .value();
+    leases_.master = &master_;
+    leases_.caller_key = wire::field(anna_.signing.public_key().bytes());
+    entry_.owner = wire::field(crypto::sha256(owner_.public_key().bytes()));
+  }
+
+  wire::Descriptor descriptor(std::uint64_t version) const {
+    wire::Descriptor result;
+    result.set_name("echo");
+    result.set_version(version);
+    result.set_owner_key(wire::field(owner_.public_key().bytes()));
+    result.set_measurement(std::string(32, 'm'));
+    result.add_tee_kinds("software");
+    result.add_assurance("software");
+    result.add_providers("west");
+    result.set_epoch(1);
+    return result;
+  }
+  wire::LeaseGrant grant(const wire::Signed& described) const {
+    wire::LeaseGrant result;
+    *result.mutable_master_certificate() = master_certificate_;
+    *result.mutable_descriptor() = described;
+    result.set_cluster("west");
+    result.set_instance("echo-1");
+    result.set_assurance("software");
+    auto& route = *result.add_routes();
+    route.set_kind(wire::ROUTE_KIND_LOCAL);
+    route.set_address(wire::to_string(listener_->address()));
+    return result;
+  }
+  wire::LeaseGrant grant(const wire::Descriptor& described) const { return grant(wire::sign(owner_, described)); }
+  wire::LeaseGrant grant(std::uint64_t version) const { return grant(descriptor(version)); }
+
+  Result<CallResult> call(std::deque<wire::LeaseGrant> grants, Protection protection = Protection::kEae) {
+    leases_.grants = std::move(grants);
+    CallOptions options;
+    options.timeout = seconds(20);
+    options.protection = protection;
+    Client& client = caller_;
+    return client.call("echo", as_bytes("hello"), options);
+  }
+  Error refusal(const wire::LeaseGrant& offered, Protection protection = Protection::kEae) {
+    const auto released = leases_.released;
+    const auto ran = ran_.load();
+    const auto result = call({offered}, protection);
+    EXPECT_FALSE(result) << "this must be refused";
+    EXPECT_GT(leases_.released, released) << "the lease is given back";
+    EXPECT_EQ(ran_.load(), ran) << "the handler ran";
+    return result ? Error(Code::kUnknown, "") : result.error();
+  }
+
+  TemporaryDirectory directory_;
+  crypto::SigningKey owner_ = crypto::SigningKey::generate();
+  Leases leases_;
+  EntryProxy entry_{authority_, proxy_key_, proxy_certificate_, f_, anna_};
+  Caller caller_{anna_, leases_, entry_, clock_};
+  std::unique_ptr<wire::Listener> listener_;
+};
+
+TEST_F(Calls, GoToTheOwnersFunction) {
+  const auto result = call({grant(5)});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(as_text(result->body), "hello");
+  EXPECT_EQ(leases_.released, 0);
+}
+
+TEST_F(Calls, DoNotGoToWhoTookTheName) {
+  const auto thief = crypto::SigningKey::generate();
+  auto stolen = descriptor(9);
+  stolen.set_owner_key(wire::field(thief.public_key().bytes()));
+  const auto refused = refusal(grant(wire::sign(thief, stolen)));
+  EXPECT_EQ(refused.code(), Code::kPermissionDenied) << refused.to_string();
+  EXPECT_THAT(refused.message(), HasSubstr(wire::fingerprint(owner_.public_key().bytes())));
+  EXPECT_EQ(refusal(grant(wire::sign(thief, descriptor(9)))).code(), Code::kUnauthenticated);
+  EXPECT_TRUE(call({grant(5)})) << "what the thief said is not remembered";
+}
+
+TEST_F(Calls, NeverGoBackToAnOlderVersion) {
+  ASSERT_TRUE(call({grant(5)}));
+  const auto older = refusal(grant(4));
+  EXPECT_EQ(older.code(), Code::kFailedPrecondition) << older.to_string();
+  EXPECT_THAT(older.message(), HasSubstr("version 4 of echo is older than version 5"));
+  EXPECT_THAT(older.message(), HasSubstr("west"));
+  EXPECT_EQ(refusal(grant(4), Protection::kNone).code(), Code::kFailedPrecondition);
+  EXPECT_TRUE(call({grant(6)}));
+}
+
+TEST_F(Calls, DoNotGoToAVersionBelowTheRegisteredOne) {
+  entry_.version = 7;
+  const auto older = refusal(grant(6));
+  EXPECT_EQ(older.code(), Code::kFailedPrecondition) << older.to_string();
+  EXPECT_THAT(older.message(), HasSubstr("version 7"));
+  EXPECT_TRUE(call({grant(7)}));
+}
+
+TEST_F(Calls, AskAnewWhileANewVersionIsDeployed) {
+  entry_.version = 7;
+  const auto result = call({grant(6), grant(6), grant(7)});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(result->report.attempts, 3U);
+}
+
+TEST_F(Calls, TakeNothingElseThanWhatTheyAskedFor) {
+  auto other = descriptor(5);
+  other.set_name("other");
+  EXPECT_EQ(refusal(grant(other)).code(), Code::kPermissionDenied);
+  auto elsewhere = descriptor(5);
+  elsewhere.clear_providers();
+  elsewhere.add_providers("east");
+  EXPECT_THAT(refusal(grant(elsewhere)).message(), HasSubstr("its owner does not admit that cluster"));
+  auto weaker = grant(5);
+  weaker.set_assurance("nothing");
+  EXPECT_THAT(refusal(weaker).message(), HasSubstr("the class 'nothing'"));
+}
+
+TEST_F(Calls, OfANewProcessRememberTheVersionsOfTheLast) {
+  const auto open = [&] {
+    return wire::KnownNames::open(directory_.path() / "names", authority_.public_key().bytes()).value();
+  };
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  {
+    Caller first(anna_, leases_, entry_, clock_, open());
+    Client& client = first;
+    ASSERT_TRUE(client.call("echo", as_bytes("hello"), options));
+  }
+  leases_.grants = {grant(4)};
+  Caller second(anna_, leases_, entry_, clock_, open());
+  Client& client = second;
+  const auto older = client.call("echo", as_bytes("hello"), options);
+  ASSERT_FALSE(older);
+  EXPECT_EQ(older.error().code(), Code::kFailedPrecondition);
+}
+
+} // namespace
+} // namespace tcfdl::sdk
