@@ -73,6 +73,7 @@ private:
   };
   struct Judged {
     std::string tee_kind;
+    std::string assurance;
     Bytes measurement;
   };
 
