@@ -1,6 +1,8 @@
 #include "sdk/caller.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <fmt/ranges.h>
 
 namespace tcfdl::sdk {
 namespace {
@@ -77,6 +79,18 @@ Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
   if (descriptor.max_body() == 0 || size <= descriptor.max_body()) return {};
   return make_error(Code::kInvalidArgument, "the body has {} bytes; {} takes at most {}", size, descriptor.name(),
                     descriptor.max_body());
+}
+
+bool admits(const google::protobuf::RepeatedPtrField<std::string>& list, std::string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+/// Refuses what the instance would refuse, before anything travels.
+Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
+  const auto name = protection_name(protection);
+  if (admits(descriptor.protections(), name)) return {};
+  return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", descriptor.name(), name,
+                    fmt::join(descriptor.protections(), ", "));
 }
 
 /// Errors of the platform before the handler ran; another instance may do better.
@@ -158,6 +172,7 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
   attempt.report.instance = attempt.grant.instance();
   attempt.report.tee_kind = attempt.grant.tee_kind();
   auto done = check_size(attempt.descriptor, body.size());
+  if (done) done = check_protection(attempt.descriptor, attempt.options.protection);
   if (done) done = exchange(attempt, body, result);
   if (!done && !attempt.accepted) {
     wire::Lease lease;
@@ -169,6 +184,24 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
     task_manager_.release(release);
   }
   return done;
+}
+
+/// A connection for the attempt's task, protected as the caller wants it.
+Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
+  if (attempt.options.protection != Protection::kHse) {
+    attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
+    return pool_.take(attempt.grant, attempt.deadline);
+  }
+  if (!admits(attempt.descriptor.assurance(), attempt.grant.assurance())) {
+    return make_error(Code::kPermissionDenied, "the lease is of class '{}', which {} does not admit",
+                      attempt.grant.assurance(), attempt.request.function());
+  }
+  TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
+  TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), attempt.deadline));
+  static_cast<wire::HopChannel&>(*instance->connection).begin_task(task);
+  attempt.report.proxies = instance->path->proxies;
+  attempt.report.seals = static_cast<unsigned>(instance->path->proxies.size() + 1);
+  return instance;
 }
 
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
@@ -191,7 +224,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   const auto sealing_us =
       static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
 
-  TCFDL_ASSIGN(auto instance, pool_.take(attempt.grant, attempt.deadline));
+  TCFDL_ASSIGN(auto instance, connect(attempt));
   ExchangeOutput output;
   Status done;
   {

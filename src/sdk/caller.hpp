@@ -11,7 +11,8 @@ namespace tcfdl::sdk {
 class Caller final : public Client {
 public:
   Caller(const Identity& identity, TaskManager& task_manager, Proxy& proxy, const Clock& clock)
-      : task_manager_(task_manager), identity_(identity), capsules_(identity, proxy, clock), pool_(task_manager) {}
+      : task_manager_(task_manager), identity_(identity), capsules_(identity, proxy, clock),
+        pool_(identity, task_manager, clock) {}
 
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                           const CallOptions& options) override;
@@ -25,6 +26,7 @@ private:
   Result<CallReport> run(const std::string& function, RequestBody& body, ResultSink& result,
                          const CallOptions& options);
   Status attempt(Attempt& attempt, RequestBody& body, ResultSink& result);
+  Result<std::unique_ptr<InstanceConnection>> connect(Attempt& attempt);
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);
 
   TaskManager& task_manager_;
