@@ -129,6 +129,10 @@ TEST_F(TaskServerPath, RefusesATaskOfAnotherCallerThanThePaths) {
   auto call = hse_call(bert_);
   EXPECT_EQ(refused(call), Code::kPermissionDenied);
   ASSERT_TRUE(open_path(route_of(anna_)));
+  auto keyed = hse_call(bert_);
+  keyed.header.set_sender("anna");
+  EXPECT_EQ(refused(keyed), Code::kPermissionDenied) << "her name with his key";
+  ASSERT_TRUE(open_path(route_of(anna_)));
   auto named = hse_call(anna_);
   named.header.set_sender("bert");
   EXPECT_EQ(refused(named), Code::kPermissionDenied) << "the name is the proxy's to say";
@@ -160,7 +164,20 @@ TEST_F(TaskServerPath, TakesPathsOfItsOwnProxyToItselfOnly) {
 TEST_F(TaskServerPath, TakesNoPathOfACaller) {
   start_echo();
   proxy_certificate_ = anna_.certificate; // of role client
-  EXPECT_FALSE(open_path(route_of(anna_)));
+  const auto opened = open_path(route_of(anna_));
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().message(), HasSubstr("anna is no subject for this"));
+}
+
+TEST_F(TaskServerPath, TakesItsOwnClassAndNoOther) {
+  start_echo();
+  auto better = wire::parse<wire::Certificate>(proxy_certificate_.statement()).value();
+  better.set_assurance("hardware");
+  proxy_certificate_ = wire::sign(authority_, better);
+  EXPECT_TRUE(open_path(route_of(anna_))) << "a better proxy serves";
+  auto route = route_of(anna_);
+  route.set_assurance("hardware");
+  EXPECT_FALSE(open_path(route)) << "this instance processes software";
 }
 
 } // namespace

@@ -65,6 +65,10 @@ TEST_F(HopHandshake, RefusesAPeerWithoutACertificateForItsRole) {
   const HopParty worker(root_, ROLE_WORKER, "rsu-1");
   HopInitiator of_worker(worker.identity());
   EXPECT_EQ(answer(of_worker.offer()).error().code(), Code::kPermissionDenied);
+  HopInitiator initiator(caller_.identity());
+  auto offer = parse<HopIntroduction>(initiator.offer()).value();
+  offer.set_nonce("short");
+  EXPECT_EQ(answer(serialize(offer)).error().code(), Code::kUnauthenticated);
   const HopParty stranger(crypto::SigningKey::generate(), ROLE_CLIENT, "anna");
   HopInitiator of_stranger(stranger.identity());
   EXPECT_EQ(answer(of_stranger.offer()).error().code(), Code::kUnauthenticated);
