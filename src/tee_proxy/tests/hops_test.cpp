@@ -5,6 +5,7 @@
 #include "wire/tests/hop_world.hpp"
 
 #include <gmock/gmock.h>
+#include <thread>
 
 namespace tcfdl::tee_proxy {
 namespace {
