@@ -18,7 +18,10 @@ Result<Order> parse_order(std::span<char* const> arguments) {
   if (mode != "once" && mode != "serve") {
     return make_error(Code::kInvalidArgument, "'{}' is neither once nor serve\n{}", mode, kUsage);
   }
-  return Order{mode == "once" ? Mode::kOnce : Mode::kServe, {arguments.begin() + 1, arguments.end()}};
+  const std::string_view next(arguments[1]);
+  const auto command = arguments.subspan(next == "--" ? 2 : 1);
+  if (command.empty()) return Error(Code::kInvalidArgument, std::string(kUsage));
+  return Order{mode == "once" ? Mode::kOnce : Mode::kServe, {command.begin(), command.end()}};
 }
 
 int run(std::span<char* const> arguments) {

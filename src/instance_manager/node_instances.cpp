@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kMaxAddresses = 8;
 constexpr std::size_t kMaxErrorText = 512;
+constexpr std::string_view kConnectionEnded = "its connection to the node ended";
 
 std::string describe_exit(std::int32_t status, const std::string& note) {
   if (!note.empty()) return fmt::format("{}: {}", describe_exit(status, {}), note);
@@ -129,7 +130,7 @@ void NodeInstances::agent_lost(const Admission& admission) {
     auto* record = find(admission.instance, admission.run);
     if (record == nullptr) return;
     record->agent.reset();
-    if (record->life.state() == State::kReady) fail(*record, "its connection to the node ended");
+    if (record->life.state() == State::kReady) fail(*record, std::string(kConnectionEnded));
   });
 }
 
@@ -302,6 +303,8 @@ void NodeInstances::handle_exit(const InstanceId& id, const std::string& how) {
   case State::kStarting:
   case State::kReady: return fail(*record, how);
   case State::kBackingOff:
+    // A dying process closes its connection first; how it died tells more.
+    if (record->last_error == kConnectionEnded) record->last_error = fmt::format("{}, {}", kConnectionEnded, how);
     if (record->retry_due) handle_retry(id, record->run);
     return;
   case State::kDraining: record->life.move(State::kStopped, how); [[fallthrough]];

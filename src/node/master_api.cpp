@@ -71,6 +71,7 @@ void add_progress(Json& function, const instance_manager::ClusterView& view,
   function["instances_wanted"] = 0;
   function["waiting"] = 0;
   function["in_flight"] = 0;
+  function["started"] = 0;
   for (const auto& running : view.functions) {
     if (running.function.str() != name) continue;
     function["instances_ready"] = running.ready;
@@ -81,6 +82,7 @@ void add_progress(Json& function, const instance_manager::ClusterView& view,
     if (figures.function.str() != name) continue;
     function["waiting"] = figures.waiting;
     function["in_flight"] = figures.in_flight;
+    function["started"] = figures.started;
   }
 }
 

@@ -1,8 +1,12 @@
 #include "sdk/caller.hpp"
 
+#include "wire/lease_request.hpp"
+
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <fmt/ranges.h>
+#include <mutex>
 
 namespace tcfdl::sdk {
 namespace {
@@ -100,6 +104,8 @@ bool worth_another_instance(const Error& error) { return error.code() == Code::k
 
 /// The state of one call over its attempts.
 struct Caller::Attempt {
+  explicit Attempt(const CallOptions& given) : options(given), deadline(Deadline::after(given.timeout)) {}
+
   CallOptions options;
   Deadline deadline;
   wire::LeaseRequest request;
@@ -107,6 +113,8 @@ struct Caller::Attempt {
   wire::LeaseGrant grant;
   wire::Descriptor descriptor;
   bool accepted = false;
+  bool answered = false;
+  unsigned returns = 0; ///< how often an instance that had failed was all there was
 };
 
 Result<CallReport> Caller::call(const std::string& function, BodyReader& body, BodyWriter& result,
@@ -129,7 +137,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   if (!options.task_id.empty() && !is_uuid(options.task_id)) {
     return make_error(Code::kInvalidArgument, "the task id '{}' is no UUID in lower case", options.task_id);
   }
-  Attempt state{options, Deadline::after(options.timeout), {}, {}, {}, {}, false};
+  Attempt state(options);
   state.request.set_task_id(options.task_id.empty() ? make_uuid() : options.task_id);
   state.request.set_function(name.str());
   state.request.set_body_size(body.size());
@@ -146,7 +154,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       return done.error().code() == Code::kDeadlineExceeded ? done.error()
                                                             : Error(Code::kDeadlineExceeded, done.error().message());
     }
-    if (state.grant.instance().empty() || !worth_another_instance(done.error())) return done.error();
+    if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
       return make_error(
           Code::kUnavailable,
@@ -154,12 +162,27 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
           state.grant.instance(), done.error().message(), function);
     }
     if (!body.repeatable() || !result.restart()) return done.error();
-    state.request.add_exclude(state.grant.instance());
+    look_elsewhere(state);
   }
 }
 
+/// Has the next attempt elsewhere; with nothing else there, later: after 20 ms, then each time twice that, to a second.
+void Caller::look_elsewhere(Attempt& attempt) {
+  auto& excluded = *attempt.request.mutable_exclude();
+  if (std::ranges::find(excluded, attempt.grant.instance()) == excluded.end()) {
+    if (excluded.size() == wire::kMaxExcluded) excluded.DeleteSubrange(0, 1);
+    *excluded.Add() = attempt.grant.instance();
+    return;
+  }
+  const std::chrono::nanoseconds pause = milliseconds(std::min(20U << std::min(attempt.returns++, 6U), 1000U));
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  never.wait_for(lock, attempt.options.cancel, std::min(pause, attempt.deadline.left()), [] { return false; });
+}
+
 Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
-  attempt.accepted = false;
+  attempt.accepted = attempt.answered = false;
   attempt.grant.Clear();
   const auto asked = Deadline::Clock::now();
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
@@ -232,11 +255,12 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
     const ExchangeInput input{identity_,     attempt.grant,           header,
                               capsule.get(), attempt.report.attempts, attempt.deadline};
     done = exchange_task(*instance, input, body, result, output);
-    const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step && capsule &&
-                           instance->capsules.erase(header.capsule_id()) > 0;
+    const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
+                           !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
     if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
   }
   attempt.accepted = output.accepted;
+  attempt.answered = output.answered;
   if (output.in_step) pool_.give_back(attempt.grant.instance(), std::move(instance));
   attempt.report.seal_us += sealing_us + output.seal_us;
   attempt.report.run_us = output.run_us;

@@ -25,6 +25,7 @@ private:
 
   Result<CallReport> run(const std::string& function, RequestBody& body, ResultSink& result,
                          const CallOptions& options);
+  static void look_elsewhere(Attempt& attempt);
   Status attempt(Attempt& attempt, RequestBody& body, ResultSink& result);
   Result<std::unique_ptr<InstanceConnection>> connect(Attempt& attempt);
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);

@@ -94,7 +94,7 @@ private:
     const auto start = Deadline::Clock::now();
     if (header.code() != 0) {
       TCFDL_ASSIGN(const auto text, reader.read_all());
-      output_.in_step = true;
+      output_.in_step = output_.answered = true;
       return Error(code_from_number(header.code()), std::string(as_text(text)));
     }
     TCFDL_TRY(copy(reader, result));

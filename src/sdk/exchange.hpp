@@ -42,6 +42,7 @@ struct ExchangeInput {
 /// How far it came and what it cost, microseconds.
 struct ExchangeOutput {
   bool accepted = false; ///< the handler may have run
+  bool answered = false; ///< the error is the task's own outcome, not the platform's
   bool in_step = false;  ///< the connection can carry the next task
   std::uint64_t seal_us = 0;
   std::uint64_t run_us = 0;
@@ -49,8 +50,8 @@ struct ExchangeOutput {
   std::uint64_t total_us = 0;
 };
 
-/// Runs one task. Errors are the handler's, the instance's, or UNAVAILABLE when the connection broke: `output.accepted`
-/// tells whether the handler may have run.
+/// Runs one task. Errors are the handler's (`output.answered`), the instance's, or UNAVAILABLE when the connection
+/// broke: `output.accepted` tells whether the handler may have run.
 Status exchange_task(InstanceConnection& instance, const ExchangeInput& input, RequestBody& body, ResultSink& result,
                      ExchangeOutput& output);
 

@@ -395,6 +395,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   const auto start = Deadline::Clock::now();
   auto result = guarded([&] { return handler(context, *body); });
   task.run_us = micros_since(start);
+  if (result && task.deadline.expired()) result = Deadline::exceeded("the handler");
   Outcome outcome;
   if (result) {
     outcome.body = *std::move(result);
@@ -427,6 +428,7 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
                       task.deadline);
   auto done = guarded([&] { return handler(context, reader, writer); });
   task.run_us = micros_since(start);
+  if (done && task.deadline.expired()) done = Deadline::exceeded("the handler");
   outcomes_.finish(task.lease.caller_key(), task.header.task_id(), nullptr);
   Status sent;
   if (done) {

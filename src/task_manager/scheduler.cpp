@@ -335,6 +335,8 @@ std::vector<FunctionStats> Scheduler::stats() const {
     stats.instances = function.instances.size();
     stats.waiting = function.queue.size();
     for (const auto& instance : function.instances) stats.in_flight += instance->in_flight;
+    stats.started = static_cast<std::size_t>(std::ranges::count_if(
+        leases_, [&](const auto& lease) { return lease.second.started && lease.second.function == name; }));
     result.push_back(std::move(stats));
   }
   std::ranges::sort(result, {}, &FunctionStats::function);

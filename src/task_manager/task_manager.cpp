@@ -1,20 +1,19 @@
 #include "task_manager/task_manager.hpp"
 
 #include "base/log.hpp"
+#include "wire/lease_request.hpp"
 
 #include <pthread.h>
 
 namespace tcfdl::task_manager {
 namespace {
 
-constexpr int kMaxExcluded = 64;
-
 Status check(const wire::LeaseRequest& request) {
   if (!is_uuid(request.task_id())) return Error(Code::kInvalidArgument, "the task's id is no UUID in lower case");
   TCFDL_TRY(parse_function_name(request.function()));
-  if (request.exclude_size() > kMaxExcluded) {
+  if (request.exclude_size() > wire::kMaxExcluded) {
     return make_error(Code::kInvalidArgument, "{} instances are excluded, at most {} may be", request.exclude_size(),
-                      kMaxExcluded);
+                      wire::kMaxExcluded);
   }
   if (request.remaining_ms() == 0) return Deadline::exceeded("the way to the task manager");
   return {};

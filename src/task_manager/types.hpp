@@ -47,7 +47,8 @@ struct FunctionStats {
   FunctionName function;
   std::size_t instances = 0;
   std::size_t waiting = 0;
-  std::size_t in_flight = 0;
+  std::size_t in_flight = 0;                ///< leases
+  std::size_t started = 0;                  ///< of them, with a handler that began
   std::array<std::uint64_t, kCodes> done{}; ///< by code
   std::uint64_t refused = 0;                ///< the queue was full
   std::uint64_t reclaimed = 0;              ///< leases that ended by time

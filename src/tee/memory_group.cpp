@@ -3,8 +3,8 @@
 #include "base/file.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
-#include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fstream>
@@ -105,7 +105,7 @@ Result<std::filesystem::path> parent_v2(const std::filesystem::path& group) {
   // Groups with processes in them have no groups with controllers below them (cgroups(7), "no internal processes").
   const auto own = write_control(group / "cgroup.subtree_control", "+memory");
   if (own && try_parent(group, "memory.max")) return group;
-  const auto above = group.parent_path();
+  auto above = group.parent_path();
   const auto given = read_text_file(above / "cgroup.subtree_control", kMostText).value_or("");
   if (has_word(given, "memory") && try_parent(above, "memory.max")) return above;
   return make_error(Code::kFailedPrecondition, "no control group can be made in {} or beside it", group.string());
@@ -115,8 +115,12 @@ Result<std::filesystem::path> parent_v2(const std::filesystem::path& group) {
 void sweep(const std::filesystem::path& parent) {
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(parent, failure)) {
+    const auto name = entry.path().filename().string();
+    constexpr std::string_view kPrefix = "tcfdl-";
+    if (!name.starts_with(kPrefix)) continue;
     int pid = 0;
-    if (std::sscanf(entry.path().filename().c_str(), "tcfdl-%d-", &pid) != 1 || pid <= 0) continue;
+    const auto read = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), pid);
+    if (read.ec != std::errc() || pid <= 0) continue;
     if (::kill(pid, 0) != 0 && errno == ESRCH) ::rmdir(entry.path().c_str());
   }
 }

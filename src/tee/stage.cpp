@@ -122,11 +122,11 @@ Status become_program(const wire::LaunchPlan& plan, const Descriptors& fds) {
   (void)write_control("/proc/self/oom_score_adj", "1000");
   if (plan.namespaces()) {
     TCFDL_TRY(build_view(plan));
+    if (::sethostname("instance", 8) != 0) return errno_error("cannot set", "the host name");
     if (plan.user() != 0) {
       TCFDL_TRY(change_user(plan.user()));
       TCFDL_TRY(enter_user_namespace(0));
     }
-    (void)::sethostname("instance", 8);
   }
   TCFDL_TRY(drop_privileges());
   TCFDL_TRY(die_with_parent(fds.report)); // after the change of user, which forgets it
@@ -150,7 +150,7 @@ Status become_program(const wire::LaunchPlan& plan, const Descriptors& fds) {
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &children, nullptr);
-  const auto filter = plan.filter();
+  const auto& filter = plan.filter();
   if (plan.user() != 0) (void)change_user(plan.user());
   ::prctl(PR_SET_DUMPABLE, 0);
   if (!drop_privileges() || !die_with_parent(report)) ::_exit(126);

@@ -12,6 +12,13 @@ template <std::size_t kCount> Result<Order> parse(std::array<std::string, kCount
   return parse_order(arguments);
 }
 
+TEST(Program, SkipsTheSeparatorBeforeTheCommand) {
+  const auto order = parse<4>({"once", "--", "/bin/sh", "--"});
+  ASSERT_TRUE(order);
+  EXPECT_EQ(order->command, (Command{"/bin/sh", "--"}));
+  EXPECT_FALSE((parse<2>({"once", "--"})));
+}
+
 TEST(Program, TakesTheModeAndTheRestAsTheCommand) {
   const auto order = parse<4>({"serve", "python3", "--", "upper.py"});
   ASSERT_TRUE(order);

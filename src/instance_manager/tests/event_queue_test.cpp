@@ -1,7 +1,7 @@
 #include "instance_manager/event_queue.hpp"
 
-#include "instance_manager/tests/fakes.hpp"
 #include "instance_manager/pool_executor.hpp"
+#include "instance_manager/tests/fakes.hpp"
 
 #include <latch>
 

@@ -239,6 +239,7 @@ TEST_F(NodeInstancesTest, RestartsWhenTheConnectionOfAReadyInstanceEnds) {
   EXPECT_EQ(state(), wire::INSTANCE_STATE_BACKING_OFF);
   EXPECT_EQ(proxy_.killed, std::vector<std::string>{kId});
   exit(SIGKILL);
+  EXPECT_EQ(status().last_error(), "its connection to the node ended, killed by signal 9");
   advance(milliseconds(100));
   ASSERT_TRUE(admit(proxy_.token()));
   instances_.agent_lost(*admission);
