@@ -12,12 +12,13 @@
 
 namespace tcfdl {
 
-/// How a task's data is protected on its way. `kEae`: end to end by proxy re-encryption (paper, section 3.2).
-enum class Protection : std::uint8_t { kNone, kEae };
+/// How a task's data is protected on its way. `kEae`: end to end by proxy re-encryption (paper, section 3.2). `kHse`:
+/// hop by hop (section 3.1); the TEE proxies on the way open it and seal it again.
+enum class Protection : std::uint8_t { kNone, kEae, kHse };
 
 std::string_view protection_name(Protection protection) noexcept;
 
-/// INVALID_ARGUMENT for any word but `eae` and `none`.
+/// INVALID_ARGUMENT for any word but `eae`, `hse` and `none`.
 Result<Protection> protection_from_name(std::string_view name);
 
 struct CallOptions {
@@ -42,6 +43,10 @@ struct CallReport {
   std::string instance;
   std::string tee_kind;
   Protection protection = Protection::kEae;
+  /// Under `kHse` the TEE proxies that opened and sealed the data, in order from the caller.
+  std::vector<std::string> proxies;
+  /// How often each piece of data was sealed in one direction: 1 under `kEae`, proxies + 1 under `kHse`, else 0.
+  unsigned seals = 0;
   unsigned attempts = 1;
   std::uint64_t seal_us = 0;     ///< making the capsule and sealing the body
   std::uint64_t wait_us = 0;     ///< in the function's queue, until the lease

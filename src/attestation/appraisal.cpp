@@ -1,6 +1,7 @@
 // Holds policies against claims.
 #include "attestation/policy.hpp"
 #include "base/encoding.hpp"
+#include "wire/signed.hpp"
 
 #include <algorithm>
 
@@ -123,9 +124,6 @@ Status appraise_gateway(const Policy& policy, BytesView measurement) {
                     to_hex(measurement), listed(policy.gateway_measurements));
 }
 
-bool meets(std::string_view has, std::string_view wanted) {
-  if (has.empty() || wanted.empty()) return false;
-  return has == wanted || (has == kHardwareClass && wanted == kSoftwareClass);
-}
+bool meets(std::string_view has, std::string_view wanted) { return wire::assurance_meets(has, wanted); }
 
 } // namespace tcfdl::attestation

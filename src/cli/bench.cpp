@@ -23,7 +23,7 @@ void add_call(CLI::App& bench, Session& session) {
   call->add_option("--sizes", options->sizes, "bytes of the request, separated by commas")
       ->delimiter(',')
       ->check(CLI::Range(std::size_t{64}, std::size_t{8} << 20U));
-  call->add_option("--protection", options->protection, "only this one")->check(CLI::IsMember({"eae", "none"}));
+  call->add_option("--protection", options->protection, "only this one")->check(CLI::IsMember({"eae", "hse", "none"}));
   call->add_option("--repeats", options->repeats, "exchanges a row; a quarter above 500 kB")
       ->check(CLI::Range(10U, 100'000U));
   call->callback(session.run([&session, options]() -> Status {

@@ -50,7 +50,7 @@ private:
         std::filesystem::read_symlink("/proc/self/exe", failure).parent_path() / "tcfdl-bench-function";
     const auto file = root_.path() / "function.yaml";
     const auto yaml = fmt::format("name: bench/sink\ncommand: [bin/sink]\nfiles: [{{source: \"{}\", path: bin/sink}}]\n"
-                                  "protection: [eae, none]\nidempotent: true\n",
+                                  "protection: [eae, hse, none]\nidempotent: true\n",
                                   program.string());
     TCFDL_TRY(write_file(file, as_bytes(yaml)));
     const auto key = (root_.path() / "owner.key").string();
@@ -93,7 +93,7 @@ Result<Json> bench_call(const Session& session, const BenchCallOptions& options)
     TCFDL_ASSIGN(const auto nats, measure(repeats, floors->nats(body)));
     const auto nats_p50 = nats.percentile(0.5);
     rows.push_back(bench_row("nats_request", size, nats, "tcp_loopback", tcp_p50));
-    for (const auto protection : {Protection::kEae, Protection::kNone}) {
+    for (const auto protection : {Protection::kEae, Protection::kHse, Protection::kNone}) {
       const std::string name(protection_name(protection));
       if (!options.protection.empty() && options.protection != name) continue;
       TCFDL_ASSIGN(const auto cluster, measure(repeats, call_exchange(*near, body, protection)));

@@ -3,6 +3,7 @@
 #include "crypto/floor.hpp"
 #include "crypto/random.hpp"
 #include "wire/capsule.hpp"
+#include "wire/hop_records.hpp"
 
 #include <array>
 #include <ctime>
@@ -174,12 +175,75 @@ private:
   crypto::Salt salt_ = crypto::random_array<crypto::kSaltSize>();
 };
 
+/// A body through two proxies: sealed and opened on each of three hops, record by record, beside six AES-128-GCM
+/// passes.
+class HopBench {
+public:
+  HopBench(std::size_t size, unsigned repeats)
+      : size_(size), repeats_(size > 1'000'000 ? std::max(20U, repeats / 4) : repeats), plain_(size, 0x5A) {
+    for (auto& hop : hops_) {
+      const auto secret = crypto::random_secret<32>();
+      hop.emplace(wire::HopSecret::copy_of(secret.span()), wire::HopSecret::copy_of(secret.span()));
+    }
+  }
+
+  Status run(Json& rows) {
+    crypto::AeadKey whole(key_.span());
+    Bytes buffer(size_ + crypto::kAeadTagSize);
+    const auto passes = [&]() -> Status {
+      for (int i = 0; i < 6; ++i) TCFDL_TRY(whole.seal({}, {}, plain_, buffer));
+      return {};
+    };
+    TCFDL_ASSIGN(const auto floor, measure(repeats_, passes, batch()));
+    const auto floor_p50 = floor.percentile(0.5);
+    rows.push_back(bench_row(kFloor, size_, floor, kFloor, floor_p50));
+    TCFDL_ASSIGN(const auto sample, measure(repeats_, [this] { return carry(); }, batch()));
+    rows.push_back(bench_row("hse_three_hops", size_, sample, kFloor, floor_p50));
+    return {};
+  }
+
+private:
+  static constexpr const char* kFloor = "aes_128_gcm_six_passes";
+  struct Hop {
+    Hop(wire::HopSecret sealing, wire::HopSecret opening)
+        : sealer(wire::HopDirection::kRequest, std::move(sealing)),
+          opener(wire::HopDirection::kRequest, std::move(opening)) {}
+    wire::HopSealer sealer;
+    wire::HopOpener opener;
+    Bytes record{};
+    Bytes content{};
+  };
+
+  [[nodiscard]] unsigned batch() const { return size_ < 100'000 ? kBatch : 1; }
+
+  Status carry() {
+    for (std::size_t at = 0; at < size_; at += crypto::kSegmentSize) {
+      auto part = BytesView(plain_).subspan(at, std::min(crypto::kSegmentSize, size_ - at));
+      const auto kind = at + part.size() == size_ ? wire::FrameKind::kLastSegment : wire::FrameKind::kSegment;
+      for (auto& hop : hops_) {
+        TCFDL_TRY(hop->sealer.seal(kind, task_, part, hop->record));
+        TCFDL_TRY(hop->opener.open(kind, hop->record, hop->content));
+        part = hop->content;
+      }
+    }
+    return {};
+  }
+
+  std::size_t size_;
+  unsigned repeats_;
+  Bytes plain_;
+  crypto::SecretArray<crypto::kAeadKeySize> key_ = crypto::random_secret<crypto::kAeadKeySize>();
+  wire::HopTask task_ = crypto::random_array<16>();
+  std::array<std::optional<Hop>, 3> hops_;
+};
+
 } // namespace
 
 Result<Json> bench_crypto(unsigned repeats) {
   Json rows = Json::array();
   TCFDL_TRY(CapsuleBench(repeats).run(rows));
   for (const auto size : kSizes) TCFDL_TRY(EnvelopeBench(size, repeats).run(rows));
+  for (const auto size : kSizes) TCFDL_TRY(HopBench(size, repeats).run(rows));
   return rows;
 }
 

@@ -56,7 +56,7 @@ void read_scale(ConfigMapping& root, FunctionFile& function, Status& status) {
 void read_policy(ConfigMapping& root, FunctionFile& function) {
   function.concurrency = static_cast<std::uint32_t>(root.integer_or("concurrency", 1, 1, 1024));
   function.idempotent = root.boolean_or("idempotent", false);
-  function.protections = words(root, "protection", {"eae"}, {"eae", "none"});
+  function.protections = words(root, "protection", {"eae"}, {"eae", "hse", "none"});
   function.tee_kinds = words(root, "tee", {"software"}, {"software"});
   function.providers = root.texts("providers");
   if (function.providers.empty()) function.providers = {"*"};

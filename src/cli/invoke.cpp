@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <memory>
 #include <tcfdl/client.hpp>
 
@@ -57,15 +58,22 @@ Json document_of(const CallReport& report, std::size_t bytes) {
           {"attempts", report.attempts},       {"protection", protection_name(report.protection)},
           {"seal_us", report.seal_us},         {"wait_us", report.wait_us},
           {"transfer_us", report.transfer_us}, {"run_us", report.run_us},
-          {"open_us", report.open_us},         {"result_bytes", bytes}};
+          {"open_us", report.open_us},         {"result_bytes", bytes},
+          {"proxies", report.proxies},         {"seals", report.seals}};
+}
+
+/// The protection in words, with the proxies that saw the data.
+std::string protection_of(const CallReport& report) {
+  const auto name = protection_name(report.protection);
+  if (report.proxies.empty()) return std::string(name);
+  return fmt::format("{} by {}, {} seals", name, fmt::join(report.proxies, ", "), report.seals);
 }
 
 std::string line_of(const CallReport& report, std::size_t bytes) {
   return fmt::format(
       "{}: {} bytes from {} on {} in {} ({} TEE, {}); wait {} us, run {} us, transfer {} us, crypto {} us\n",
-      report.function, bytes, report.instance, report.node, report.cluster, report.tee_kind,
-      protection_name(report.protection), report.wait_us, report.run_us, report.transfer_us,
-      report.seal_us + report.open_us);
+      report.function, bytes, report.instance, report.node, report.cluster, report.tee_kind, protection_of(report),
+      report.wait_us, report.run_us, report.transfer_us, report.seal_us + report.open_us);
 }
 
 Status tell(const InvokeOptions& options, bool json, const CallReport& report, std::size_t bytes) {
@@ -98,8 +106,8 @@ void add_invoke_command(CLI::App& app, Session& session) {
   command->add_option("function", options->function, "its name, as plates/read")->required();
   command->add_option("--in", options->in, "the body; - is standard input")->type_name("FILE");
   command->add_option("--out", options->out, "where the result goes; - is standard output")->type_name("FILE");
-  command->add_option("--protection", options->protection, "eae (end to end) or none")
-      ->check(CLI::IsMember({"eae", "none"}));
+  command->add_option("--protection", options->protection, "eae (end to end), hse (hop by hop) or none")
+      ->check(CLI::IsMember({"eae", "hse", "none"}));
   command->add_option("--cluster", options->cluster, "only there")->type_name("NAME");
   add_duration(*command, "--timeout", options->timeout, "of the whole call; default 30s");
   command->add_option("--summary", options->summary, "write where and how long as JSON there")->type_name("FILE");

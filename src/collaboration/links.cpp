@@ -133,9 +133,10 @@ void Links::release(const wire::LeaseRelease& release) {
 
 Result<std::unique_ptr<wire::Connection>> Links::open(const wire::OpenRelay& relay, Deadline deadline) {
   TCFDL_ASSIGN(const auto bus, link(relay.cluster(), deadline));
-  TCFDL_ASSIGN(auto stream,
-               message_queue::open_stream(*bus, relay_subject(relay.node()), wire::serialize(relay), deadline,
-                                          relay_stream(relay.node(), link_user(settings_.cluster))));
+  const auto& node = relay.through_proxies() ? relay.master() : relay.node();
+  TCFDL_TRY(check_label(node, "node"));
+  TCFDL_ASSIGN(auto stream, message_queue::open_stream(*bus, relay_subject(node), wire::serialize(relay), deadline,
+                                                       relay_stream(node, link_user(settings_.cluster))));
   return std::make_unique<StreamConnection>(std::move(stream), bus);
 }
 

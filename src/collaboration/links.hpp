@@ -42,7 +42,7 @@ public:
   /// A lease at `request.cluster`, or at the first cluster that grants one. The routes lead through this cluster.
   Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline deadline);
   void release(const wire::LeaseRelease& release);
-  /// A connection to an instance of another cluster.
+  /// A connection to an instance of another cluster; through proxies: to that cluster's master, which leads on.
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& relay, Deadline deadline);
 
   [[nodiscard]] std::vector<PeerStatus> peers();

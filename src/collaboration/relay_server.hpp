@@ -7,8 +7,9 @@
 
 namespace tcfdl::collaboration {
 
-/// Opens a local connection to an instance of this node. NOT_FOUND for one that is not here.
-using OpenInstance = std::function<Result<std::unique_ptr<wire::Connection>>(const std::string& instance)>;
+/// Opens a connection to where a relay is to lead: an instance of this node, or the next node. NOT_FOUND for one that
+/// is not here.
+using OpenOnward = std::function<Result<std::unique_ptr<wire::Connection>>(const wire::OpenRelay& relay)>;
 
 /// Streams that a node relays at a time.
 constexpr std::size_t kMostRelays = 1024;
@@ -16,19 +17,18 @@ constexpr std::size_t kMostRelays = 1024;
 /// A thread a stream. The bus outlives it. Destructor = stop.
 class RelayServer {
 public:
-  static Result<std::unique_ptr<RelayServer>> start(message_queue::Bus& bus, const std::string& node,
-                                                    OpenInstance open);
+  static Result<std::unique_ptr<RelayServer>> start(message_queue::Bus& bus, const std::string& node, OpenOnward open);
   RelayServer(const RelayServer&) = delete;
   RelayServer& operator=(const RelayServer&) = delete;
   ~RelayServer() { stop(); }
   void stop() noexcept;
 
 private:
-  explicit RelayServer(OpenInstance open) : open_(std::move(open)) {}
+  explicit RelayServer(OpenOnward open) : open_(std::move(open)) {}
   void begin(std::unique_ptr<message_queue::NatsStream> stream, BytesView hello);
-  void serve(wire::Connection& remote, const std::string& instance) const;
+  void serve(wire::Connection& remote, const wire::OpenRelay& relay) const;
 
-  OpenInstance open_;
+  OpenOnward open_;
   wire::Sessions sessions_{kMostRelays};
   std::optional<message_queue::StreamListener> listener_;
 };

@@ -4,6 +4,8 @@
 #include "base/units.hpp"
 #include "http/problem.hpp"
 
+#include <fmt/ranges.h>
+
 namespace tcfdl::gateway {
 namespace {
 
@@ -14,6 +16,9 @@ void add_report(http::Response& response, const CallReport& report) {
   response.headers.add("Tcfdl-Instance", report.instance);
   response.headers.add("Tcfdl-Tee-Kind", report.tee_kind);
   response.headers.add("Tcfdl-Protection", std::string(protection_name(report.protection)));
+  if (!report.proxies.empty()) {
+    response.headers.add("Tcfdl-Proxies", fmt::to_string(fmt::join(report.proxies, ", ")));
+  }
   const auto millis = [](std::uint64_t micros) { return static_cast<double>(micros) / 1000.0; };
   response.headers.add(
       "Server-Timing",

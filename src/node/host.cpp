@@ -6,6 +6,7 @@
 #include "collaboration/subjects.hpp"
 #include "crypto/hash.hpp"
 #include "instance_manager/system_status.hpp"
+#include "node/proxy_hop.hpp"
 
 #include <csignal>
 #include <random>
@@ -105,10 +106,8 @@ Status Host::start() {
                wire::Listener::start(settings_.agent, {.name = "agent"},
                                      [this](wire::Connection& connection) { agents_.serve(connection); }));
   instances_.start();
-  TCFDL_ASSIGN(relay_,
-               collaboration::RelayServer::start(bus_, settings_.config.node, [this](const std::string& instance) {
-                 return open_instance(instance);
-               }));
+  TCFDL_ASSIGN(relay_, collaboration::RelayServer::start(bus_, settings_.config.node,
+                                                         [this](const auto& relay) { return open(relay); }));
   TCFDL_ASSIGN(commands_, bus_.serve(collaboration::command_subject(settings_.config.node),
                                      [this](BytesView bytes) { return handle_command(bytes); }));
   reporter_ = std::thread([this] { report_loop(); });
@@ -216,6 +215,26 @@ Result<Bytes> Host::handle_command(BytesView bytes) {
     return Error(Code::kUnimplemented, "this node does not know the command");
   }
   return wire::serialize(reply);
+}
+
+Result<std::unique_ptr<wire::Connection>> Host::open(const wire::OpenRelay& relay) {
+  const auto deadline = Deadline::after(seconds(10));
+  auto onward = relay.node() == settings_.config.node ? open_instance(relay.instance()) : open_node(relay, deadline);
+  if (!onward || !relay.through_proxies()) return onward;
+  return through_proxy(proxy_.address(), *std::move(onward), deadline);
+}
+
+/// The next node: a master's worker.
+Result<std::unique_ptr<wire::Connection>> Host::open_node(const wire::OpenRelay& relay, Deadline deadline) {
+  if (settings_.role != "master" || relay.cluster() != settings_.cluster) {
+    return make_error(Code::kNotFound, "no way leads from {} to {} of {}", settings_.config.node, relay.node(),
+                      relay.cluster());
+  }
+  TCFDL_TRY(check_label(relay.node(), "node"));
+  TCFDL_ASSIGN(auto stream,
+               message_queue::open_stream(bus_, collaboration::relay_subject(relay.node()), wire::serialize(relay),
+                                          deadline, collaboration::relay_stream(relay.node(), settings_.config.node)));
+  return std::make_unique<collaboration::StreamConnection>(std::move(stream));
 }
 
 Result<std::unique_ptr<wire::Connection>> Host::open_instance(const std::string& instance) {

@@ -53,6 +53,10 @@ public:
   Status start();
   void stop() noexcept;
 
+  /// A connection to an instance of this node or, on a master, of this cluster; through this node's proxy and those
+  /// that follow where the relay asks for it. NOT_FOUND for an instance that is not here.
+  Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& relay);
+
   void on_exited(const wire::InstanceExited& event) { instances_.exited(event); }
   /// Every process of the old proxy is gone with it.
   void on_proxy_restarted();
@@ -67,6 +71,7 @@ private:
   [[nodiscard]] wire::NodeStatus status() const;
   Result<Bytes> handle_command(BytesView bytes);
   Result<std::unique_ptr<wire::Connection>> open_instance(const std::string& instance);
+  Result<std::unique_ptr<wire::Connection>> open_node(const wire::OpenRelay& relay, Deadline deadline);
   static instance_manager::NodeInstancesSettings instance_settings(const HostSettings& settings);
 
   const HostSettings settings_;

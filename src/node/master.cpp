@@ -371,7 +371,7 @@ private:
     TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port}, kept_.tasks_token, config_.cluster,
                           config_.host.node, identity_->proxy_certificate};
     TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door),
-                                        {*tasks_, *links_, *bus_, *files_, *proxy_, identity_->authority, clock_}));
+                                        {*tasks_, *links_, *files_, *proxy_, *host_, identity_->authority, clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());

@@ -52,6 +52,8 @@ public:
   Status set_identity(const wire::ProxyIdentity& identity);
   /// Layers of the software TEE on this node, as the proxy found them; known once it has its identity.
   [[nodiscard]] std::vector<std::string> layers() const;
+  /// Where instances attach and paths pass.
+  [[nodiscard]] const wire::Address& address() const noexcept { return settings_.instances; }
   Result<wire::ProxyReply> entry(const wire::ProxyRequest& request, Deadline deadline);
 
   Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) override;

@@ -1,8 +1,8 @@
 #include "node/task_door.hpp"
 
 #include "base/file.hpp"
-#include "collaboration/subjects.hpp"
 #include "crypto/random.hpp"
+#include "node/proxy_hop.hpp"
 #include "wire/body.hpp"
 
 #include <fcntl.h>
@@ -130,15 +130,17 @@ Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wir
   return parts_.tasks.acquire(request, gone.get_token());
 }
 
-bool TaskDoor::relay(wire::Connection& connection, const wire::OpenRelay& request) {
+/// Where a relay leads. Through proxies, this node's is the first of them.
+Result<std::unique_ptr<wire::Connection>> TaskDoor::open(const wire::OpenRelay& request) const {
+  if (request.cluster() == settings_.cluster) return parts_.host.open(request);
   const auto deadline = Deadline::after(seconds(10));
-  auto remote = [&]() -> Result<std::unique_ptr<wire::Connection>> {
-    if (request.cluster() != settings_.cluster) return parts_.links.open(request, deadline);
-    TCFDL_ASSIGN(auto stream, message_queue::open_stream(parts_.bus, collaboration::relay_subject(request.node()),
-                                                         wire::serialize(request), deadline,
-                                                         collaboration::relay_stream(request.node(), settings_.node)));
-    return std::make_unique<collaboration::StreamConnection>(std::move(stream));
-  }();
+  TCFDL_ASSIGN(auto linked, parts_.links.open(request, deadline));
+  if (!request.through_proxies()) return linked;
+  return through_proxy(parts_.proxy.address(), std::move(linked), deadline);
+}
+
+bool TaskDoor::relay(wire::Connection& connection, const wire::OpenRelay& request) {
+  const auto remote = open(request);
   if (!remote) return send(connection, refusal(remote.error()));
   if (!send(connection, {})) return false;
   collaboration::splice(connection, **remote);

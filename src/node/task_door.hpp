@@ -3,7 +3,7 @@
 
 #include "collaboration/links.hpp"
 #include "database/file_store.hpp"
-#include "node/proxy_process.hpp"
+#include "node/host.hpp"
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/listener.hpp"
@@ -23,9 +23,9 @@ struct TaskDoorSettings {
 struct TaskDoorParts {
   task_manager::TaskManager& tasks;
   collaboration::Links& links;
-  message_queue::Bus& bus;
   database::FileStore& files;
   ProxyProcess& proxy;
+  Host& host;
   const crypto::VerifyKey& authority;
   const Clock& clock;
 };
@@ -45,6 +45,7 @@ private:
                                         const wire::TaskManagerRequest& request);
   Result<wire::LeaseGrant> lease(wire::Connection& connection, const wire::Certificate& caller,
                                  wire::LeaseRequest request);
+  Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
   bool send_file(wire::Connection& connection, const std::string& digest);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <fmt/ranges.h>
 #include <mutex>
 
 namespace tcfdl::sdk {
@@ -101,6 +102,14 @@ Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::
 
 /// How often a call asks anew when what it was offered is an older version, as while a new one is deployed.
 constexpr unsigned kOlderOffers = 5;
+
+/// Refuses what the instance would refuse, before anything travels.
+Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
+  const auto name = protection_name(protection);
+  if (wire::contains_text(descriptor.protections(), name)) return {};
+  return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", descriptor.name(), name,
+                    fmt::join(descriptor.protections(), ", "));
+}
 
 /// Errors of the platform before the handler ran; another instance may do better.
 bool worth_another_instance(const Error& error) { return error.code() == Code::kUnavailable; }
@@ -228,7 +237,8 @@ Status Caller::take_offer(Attempt& attempt, std::uint64_t body_size) {
   auto known = names_->check(attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !known && known.error().code() == Code::kFailedPrecondition;
   if (!known) return known.error().within("cluster " + attempt.grant.cluster());
-  return check_size(attempt.descriptor, body_size);
+  TCFDL_TRY(check_size(attempt.descriptor, body_size));
+  return check_protection(attempt.descriptor, attempt.options.protection);
 }
 
 /// The authority states whose the name is beside the key that the capsule was made with.
@@ -238,6 +248,20 @@ Status Caller::confirm_owner(Attempt& attempt, const ReadyCapsule& capsule) {
   attempt.older = !confirmed && confirmed.error().code() == Code::kFailedPrecondition;
   if (!confirmed) return confirmed.error().within("cluster " + attempt.grant.cluster());
   return {};
+}
+
+/// A connection for the attempt's task, protected as the caller wants it.
+Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
+  if (attempt.options.protection != Protection::kHse) {
+    attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
+    return pool_.take(attempt.grant, attempt.deadline);
+  }
+  TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
+  TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), attempt.deadline));
+  static_cast<wire::HopChannel&>(*instance->connection).begin_task(task);
+  attempt.report.proxies = instance->path->proxies;
+  attempt.report.seals = static_cast<unsigned>(instance->path->proxies.size() + 1);
+  return instance;
 }
 
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
@@ -261,7 +285,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   const auto sealing_us =
       static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
 
-  TCFDL_ASSIGN(auto instance, pool_.take(attempt.grant, attempt.deadline));
+  TCFDL_ASSIGN(auto instance, connect(attempt));
   ExchangeOutput output;
   Status done;
   {

@@ -32,13 +32,19 @@ private:
 } // namespace
 
 std::string_view protection_name(Protection protection) noexcept {
-  return protection == Protection::kEae ? "eae" : "none";
+  switch (protection) {
+  case Protection::kEae: return "eae";
+  case Protection::kHse: return "hse";
+  case Protection::kNone: break;
+  }
+  return "none";
 }
 
 Result<Protection> protection_from_name(std::string_view name) {
   if (name == "eae") return Protection::kEae;
+  if (name == "hse") return Protection::kHse;
   if (name == "none") return Protection::kNone;
-  return make_error(Code::kInvalidArgument, "no protection is called '{}'; there are eae and none", name);
+  return make_error(Code::kInvalidArgument, "no protection is called '{}'; there are eae, hse and none", name);
 }
 
 Result<std::unique_ptr<Client>> Client::connect(const std::string& name) {

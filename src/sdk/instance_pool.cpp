@@ -9,21 +9,28 @@ namespace tcfdl::sdk {
 namespace {
 
 constexpr std::size_t kMostIdle = 32;
+/// No name of an instance begins so.
+const std::string kPathPrefix = "path ";
 
 } // namespace
 
-Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Deadline deadline) {
+std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& name) {
   for (;;) {
     auto idle = idle_.with([&](auto& instances) -> std::unique_ptr<InstanceConnection> {
-      auto& connections = instances[grant.instance()];
+      auto& connections = instances[name];
       if (connections.empty()) return nullptr;
       auto last = std::move(connections.back());
       connections.pop_back();
       return last;
     });
-    if (!idle) break;
+    if (!idle) return nullptr;
+    if (idle->path && idle->path->renewal.expired()) continue;
     if (is_fresh(*idle->connection)) return idle;
   }
+}
+
+Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Deadline deadline) {
+  if (auto idle = take_idle(grant.instance())) return idle;
   TCFDL_ASSIGN(auto connection, open(grant, deadline));
   TCFDL_ASSIGN(auto hello, wire::receive_message<wire::Hello>(*connection, deadline));
   if (hello.name() != grant.instance()) {
@@ -35,9 +42,20 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
   return fresh;
 }
 
+Result<std::unique_ptr<InstanceConnection>> InstancePool::take_path(const wire::LeaseGrant& grant,
+                                                                    const std::string& function, Deadline deadline) {
+  if (auto idle = take_idle(kPathPrefix + function + ' ' + grant.instance())) return idle;
+  auto fresh = std::make_unique<InstanceConnection>();
+  TCFDL_ASSIGN(fresh->path, open_hop_path(identity_, task_manager_, grant, function, clock_.now(), deadline));
+  fresh->connection = std::move(fresh->path->channel);
+  TCFDL_ASSIGN(fresh->hello, wire::receive_message<wire::Hello>(*fresh->connection, deadline));
+  return fresh;
+}
+
 void InstancePool::give_back(const std::string& instance, std::unique_ptr<InstanceConnection> connection) {
+  const auto name = connection->path ? kPathPrefix + connection->path->function + ' ' + instance : instance;
   idle_.with([&](auto& instances) {
-    auto& connections = instances[instance];
+    auto& connections = instances[name];
     if (connections.size() < kMostIdle) connections.push_back(std::move(connection));
   });
 }

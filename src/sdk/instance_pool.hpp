@@ -1,9 +1,9 @@
 // Connections to instances, kept for the next task.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/guarded.hpp"
-#include "sdk/identity.hpp"
-#include "sdk/ports.hpp"
+#include "sdk/hop_path.hpp"
 
 #include <map>
 #include <set>
@@ -13,25 +13,33 @@ namespace tcfdl::sdk {
 
 /// A connection after the instance's hello. Used by one call at a time.
 struct InstanceConnection {
+  std::unique_ptr<HopPath> path; ///< under hop-by-hop protection; then `connection` looks into it
   std::unique_ptr<wire::Connection> connection;
   wire::Hello hello;
   bool proven = false;            ///< possession of the caller's key was shown
   std::set<std::string> capsules; ///< ids that the instance has
 };
 
-/// Thread-safe.
+/// Thread-safe; references outlive it.
 class InstancePool {
 public:
-  InstancePool(TaskManager& task_manager) : task_manager_(task_manager) {}
+  InstancePool(const Identity& identity, TaskManager& task_manager, const Clock& clock)
+      : identity_(identity), task_manager_(task_manager), clock_(clock) {}
 
   /// An idle connection to the instance of a grant, or a new one by its best route that answers.
   Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, Deadline deadline);
+  /// The same through the TEE proxies on the way.
+  Result<std::unique_ptr<InstanceConnection>> take_path(const wire::LeaseGrant& grant, const std::string& function,
+                                                        Deadline deadline);
   void give_back(const std::string& instance, std::unique_ptr<InstanceConnection> connection);
 
 private:
+  std::unique_ptr<InstanceConnection> take_idle(const std::string& name);
   Result<std::unique_ptr<wire::Connection>> open(const wire::LeaseGrant& grant, Deadline deadline);
 
+  const Identity& identity_;
   TaskManager& task_manager_;
+  const Clock& clock_;
   Guarded<std::map<std::string, std::vector<std::unique_ptr<InstanceConnection>>>> idle_;
 };
 

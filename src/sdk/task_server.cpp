@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "crypto/random.hpp"
 #include "sdk/result_writer.hpp"
+#include "wire/proto/hop.pb.h"
 
 #include <algorithm>
 #include <chrono>
@@ -29,8 +30,10 @@ std::int64_t unix_millis() {
 /// One caller's connection.
 struct TaskServer::Session {
   wire::Connection& connection;
-  std::array<std::uint8_t, 32> nonce;
-  std::string caller_key; ///< proven; empty before
+  std::array<std::uint8_t, 32> nonce = crypto::random_array<32>();
+  std::string caller_key = {};           ///< proven; empty before
+  const wire::HopChannel* hop = nullptr; ///< `connection`, where it is the end of a path of proxies
+  const wire::HopRoute* route = nullptr; ///< of that path, as the last proxy vouches for it
 };
 
 /// An admitted task.
@@ -109,15 +112,58 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
       outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock) {}
 
 void TaskServer::serve(wire::Connection& connection) {
-  Session session{connection, crypto::random_array<32>(), {}};
+  Session session{connection};
+  serve_tasks(session);
+}
+
+void TaskServer::serve_tasks(Session& session) {
+  auto& connection = session.connection;
   wire::Hello hello;
   hello.set_nonce(wire::field(session.nonce));
   hello.set_name(settings_.instance);
   if (!wire::send_message(connection, hello, Deadline::after(seconds(10)))) return;
   for (;;) {
     const auto request = wire::receive_message<wire::TaskRequest>(connection, Deadline::after(hours(24)));
-    if (!request || !handle(session, *request)) return;
+    if (!request) return;
+    if (!request->hop().empty() && session.hop == nullptr) return serve_path(connection, as_bytes(request->hop()));
+    if (!handle(session, *request)) return;
   }
+}
+
+/// The connection is the last hop of a path that the node's proxy extends to this instance.
+void TaskServer::serve_path(wire::Connection& connection, BytesView offer) {
+  const auto deadline = Deadline::after(seconds(15));
+  const auto hop = wire::accept_hop(connection, {identity_.signing, identity_.certificate, identity_.authority}, offer,
+                                    {wire::ROLE_PROXY}, clock_.now(), deadline);
+  if (!hop) return spdlog::info("no path: {}", hop.error().to_string());
+  const auto route = wire::receive_message<wire::HopRoute>(**hop, deadline);
+  if (!route) return;
+  const auto path = check_route(*route, (*hop)->peer());
+  if (!path) spdlog::info("no path: {}", path.error().to_string());
+  if (!wire::answer_route(**hop, path, deadline) || !path) return;
+  Session session{.connection = **hop, .hop = hop->get(), .route = &*route};
+  serve_tasks(session);
+}
+
+/// Every proxy checked the one before it; what is left is that the path is meant for this instance and ends at its own
+/// proxy.
+Result<std::vector<std::string>> TaskServer::check_route(const wire::HopRoute& route,
+                                                         const wire::Certificate& proxy) const {
+  TCFDL_ASSIGN(const auto self, wire::parse<wire::Certificate>(identity_.certificate.statement()));
+  if (route.instance() != settings_.instance || route.function() != settings_.function) {
+    return make_error(Code::kPermissionDenied, "the path is for {} of {}, this is {} of {}", route.instance(),
+                      route.function(), settings_.instance, settings_.function);
+  }
+  if (route.assurance() != key_.scope.assurance() || !wire::assurance_meets(proxy.assurance(), route.assurance())) {
+    return make_error(Code::kPermissionDenied, "the path is of class '{}', {} processes '{}'", route.assurance(),
+                      settings_.instance, key_.scope.assurance());
+  }
+  if (proxy.node() != self.node() || proxy.cluster() != self.cluster() || route.proxies().empty() ||
+      *route.proxies().rbegin() != proxy.subject()) {
+    return make_error(Code::kPermissionDenied, "{} is not the proxy of {}, which the path must end with",
+                      proxy.subject(), self.node());
+  }
+  return std::vector<std::string>(route.proxies().begin(), route.proxies().end());
 }
 
 void TaskServer::drain(Deadline deadline) {
@@ -197,16 +243,36 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", settings_.function,
                       task.header.protection(), fmt::join(settings_.protections, ", "));
   }
-  if (task.header.protection() == "none") {
-    if (!task.header.capsule_id().empty()) return Error(Code::kInvalidArgument, "a capsule without protection");
-    return task;
-  }
-  if (task.header.protection() != "eae") {
-    return make_error(Code::kInvalidArgument, "no protection is called '{}'", task.header.protection());
-  }
+  TCFDL_TRY(check_protection(session, task));
+  if (task.header.protection() != "eae") return task;
   if (task.salt.size() != crypto::kSaltSize) return Error(Code::kInvalidArgument, "the salt has not 32 bytes");
   TCFDL_ASSIGN(task.secret, capsule_secret(request, task));
   return task;
+}
+
+/// That the task came in the way that its protection says.
+Status TaskServer::check_protection(const Session& session, const Task& task) const {
+  const auto& protection = task.header.protection();
+  if (protection != "eae" && protection != "hse" && protection != "none") {
+    return make_error(Code::kInvalidArgument, "no protection is called '{}'", protection);
+  }
+  if (protection != "eae" && !task.header.capsule_id().empty()) {
+    return make_error(Code::kInvalidArgument, "a capsule with protection '{}'", protection);
+  }
+  if ((protection == "hse") != (session.hop != nullptr)) {
+    return make_error(Code::kPermissionDenied, "a task of protection '{}' came {}", protection,
+                      session.hop == nullptr ? "without a path of proxies" : "over a path of proxies");
+  }
+  if (session.hop == nullptr) return {};
+  TCFDL_ASSIGN(const auto named, wire::hop_task(task.header.task_id()));
+  if (named != session.hop->task()) {
+    return Error(Code::kUnauthenticated, "the records are of another task than the one that they hold");
+  }
+  if (task.lease.caller_key() == session.route->caller_key() && task.header.sender() == session.route->caller()) {
+    return {};
+  }
+  return make_error(Code::kPermissionDenied, "the path is of {}, the task of {}", session.route->caller(),
+                    task.header.sender());
 }
 
 Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRequest& request) {

@@ -8,6 +8,7 @@
 #include "wire/body.hpp"
 #include "wire/capsule.hpp"
 #include "wire/hangup_watcher.hpp"
+#include "wire/hop_channel.hpp"
 
 #include <atomic>
 #include <map>
@@ -56,7 +57,11 @@ private:
   struct Session;
   struct Task;
 
+  void serve_tasks(Session& session);
+  void serve_path(wire::Connection& connection, BytesView offer);
+  Result<std::vector<std::string>> check_route(const wire::HopRoute& route, const wire::Certificate& proxy) const;
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
+  Status check_protection(const Session& session, const Task& task) const;
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
   Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
   Result<std::shared_ptr<const crypto::CapsuleSecret>> capsule_secret(const wire::TaskRequest& request,

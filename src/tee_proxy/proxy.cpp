@@ -21,7 +21,7 @@ Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Author
   std::unique_ptr<TeeProxy> proxy(
       new TeeProxy(std::move(settings), std::move(keys), authority, clock, std::move(on_exit)));
   TCFDL_ASSIGN(proxy->attester_, make_attester(proxy->settings_.tee, proxy->keys_.platform, proxy->settings_.node));
-  TCFDL_ASSIGN(proxy->listener_, wire::Listener::start(instances, {.name = "tee-proxy"},
+  TCFDL_ASSIGN(proxy->listener_, wire::Listener::start(instances, {.name = "tee-proxy", .max_connections = 4096},
                                                        [raw = proxy.get()](wire::Connection& connection) {
                                                          raw->serve_instance(connection);
                                                        }));
@@ -35,7 +35,8 @@ TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, c
                 [this, told = std::move(on_exit)](const std::string& instance, int status, const std::string& note) {
                   reencryption_.erase(instance);
                   told(instance, status, note);
-                }) {}
+                }),
+      hops_(keys_.signing, [this] { return own(); }, clock) {}
 
 Result<wire::ProxyEnrolment> TeeProxy::enrolment() const {
   const auto nonce = crypto::random_array<32>();
@@ -59,8 +60,8 @@ Status TeeProxy::set_identity(const wire::ProxyIdentity& identity) {
   }
   TCFDL_ASSIGN(std::shared_ptr<wire::KnownNames> names,
                wire::KnownNames::open(settings_.state / "names", as_bytes(identity.authority_key())));
-  auto own = std::make_shared<const Own>(
-      Own{identity.certificate(), certificate, std::move(authority), certificate.cluster(), std::move(names)});
+  auto own =
+      std::make_shared<const Own>(Own{{identity.certificate(), certificate, std::move(authority)}, std::move(names)});
   own_.with([&](auto& current) { current = std::move(own); });
   return {};
 }
@@ -70,10 +71,10 @@ Status TeeProxy::set_identity(const wire::ProxyIdentity& identity) {
 Status TeeProxy::check_function(const wire::LaunchInstance& command) const {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(const auto descriptor, wire::check_bundle(command.descriptor(), as_bytes(command.manifest())));
-  if (!wire::admits_provider(descriptor, self->cluster)) {
+  if (!wire::admits_provider(descriptor, self->parsed.cluster())) {
     return make_error(Code::kPermissionDenied,
                       "the descriptor of {} does not name cluster {} among its providers; its owner can add it",
-                      descriptor.name(), self->cluster);
+                      descriptor.name(), self->parsed.cluster());
   }
   return self->names->check(descriptor, command.descriptor());
 }
@@ -98,6 +99,7 @@ void TeeProxy::serve_instance(wire::Connection& connection) {
     const auto patience = attached ? Deadline::after(hours(24)) : Deadline::after(seconds(30));
     const auto request = wire::receive_message<wire::ProxyRequest>(connection, patience);
     if (!request) return;
+    if (request->has_hop() && !attached) return hops_.serve(connection, request->hop());
     const auto deadline = Deadline::after(seconds(20));
     auto reply = handle_instance(attached, *request, deadline);
     wire::ProxyReply answer;
@@ -146,7 +148,7 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   statement.set_verify_key(request.verify_key());
   statement.set_seal_key(request.seal_key());
   statement.set_node(settings_.node);
-  statement.set_cluster(self->cluster);
+  statement.set_cluster(self->parsed.cluster());
   statement.set_issued(clock_.now());
   for (const auto& layer : record.layers) statement.add_layers(layer);
   wire::AuthorityRequest wanted;

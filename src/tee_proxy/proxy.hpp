@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "tee_proxy/attesters.hpp"
+#include "tee_proxy/hops.hpp"
 #include "tee_proxy/keys.hpp"
 #include "tee_proxy/launches.hpp"
 #include "tee_proxy/ports.hpp"
@@ -49,6 +50,8 @@ public:
 
   [[nodiscard]] std::vector<std::string> layers() const { return launches_.sandbox().layers(); }
   [[nodiscard]] const wire::Address& address() const { return listener_->address(); }
+  /// Of hop-by-hop protected paths.
+  [[nodiscard]] HopCounters hop_counters() const { return hops_.counters(); }
 
 private:
   /// Who speaks on an instance's connection, once it has attached.
@@ -57,11 +60,7 @@ private:
     wire::Signed certificate;
     std::optional<wire::KeyScope> processor;
   };
-  struct Own {
-    wire::Signed certificate;
-    wire::Certificate parsed;
-    crypto::VerifyKey authority;
-    std::string cluster;
+  struct Own : HopSelf {
     std::shared_ptr<wire::KnownNames> names; ///< of functions, as the authority stated them
   };
 
@@ -88,6 +87,7 @@ private:
   Guarded<std::shared_ptr<const Own>> own_;
   ReencryptionKeys reencryption_;
   Launches launches_;
+  Hops hops_;
   std::unique_ptr<wire::Listener> listener_;
 };
 

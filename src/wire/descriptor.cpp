@@ -25,7 +25,9 @@ Result<Descriptor> check_descriptor(const Signed& unverified) {
   if (descriptor.assurance().empty()) return refuse("assurance is empty, so nothing may process its tasks");
   if (descriptor.providers().empty()) return refuse("providers is empty; '*' admits every cluster");
   for (const auto& protection : descriptor.protections()) {
-    if (protection != "eae" && protection != "none") return refuse("protections are 'eae' and 'none'");
+    if (protection != "eae" && protection != "hse" && protection != "none") {
+      return refuse("protections are 'eae', 'hse' and 'none'");
+    }
   }
   return descriptor;
 }

@@ -70,6 +70,11 @@ KeyPackage sign_key_package(const crypto::SigningKey& authority, const KeyScope&
   return package;
 }
 
+bool assurance_meets(std::string_view has, std::string_view wanted) {
+  if (has.empty() || wanted.empty()) return false;
+  return has == wanted || (has == "hardware" && wanted == "software");
+}
+
 bool grants_allow(const Certificate& certificate, std::string_view function) {
   return std::ranges::any_of(certificate.grants(), [&](const std::string& grant) {
     if (grant.ends_with('*')) return function.starts_with(std::string_view(grant).substr(0, grant.size() - 1));

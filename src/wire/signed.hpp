@@ -51,6 +51,10 @@ Result<KeyScope> verify_key_package(const crypto::VerifyKey& authority, const Ke
 
 KeyPackage sign_key_package(const crypto::SigningKey& authority, const KeyScope& scope, Bytes sealed);
 
+/// Whether what is certified in class `has` may serve where `wanted` is asked for: the same class, or hardware for
+/// software. An empty class is none.
+bool assurance_meets(std::string_view has, std::string_view wanted);
+
 /// Whether one of the grants names the function: its name, or a prefix before a final `*`.
 bool grants_allow(const Certificate& certificate, std::string_view function);
 

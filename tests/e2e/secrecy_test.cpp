@@ -233,6 +233,20 @@ TEST_F(Secrecy, NobodyOnTheWaySeesBodiesOrKeys) {
   }
 }
 
+TEST_F(Secrecy, OnlyProxiesOpenWhatIsProtectedHopByHop) {
+  const auto canary = make_uuid() + make_uuid();
+  std::string body;
+  while (body.size() < 200'000) body += canary;
+  call_every_way(body, Protection::kHse);
+  for (const auto pid : hosts_)
+    EXPECT_FALSE(memory_has(pid, canary)) << "process " << pid << " has the body in its memory";
+  EXPECT_EQ(files_with(platform_.state(), canary), std::vector<std::string>());
+  for (const auto& sniffer : sniffers_) {
+    EXPECT_TRUE(sniffer->heard_anything());
+    EXPECT_FALSE(sniffer->heard(canary)) << "the body is on a message queue";
+  }
+}
+
 TEST_F(Secrecy, TheSameSearchFindsAnUnprotectedBody) {
   const auto canary = make_uuid() + make_uuid();
   std::string body;

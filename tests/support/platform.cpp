@@ -47,7 +47,7 @@ Finished Platform::deploy(const std::string& name, const std::string& program, c
   auto command = "bin/" + program;
   for (const auto& argument : arguments) command += fmt::format(", \"{}\"", argument);
   const auto yaml =
-      fmt::format("name: {}\ncommand: [{}]\nfiles:\n  - {{source: {}, path: bin/{}}}\nprotection: [eae, none]\n{}",
+      fmt::format("name: {}\ncommand: [{}]\nfiles:\n  - {{source: {}, path: bin/{}}}\nprotection: [eae, hse, none]\n{}",
                   name, command, binary(program), program, more);
   (void)write_file(path, as_bytes(yaml));
   std::vector<std::string> call{"function", "deploy", path.string()};

@@ -25,17 +25,11 @@ json json_of(const Quad& quad) {
 json json_of(const ReadText& read) { return {{"text", read.text}, {"confidence", rounded(read.confidence, 10'000)}}; }
 
 json json_of(const tcfdl::CallReport& step) {
-  return {{"function", step.function},
-          {"cluster", step.cluster},
-          {"node", step.node},
-          {"instance", step.instance},
-          {"tee_kind", step.tee_kind},
-          {"protection", step.protection == tcfdl::Protection::kEae ? "eae" : "none"},
-          {"seal_us", step.seal_us},
-          {"wait_us", step.wait_us},
-          {"transfer_us", step.transfer_us},
-          {"run_us", step.run_us},
-          {"open_us", step.open_us}};
+  return {
+      {"function", step.function}, {"cluster", step.cluster},   {"node", step.node},
+      {"instance", step.instance}, {"tee_kind", step.tee_kind}, {"protection", tcfdl::protection_name(step.protection)},
+      {"seal_us", step.seal_us},   {"wait_us", step.wait_us},   {"transfer_us", step.transfer_us},
+      {"run_us", step.run_us},     {"open_us", step.open_us}};
 }
 
 Bytes bytes_of(const json& value) {

@@ -87,7 +87,7 @@ TEST(FunctionFile, RefusesWrongValuesWithLineAndRemedy) {
        "/functions/f.yaml:5: resources: 'memory': '512' is no whole number with a unit"},
       {small + "concurrency: 0\n", "/functions/f.yaml:5: 'concurrency': '0' is no whole number from 1"},
       {small + "idempotent: yes\n", "/functions/f.yaml:5: 'idempotent': 'yes' is neither true nor false"},
-      {small + "protection: [tls]\n", "/functions/f.yaml:5: 'protection': 'tls' is none of eae, none"},
+      {small + "protection: [tls]\n", "/functions/f.yaml:5: 'protection': 'tls' is none of eae, hse, none"},
       {small + "tee: [sgx2]\n", "/functions/f.yaml:5: 'tee': 'sgx2' is none of software"},
       {small + "logs: file\n", "/functions/f.yaml:5: 'logs': 'file' is neither host nor none"},
       {small + "max_body: 2GiB\n", "/functions/f.yaml:5: 'max_body': is more than"},

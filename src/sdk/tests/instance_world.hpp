@@ -168,6 +168,8 @@ protected:
     result.set_subject(subject);
     result.set_role(role);
     result.set_cluster("west");
+    result.set_node("node-1");
+    result.set_assurance("software");
     result.set_issued(now_seconds() - 1);
     result.set_expires(now_seconds() + 3600);
     result.set_verify_key(wire::field(key.public_key().bytes()));

@@ -76,6 +76,7 @@ private:
   };
   struct Judged {
     std::string tee_kind;
+    std::string assurance;
     Bytes measurement;
   };
 

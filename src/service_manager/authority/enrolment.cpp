@@ -99,7 +99,7 @@ Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& reque
   attestation::appraise(settings_.policy, findings);
   const auto claims = findings.outcome();
   if (!claims) return claims.error().within("proxy.evidence");
-  return Judged{.tee_kind = claims->tee_kind, .measurement = claims->measurement};
+  return Judged{.tee_kind = claims->tee_kind, .assurance = findings.assurance(), .measurement = claims->measurement};
 }
 
 Result<wire::EnrolReply> Authority::certify_client(const wire::EnrolRequest& request, const std::string& cluster,
@@ -136,6 +136,7 @@ Result<wire::EnrolReply> Authority::certify_node(const wire::EnrolRequest& reque
   proxy.set_verify_key(request.proxy().verify_key());
   proxy.set_seal_key(request.proxy().seal_key());
   proxy.set_tee_kind(judged.tee_kind);
+  proxy.set_assurance(judged.assurance);
   proxy.set_measurement(wire::field(judged.measurement));
   proxy.set_evidence_hash(wire::field(crypto::sha256(wire::serialize(request.proxy().evidence()))));
   TCFDL_TRY(number({&node, &proxy}, {}, cluster));

@@ -126,6 +126,8 @@ wire::Certificate Authority::instance_certificate(const wire::Signed& signed_sta
   certificate.set_cluster(statement.cluster());
   certificate.set_node(statement.node());
   certificate.set_tee_kind(proxy.certificate.tee_kind());
+  certificate.set_assurance(proxy.assurance);
+  if (statement.role() == wire::ROLE_INSTANCE) certificate.set_function(statement.function());
   certificate.set_measurement(statement.measurement());
   certificate.set_evidence_hash(wire::field(
       crypto::sha256({as_bytes(proxy.certificate.evidence_hash()), as_bytes(signed_statement.statement())})));

@@ -33,6 +33,7 @@ TEST_F(Enrolment, ANodeGetsCertificatesForItselfAndItsProxy) {
   const auto proxy = certificate(reply.proxy_certificate(), wire::ROLE_PROXY);
   EXPECT_EQ(proxy.node(), "w1");
   EXPECT_EQ(proxy.tee_kind(), "software");
+  EXPECT_EQ(proxy.assurance(), "software");
   EXPECT_EQ(proxy.measurement(), wire::field(kProxyMeasurement));
   EXPECT_EQ(proxy.seal_key(), bytes_of(node_.proxy_seal));
   EXPECT_EQ(proxy.evidence_hash(), wire::field(crypto::sha256(wire::serialize(request.proxy().evidence()))));

@@ -95,6 +95,8 @@ TEST_F(FunctionKeys, PackagesSayWhatTheyAreFor) {
   EXPECT_EQ(certificate.subject(), instance_.name);
   EXPECT_EQ(certificate.measurement(), kFunctionMeasurement);
   EXPECT_EQ(certificate.tee_kind(), "software");
+  EXPECT_EQ(certificate.assurance(), "software");
+  EXPECT_EQ(certificate.function(), "plates/read");
   EXPECT_THAT(certificate.grants(), testing::ElementsAre("*"));
   const auto processor = scope(reply.processor_key());
   EXPECT_EQ(processor.role(), wire::KEY_ROLE_PROCESSOR);
