@@ -83,7 +83,7 @@ class Headers:
 
 
 def key_of(entry, build, headers, base):
-    flags = flags_of(entry)
+    flags = entry["flags"]
     digest = hashlib.sha256(base)
     digest.update("\0".join(flags).replace(str(build), "BUILD").replace(str(ROOT), "ROOT").encode())
     for file in headers.closure(Path(entry["file"]), include_folders(flags, build)):
@@ -103,16 +103,24 @@ def is_wanted(name, parts):
     return not parts or any(part in str(name) for part in parts)
 
 
+def sources_of(entry, build):
+    """The files of an entry: those that a unity source of the build includes, else its own."""
+    path = Path(entry["directory"], entry["file"])
+    if not path.is_relative_to(build) or path.parent.name != "Unity" or not path.is_file():
+        return [path]
+    return [Path(name.decode()) for name in INCLUDE.findall(path.read_bytes())]
+
+
 def select(build, parts):
     """{file: entry} of the project's own files."""
     entries = {}
-    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
-        path = Path(entry["directory"], entry["file"])
+    commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
+    for entry, path in ((entry, path) for entry in commands for path in sources_of(entry, build)):
         if not path.is_relative_to(ROOT) or path.relative_to(ROOT).parts[0] not in FOLDERS:
             continue
         name = path.relative_to(ROOT)
         if path.is_file() and is_wanted(name, parts):
-            entries[path] = {**entry, "file": str(path)}
+            entries[path] = {**entry, "flags": flags_of(entry), "file": str(path)}
     return entries
 
 
@@ -125,7 +133,7 @@ def groups_of(pending, entries):
     """Lists of files that are read together: one folder, the same flags, at most GROUP files; programs alone."""
     alike = {}
     for path in sorted(pending):
-        flags = flags_of(entries[path])
+        flags = entries[path]["flags"]
         alone = path if ALONE.search(path.read_bytes()) else None
         alike.setdefault((path.parent, alone, tuple(flags)), []).append(path)
     return [files[at : at + GROUP] for files in alike.values() for at in range(0, len(files), GROUP)]
@@ -184,7 +192,7 @@ def main():
     passed = 0
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool, \
             tempfile.TemporaryDirectory(prefix="tcfdl-tidy-") as together:
-        runs = [pool.submit(tidy, group, flags_of(entries[group[0]]), Path(together))
+        runs = [pool.submit(tidy, group, entries[group[0]]["flags"], Path(together))
                 for group in groups_of(pending, entries)]
         for run in concurrent.futures.as_completed(runs):
             good, complaint = run.result()

@@ -68,7 +68,7 @@ Status list_access(const Session& session) {
   return {};
 }
 
-Status revoke(const Session& session, const std::string& name) {
+Status revoke_access(const Session& session, const std::string& name) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_TRY(api.remove("/v1/access/" + name));
   if (session.json) print_json({{"revoked", name}});
@@ -116,7 +116,7 @@ void add_access_commands(CLI::App& app, Session& session) {
   auto name = std::make_shared<std::string>();
   auto* ended = group->add_subcommand("revoke", "end somebody's access at once");
   ended->add_option("name", *name, "as `access list` has it")->required();
-  ended->callback(session.run([&session, name] { return revoke(session, *name); }));
+  ended->callback(session.run([&session, name] { return revoke_access(session, *name); }));
   auto limit = std::make_shared<std::int64_t>(50);
   auto* records = app.add_subcommand("audit", "who did what to which, and whether it was allowed; newest first");
   records->add_option("--limit", *limit, "records at most")->check(CLI::Range(1, 10'000));

@@ -38,7 +38,7 @@ Status create(const Session& session, const TokenOptions& options) {
   return {};
 }
 
-Status revoke(const Session& session, const std::string& node) {
+Status revoke_node(const Session& session, const std::string& node) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto answer, api.post("/v1/revocations", {{"node", node}}));
   if (session.json) {
@@ -123,7 +123,7 @@ void add_admission_commands(CLI::App& app, Session& session) {
   auto* revoking = nodes->add_subcommand("revoke", "end a worker's enrolment, at once");
   auto name = std::make_shared<std::string>();
   revoking->add_option("NODE", *name, "its name")->required();
-  revoking->callback(session.run([&session, name] { return revoke(session, *name); }));
+  revoking->callback(session.run([&session, name] { return revoke_node(session, *name); }));
 }
 
 } // namespace tcfdl::cli

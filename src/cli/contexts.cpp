@@ -38,7 +38,7 @@ Status list_contexts(const Session& session) {
   return {};
 }
 
-Status show(const Session& session, const std::string& name) {
+Status show_context(const Session& session, const std::string& name) {
   TCFDL_ASSIGN(const auto context, sdk::load_context(name.empty() ? session.context : name));
   const auto document = public_part(context);
   if (session.json) {
@@ -69,7 +69,7 @@ void add_context_commands(CLI::App& app, Session& session) {
   chosen->callback(session.run([&session, name] { return use(session, *name); }));
   auto* shown_command = group->add_subcommand("show", "one context without its secrets");
   shown_command->add_option("name", *name, "its name; the current one if absent");
-  shown_command->callback(session.run([&session, name] { return show(session, *name); }));
+  shown_command->callback(session.run([&session, name] { return show_context(session, *name); }));
 }
 
 } // namespace tcfdl::cli

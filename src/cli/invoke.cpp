@@ -76,10 +76,10 @@ std::string line_of(const CallReport& report, std::size_t bytes) {
       report.wait_us, report.run_us, report.transfer_us, report.seal_us + report.open_us);
 }
 
-Status tell(const InvokeOptions& options, bool json, const CallReport& report, std::size_t bytes) {
+Status tell(const InvokeOptions& options, bool as_json, const CallReport& report, std::size_t bytes) {
   const auto document = document_of(report, bytes).dump(2) + "\n";
   if (!options.summary.empty()) return write_file(std::filesystem::absolute(options.summary), as_bytes(document));
-  const auto text = json ? document : line_of(report, bytes);
+  const auto text = as_json ? document : line_of(report, bytes);
   // Standard output may carry the result.
   return write_all(STDERR_FILENO, as_bytes(text));
 }

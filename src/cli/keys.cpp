@@ -24,7 +24,7 @@ Status create(const Session& session, const std::string& file) {
   return {};
 }
 
-Status show(const Session& session, const std::string& file) {
+Status show_key(const Session& session, const std::string& file) {
   const auto path = file.empty() ? default_owner_key().string() : file;
   TCFDL_ASSIGN(const auto key, read_owner_key(path));
   tell(session, path, key);
@@ -41,7 +41,7 @@ void add_key_commands(CLI::App& app, Session& session) {
   creating->callback(session.run([&session, file] { return create(session, *file); }));
   auto* showing = group->add_subcommand("show", "the fingerprint and the public key");
   showing->add_option("file", *file, "the key; owner.key beside the contexts if absent")->type_name("FILE");
-  showing->callback(session.run([&session, file] { return show(session, *file); }));
+  showing->callback(session.run([&session, file] { return show_key(session, *file); }));
 }
 
 } // namespace tcfdl::cli

@@ -11,9 +11,9 @@ namespace {
 struct DigestContextDeleter {
   void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
 };
-using Context = std::unique_ptr<EVP_MD_CTX, DigestContextDeleter>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, DigestContextDeleter>;
 
-Context make_context() { return Context(require_object(EVP_MD_CTX_new(), "a digest context")); }
+DigestContext make_digest_context() { return DigestContext(require_object(EVP_MD_CTX_new(), "a digest context")); }
 
 } // namespace
 
@@ -29,7 +29,7 @@ Ed25519SigningKey::Ed25519SigningKey(Ed25519Seed seed)
 }
 
 Ed25519Signature Ed25519SigningKey::sign(BytesView message) const {
-  const auto context = make_context();
+  const auto context = make_digest_context();
   require(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()), "preparing Ed25519");
   Ed25519Signature signature{};
   std::size_t size = signature.size();
@@ -39,7 +39,7 @@ Ed25519Signature Ed25519SigningKey::sign(BytesView message) const {
 
 Status verify_ed25519(const Ed25519PublicKey& key, BytesView message, BytesView signature) {
   const NativePtr<EVP_PKEY> native(EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, key.data(), key.size()));
-  const auto context = make_context();
+  const auto context = make_digest_context();
   if (native != nullptr && signature.size() == kEd25519SignatureSize &&
       succeeded(EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, native.get())) &&
       succeeded(EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()))) {

@@ -14,7 +14,7 @@ bool is_token(std::string_view token) {
          std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f' && c != '*' && c != '>'; });
 }
 
-Status check(std::string_view subject, bool wildcards) {
+Status check_name(std::string_view subject, bool wildcards) {
   const auto refuse = [&](std::string_view why) {
     return make_error(Code::kInvalidArgument, "subject `{}`: {}", subject.substr(0, kLongestSubject), why);
   };
@@ -35,9 +35,9 @@ Status check(std::string_view subject, bool wildcards) {
 
 } // namespace
 
-Status check_subject(std::string_view subject) { return check(subject, false); }
+Status check_subject(std::string_view subject) { return check_name(subject, false); }
 
-Status check_filter(std::string_view filter) { return check(filter, true); }
+Status check_filter(std::string_view filter) { return check_name(filter, true); }
 
 Status check_bucket(std::string_view bucket) {
   const bool good = std::ranges::all_of(bucket, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-'; });

@@ -3,7 +3,7 @@
 namespace tcfdl::sdk {
 namespace {
 
-constexpr std::size_t kLongestErrorText = 16UL * 1024;
+constexpr std::size_t kLongestText = 16UL * 1024;
 
 } // namespace
 
@@ -49,7 +49,7 @@ Status ResultWriter::finish(std::uint64_t run_us) {
 Status ResultWriter::fail(const Error& error, std::uint64_t run_us) {
   if (segments_) return error;
   TCFDL_ASSIGN(auto* const segments, open(static_cast<std::uint32_t>(error.code()), run_us));
-  TCFDL_TRY(segments->write(as_bytes(std::string_view(error.message()).substr(0, kLongestErrorText))));
+  TCFDL_TRY(segments->write(as_bytes(std::string_view(error.message()).substr(0, kLongestText))));
   return segments->finish();
 }
 

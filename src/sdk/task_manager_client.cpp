@@ -7,7 +7,7 @@
 namespace tcfdl::sdk {
 namespace {
 
-constexpr std::size_t kMostIdle = 64;
+constexpr std::size_t kMostIdleLinks = 64;
 constexpr std::uint64_t kLargestFile = std::uint64_t{4} << 30U;
 
 } // namespace
@@ -98,7 +98,7 @@ Result<TaskManagerClient::ConnectionPtr> TaskManagerClient::take(Deadline deadli
 
 void TaskManagerClient::give_back(ConnectionPtr connection) {
   idle_.with([&](auto& connections) {
-    if (connections.size() < kMostIdle) connections.push_back(std::move(connection));
+    if (connections.size() < kMostIdleLinks) connections.push_back(std::move(connection));
   });
 }
 

@@ -9,8 +9,8 @@ namespace {
 
 constexpr int kDepth = 5;
 
-Result<SignedFunction> read(BytesView json) {
-  TCFDL_ASSIGN(const auto document, parse_json_object(json, {.size = kMaxSignedFunction, .depth = kDepth}));
+Result<SignedFunction> read(BytesView text) {
+  TCFDL_ASSIGN(const auto document, parse_json_object(text, {.size = kMaxSignedFunction, .depth = kDepth}));
   TCFDL_TRY(check_json_keys(document, {"descriptor", "manifest"}, {"settings"}));
   if (!document["descriptor"].is_string() || !document["manifest"].is_string()) {
     return Error(Code::kInvalidArgument, "'descriptor' and 'manifest' are texts");

@@ -9,7 +9,7 @@
 namespace tcfdl::test {
 namespace {
 
-constexpr const char* kTopology = R"(clusters:
+constexpr const char* kHopTopology = R"(clusters:
   - name: vehicle
   - name: roadside
     host_instances: false
@@ -30,7 +30,7 @@ protected:
     return platform_.invoke(function, body, {"--protection", "hse", "--context", context});
   }
 
-  Platform platform_{std::string(kTopology) + "local_adapter: " + GetParam() + "\n"};
+  Platform platform_{std::string(kHopTopology) + "local_adapter: " + GetParam() + "\n"};
 };
 
 TEST_P(HopByHop, SealsOnceMoreThanThereAreProxies) {

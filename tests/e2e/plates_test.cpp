@@ -7,7 +7,7 @@
 namespace tcfdl::test {
 namespace {
 
-constexpr const char* kTopology = R"(clusters:
+constexpr const char* kPlatesTopology = R"(clusters:
   - name: vehicle
     host_instances: false
   - name: roadside
@@ -29,7 +29,7 @@ std::string normal(const std::string& text) {
 class Plates : public testing::Test {
 protected:
   static void SetUpTestSuite() {
-    platform_ = new Platform(kTopology);
+    platform_ = new Platform(kPlatesTopology);
     ASSERT_EQ(platform_->up(), "");
     const std::filesystem::path source = std::filesystem::path(TCFDL_SOURCE_DIR) / "examples/plates/functions";
     for (const auto* name : {"text_detect", "text_recognise", "plates_read"}) {

@@ -24,7 +24,7 @@
 namespace tcfdl::test {
 namespace {
 
-constexpr const char* kTopology = R"(clusters:
+constexpr const char* kSecrecyTopology = R"(clusters:
   - name: vehicle
     host_instances: false
   - name: roadside
@@ -208,7 +208,7 @@ protected:
     use(*store, log, *database);
   }
 
-  Platform platform_{kTopology};
+  Platform platform_{kSecrecyTopology};
   std::vector<pid_t> hosts_;
   std::vector<std::unique_ptr<Sniffer>> sniffers_;
 };

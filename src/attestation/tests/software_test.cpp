@@ -8,7 +8,7 @@
 namespace tcfdl::attestation {
 namespace {
 
-constexpr UnixSeconds kNow = 1'800'000'000;
+constexpr UnixSeconds kJudgedAt = 1'800'000'000;
 
 class Software : public testing::Test {
 protected:
@@ -21,7 +21,7 @@ protected:
 
   wire::Evidence good() { return make_software_evidence(platform_, Bytes(32, 5), expected_.report_data, "node-a"); }
   [[nodiscard]] Findings look_at(const wire::Evidence& evidence) const {
-    return SoftwareVerifier().verify(evidence, {}, expected_, kNow);
+    return SoftwareVerifier().verify(evidence, {}, expected_, kJudgedAt);
   }
   /// The claim of the only reason.
   [[nodiscard]] std::string refusal(const wire::Evidence& evidence) const {
@@ -80,12 +80,13 @@ TEST_F(Software, RefusesOtherKindsGarbageAndStatementsOfOtherTypes) {
 }
 
 TEST_F(Software, RefusesToJudgeWithoutExpectationsUnlessUnbound) {
-  EXPECT_EQ(SoftwareVerifier().verify(good(), {}, {}, kNow).reasons().size(), 3U);
+  EXPECT_EQ(SoftwareVerifier().verify(good(), {}, {}, kJudgedAt).reasons().size(), 3U);
   Expectations open;
   open.unbound = true;
-  EXPECT_TRUE(SoftwareVerifier().verify(good(), {}, open, kNow).verified());
+  EXPECT_TRUE(SoftwareVerifier().verify(good(), {}, open, kJudgedAt).verified());
   open.report_data = Bytes(64, 1);
-  EXPECT_FALSE(SoftwareVerifier().verify(good(), {}, open, kNow).verified()) << "what is expected counts all the same";
+  EXPECT_FALSE(SoftwareVerifier().verify(good(), {}, open, kJudgedAt).verified())
+      << "what is expected counts all the same";
   expected_.platform_key.clear();
   EXPECT_EQ(refusal(good()), "platform key");
 }

@@ -9,13 +9,13 @@
 namespace tcfdl::cli {
 namespace {
 
-struct Outcome {
+struct Finished {
   int code;
   std::string out;
   std::string err;
 };
 
-Outcome call(std::vector<std::string> words) {
+Finished call(std::vector<std::string> words) {
   words.insert(words.begin(), "tcfdl");
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());

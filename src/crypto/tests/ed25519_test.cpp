@@ -8,7 +8,7 @@
 namespace tcfdl::crypto {
 namespace {
 
-struct Vector {
+struct Signature {
   std::string seed;
   std::string key;
   std::string message;
@@ -16,8 +16,8 @@ struct Vector {
 };
 
 /// RFC 8032 section 7.1, tests 1 to 3.
-const std::vector<Vector>& vectors() {
-  static const std::vector<Vector> kVectors{
+const std::vector<Signature>& signatures() {
+  static const std::vector<Signature> kVectors{
       {"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe2"
@@ -33,14 +33,14 @@ const std::vector<Vector>& vectors() {
   return kVectors;
 }
 
-Ed25519SigningKey key_of(const std::string& hex) {
+Ed25519SigningKey signing_key(const std::string& hex) {
   const auto bytes = from_hex(hex).value();
   return Ed25519SigningKey(Ed25519Seed::copy_of(std::span<const std::uint8_t, kEd25519KeySize>(bytes)));
 }
 
 TEST(Ed25519, MatchesTheVectorsOfRfc8032) {
-  for (const auto& vector : vectors()) {
-    const auto key = key_of(vector.seed);
+  for (const auto& vector : signatures()) {
+    const auto key = signing_key(vector.seed);
     const auto message = from_hex(vector.message).value();
     EXPECT_EQ(to_hex(key.public_key()), vector.key);
     EXPECT_EQ(to_hex(key.sign(message)), vector.signature);

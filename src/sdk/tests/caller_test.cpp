@@ -101,6 +101,7 @@ protected:
     result.set_owner_key(wire::field(owner_.public_key().bytes()));
     result.set_measurement(std::string(32, 'm'));
     result.add_tee_kinds("software");
+    result.add_protections("eae");
     result.add_assurance("software");
     result.add_providers("west");
     result.set_epoch(1);

@@ -16,7 +16,7 @@ using wire::HopParty;
 
 Deadline soon() { return Deadline::after(seconds(10)); }
 
-class FixedClock final : public Clock {
+class HopClock final : public Clock {
 public:
   [[nodiscard]] UnixSeconds now() const override { return wire::kHopNow; }
 };
@@ -149,7 +149,7 @@ protected:
     return route;
   }
 
-  FixedClock clock_;
+  HopClock clock_;
   crypto::SigningKey root_ = crypto::SigningKey::generate();
   HopParty caller_{root_, wire::ROLE_CLIENT, "anna"};
   HopParty instance_{root_, wire::ROLE_INSTANCE, "echo-1"};
@@ -306,7 +306,7 @@ TEST_F(HopsTest, NoticeARecordOfAnEarlierTaskBetweenTwoProxies) {
 }
 
 TEST_F(HopsTest, LeaveASessionThatNobodyElseJoins) {
-  FixedClock clock;
+  HopClock clock;
   const auto key = crypto::SigningKey::generate();
   Hops hops(key, [] { return Error(Code::kFailedPrecondition, "none"); }, clock);
   wire::Pipe pipe;

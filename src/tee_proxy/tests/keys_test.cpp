@@ -8,7 +8,7 @@
 namespace tcfdl::tee_proxy {
 namespace {
 
-constexpr std::int64_t kNow = 1'800'000'000;
+constexpr std::int64_t kKeysNow = 1'800'000'000;
 
 Result<OwnKeys> load(const TemporaryDirectory& directory) { return OwnKeys::load_or_make(directory.path()); }
 
@@ -48,11 +48,11 @@ protected:
     scope.set_function("echo");
     scope.set_assurance("software");
     scope.set_epoch(epoch);
-    scope.set_expires(kNow + 100);
+    scope.set_expires(kKeysNow + 100);
     keys_.put(std::make_shared<const wire::ProxyKey>(wire::ProxyKey{crypto::Scalar::random(), scope}));
   }
   bool has(wire::KeyRole role, const std::string& holder, const std::string& function = "echo",
-           const std::string& assurance = "software", std::uint32_t epoch = 1, std::int64_t now = kNow) {
+           const std::string& assurance = "software", std::uint32_t epoch = 1, std::int64_t now = kKeysNow) {
     return keys_.find(role, holder, function, assurance, epoch, now) != nullptr;
   }
 
@@ -74,8 +74,8 @@ TEST_F(ReencryptionKeysTest, AreFoundForTheirOwnScopeOnly) {
 
 TEST_F(ReencryptionKeysTest, DieAtTheirExpiry) {
   put(kSender, "anna");
-  EXPECT_TRUE(has(kSender, "anna", "echo", "software", 1, kNow + 99));
-  EXPECT_FALSE(has(kSender, "anna", "echo", "software", 1, kNow + 100));
+  EXPECT_TRUE(has(kSender, "anna", "echo", "software", 1, kKeysNow + 99));
+  EXPECT_FALSE(has(kSender, "anna", "echo", "software", 1, kKeysNow + 100));
 }
 
 TEST_F(ReencryptionKeysTest, AreForgottenWithTheirHolderAndNobodyElses) {
