@@ -115,9 +115,10 @@ public:
     auto reports = std::make_unique<NodeReports>();
     auto& bus = parts.bus;
     const auto subject = [](const char* what) { return collaboration::report_subject("*", what); };
-    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [&to = parts.instances](const auto& message) {
+    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [parts](const auto& message) {
       const auto report = read_report(message);
-      if (report && report->has_status()) to.on_node_status(report->status());
+      if (!report || !report->has_status() || !parts.credentials.admits(report->node())) return;
+      parts.instances.on_node_status(report->status());
     }));
     TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
       const auto report = read_report(message);
@@ -287,6 +288,7 @@ private:
     TCFDL_TRY(service_manager_->credential(request, deadline));
     TCFDL_TRY(keeper_->renew_now(deadline));
     TCFDL_TRY(credentials_->forget(node));
+    instances_->remove_node(NodeId(node), "its enrolment is revoked");
     spdlog::warn("the enrolment of {} is revoked", node);
     return {};
   }
