@@ -142,6 +142,7 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   }
   TCFDL_ASSIGN(attachment.descriptor, wire::check_descriptor(attached.descriptor()));
   TCFDL_TRY(wire::check_owner(scope, attachment.descriptor));
+  attachment.signed_descriptor = attached.descriptor();
   if (attachment.descriptor.measurement() != certificate.measurement()) {
     return make_error(Code::kPermissionDenied, "the descriptor of {} measures another bundle than this instance's",
                       environment.function);
@@ -194,7 +195,8 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
        .function = environment.function,
        .concurrency = environment.concurrency,
        .max_body = max_body(attachment.descriptor),
-       .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()}},
+       .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
+       .descriptor = attachment.signed_descriptor},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
   std::vector<wire::Address> addresses;

@@ -42,6 +42,7 @@ struct Attachment {
   Identity identity;
   std::optional<ProcessorKey> processor; ///< none for a gateway
   wire::Descriptor descriptor;           ///< of the function; empty for a gateway
+  wire::Signed signed_descriptor = {};   ///< likewise
 };
 
 /// Makes the instance's keys and has them certified. Errors of the proxy and the authority.
