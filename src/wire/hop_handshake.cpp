@@ -6,7 +6,6 @@
 namespace tcfdl::wire {
 namespace {
 
-constexpr std::size_t kNonceSize = 32;
 constexpr std::string_view kAnswerLabel = "HopAnswer";
 constexpr std::string_view kFinishLabel = "HopFinish";
 
