@@ -370,10 +370,14 @@ private:
   }
 
   Status wire_doors() {
-    TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port}, kept_.tasks_token, config_.cluster,
-                          config_.host.node, identity_->proxy_certificate};
-    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door),
-                                        {*tasks_, *links_, *files_, *proxy_, *host_, identity_->authority, clock_}));
+    TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port},
+                          kept_.tasks_token,
+                          config_.cluster,
+                          config_.host.node,
+                          identity_->proxy_certificate,
+                          config_.call_rate};
+    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *audit_,
+                                                          identity_->authority, clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
@@ -388,6 +392,7 @@ private:
     settings.server.port = kept_.api.port;
     settings.server.authenticate = authenticate_with(*access_);
     settings.server.on_answered = record_in(*audit_);
+    settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;
     settings.gateway_url = fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port);
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());

@@ -120,14 +120,23 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
 
 Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wire::Certificate& caller,
                                          wire::LeaseRequest request) {
-  if (!wire::grants_allow(caller, request.function())) {
-    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), request.function());
+  if (const auto allowed = check_call(caller, request.function()); !allowed) {
+    parts_.audit.add({caller.subject(), "caller", "", "CALL", request.function(), false,
+                      std::string(code_name(allowed.error().code()))});
+    return allowed.error();
   }
   request.set_caller(caller.subject());
   request.set_caller_key(caller.verify_key());
   std::stop_source gone;
   const auto watch = watcher_.watch(connection.descriptor(), Deadline::after(hours(24)), gone);
   return parts_.tasks.acquire(request, gone.get_token());
+}
+
+Status TaskDoor::check_call(const wire::Certificate& caller, const std::string& function) {
+  if (!wire::grants_allow(caller, function)) {
+    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), function);
+  }
+  return calls_.take(caller.subject());
 }
 
 /// Where a relay leads. Through proxies, this node's is the first of them.
