@@ -7,6 +7,7 @@
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/listener.hpp"
+#include "wire/revocations.hpp"
 #include "wire/signed.hpp"
 
 namespace tcfdl::node {
@@ -27,6 +28,7 @@ struct TaskDoorParts {
   ProxyProcess& proxy;
   Host& host;
   const crypto::VerifyKey& authority;
+  const wire::Revocations& revocations;
   const Clock& clock;
 };
 
