@@ -59,7 +59,7 @@ private:
   const sdk::Identity caller_{.name = "caller",
                               .signing = crypto::SigningKey::generate(),
                               .sealing = crypto::HpkePrivateKey::generate(),
-                              .certificate = wire::Signed(),
+                              .certificate = wire::HeldCertificate(),
                               .authority = authority_.public_key()};
   wire::Signed certificate_;
 };

@@ -22,8 +22,8 @@ std::string quoted(const std::filesystem::path& path) { return nlohmann::json(pa
 
 std::string service_manager_yaml(const Layout& layout, const Topology& topology) {
   const std::string name = "service-manager";
-  auto text = fmt::format("state: {}\nnats_port: 0\nready_file: {}\ninitial_tokens:\n", quoted(layout.node(name)),
-                          quoted(layout.ready(name)));
+  auto text = fmt::format("state: {}\nnats_port: 0\nready_file: {}\ncertificate_lifetime: {}\ninitial_tokens:\n",
+                          quoted(layout.node(name)), quoted(layout.ready(name)), topology.certificate_lifetime);
   for (const auto& cluster : topology.clusters) {
     text += fmt::format("  - {{role: master, cluster: \"{}\", file: {}}}\n", cluster.name,
                         quoted(layout.token(cluster.master())));

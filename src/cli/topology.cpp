@@ -3,6 +3,7 @@
 #include "base/config.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/units.hpp"
 #include "cli/yaml_error.hpp"
 
 #include <set>
@@ -57,6 +58,10 @@ Result<Topology> read_root(ConfigMapping& root) {
   if (topology.local_adapter != "unix" && topology.local_adapter != "tcp") {
     root.refuse("local_adapter", fmt::format("'{}' is neither unix nor tcp", topology.local_adapter));
   }
+  topology.certificate_lifetime = root.text_or("certificate_lifetime", topology.certificate_lifetime);
+  if (const auto good = parse_duration(topology.certificate_lifetime); !good) {
+    root.refuse("certificate_lifetime", good.error().message());
+  }
   if (auto software = root.mapping("software_tee")) {
     topology.required_layers = software->texts("require");
     TCFDL_TRY(software->finish());
@@ -98,7 +103,8 @@ std::string write_software_tee(const Topology& topology) {
 }
 
 std::string write_topology(const Topology& topology) {
-  auto text = fmt::format("local_adapter: {}\n{}clusters:\n", topology.local_adapter, write_software_tee(topology));
+  auto text = fmt::format("local_adapter: {}\ncertificate_lifetime: {}\n{}clusters:\n", topology.local_adapter,
+                          topology.certificate_lifetime, write_software_tee(topology));
   for (const auto& cluster : topology.clusters) {
     text += fmt::format("  - name: \"{}\"\n    host_instances: {}\n    calls_per_second: {}\n    workers: [",
                         cluster.name, cluster.host_instances, cluster.calls_per_second);

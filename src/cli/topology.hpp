@@ -26,6 +26,7 @@ struct TopologyCluster {
 struct Topology {
   std::vector<TopologyCluster> clusters;
   std::string local_adapter = "unix"; ///< or tcp
+  std::string certificate_lifetime = "30d";
   /// Layers that every node's software TEE must have; absent: all.
   std::optional<std::vector<std::string>> required_layers = {};
 

@@ -1,6 +1,7 @@
 #include "gateway/program.hpp"
 
 #include "base/log.hpp"
+#include "base/renewal.hpp"
 #include "gateway/invoke.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/provider.hpp"
@@ -51,6 +52,10 @@ Status serve() {
     if (is_newer) caller.forget_void(revocations);
   };
   TCFDL_ASSIGN(const auto watch, sdk::RevocationWatch::start(environment.proxy, revocations, forget_void, deadline));
+  const auto& identity = attachment.identity;
+  const Renewal renewal(
+      {.what = "the certificate"}, clock, [&] { return identity.certificate.lifetime(); },
+      [&] { return sdk::renew_certificate(identity, *proxy, clock, Deadline::after(seconds(20))); });
   http::Server server(server_settings(std::get<wire::TcpAddress>(listen), std::move(token)));
   add_invoke_route(server, caller);
   server.add("GET", "/healthz", [](const http::Request&) { return http::Response::json(200, R"({"status":"ok"})"); },

@@ -1,12 +1,12 @@
 #include "node/client_certificates.hpp"
 
-#include <numeric>
+#include "base/renewal.hpp"
 
 namespace tcfdl::node {
 
 bool ClientCertificates::is_fresh(const wire::Certificate& certificate) const {
-  const auto half_life = std::midpoint(certificate.issued(), certificate.expires());
-  return clock_.now() < half_life && revocations_.check(certificate);
+  const auto left = Lifetime{certificate.issued(), certificate.expires()}.until_half(clock_.now());
+  return left > std::chrono::seconds(0) && revocations_.check(certificate);
 }
 
 Result<std::optional<ClientCertificates::Newer>> ClientCertificates::newer_than(const wire::Certificate& present) {

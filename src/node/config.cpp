@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/units.hpp"
 #include "tee/layers.hpp"
 #include "wire/address.hpp"
 
@@ -74,6 +75,21 @@ HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   return host;
 }
 
+std::chrono::seconds lifetime_of_certificates(ConfigMapping& config) {
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  const auto text = config.text_or("certificate_lifetime", "30d");
+  const auto lifetime = parse_duration(text);
+  if (!lifetime) {
+    config.refuse("certificate_lifetime", lifetime.error().message());
+  } else if (*lifetime < seconds(10) || *lifetime > hours(24 * 366)) {
+    config.refuse("certificate_lifetime", fmt::format("'{}' is not within 10 seconds and a year", text));
+  } else {
+    return std::chrono::duration_cast<seconds>(*lifetime);
+  }
+  return {};
+}
+
 } // namespace
 
 Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
@@ -81,6 +97,7 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
   ServiceManagerConfig result;
   result.state = config.text("state");
   result.nats_port = port(config, "nats_port");
+  result.certificate_lifetime = lifetime_of_certificates(config);
   for (auto& token : config.mappings("initial_tokens")) {
     if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
     InitialToken initial;

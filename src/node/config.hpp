@@ -21,7 +21,8 @@ struct InitialToken {
 struct ServiceManagerConfig {
   std::filesystem::path state;
   std::uint16_t nats_port = 0;
-  std::vector<InitialToken> initial_tokens; ///< for masters; made at the first start
+  std::chrono::seconds certificate_lifetime{}; ///< of what it certifies and the keys it issues
+  std::vector<InitialToken> initial_tokens;    ///< for masters; made at the first start
   std::string log_level;
   std::filesystem::path ready_file;
 

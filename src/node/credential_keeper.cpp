@@ -1,7 +1,6 @@
 #include "node/credential_keeper.hpp"
 
 #include "base/file.hpp"
-#include "base/log.hpp"
 #include "service_manager/service.hpp"
 
 namespace tcfdl::node {
@@ -14,11 +13,11 @@ constexpr std::size_t kLargestReply = std::size_t{256} * 1024;
 } // namespace
 
 AskCredential ask_over(message_queue::Bus& bus, std::string subject, const crypto::SigningKey& signing,
-                       const wire::Signed& certificate, const Clock& clock) {
-  return [&bus, subject = std::move(subject), &signing, &certificate,
+                       wire::HeldCertificate certificate, const Clock& clock) {
+  return [&bus, subject = std::move(subject), &signing, certificate = std::move(certificate),
           &clock](const collaboration::CredentialRequest& request,
                   Deadline deadline) -> Result<collaboration::CredentialReply> {
-    const auto asked = service_manager::make_request(signing, certificate, clock.now(), wire::serialize(request));
+    const auto asked = service_manager::make_request(signing, certificate.get(), clock.now(), wire::serialize(request));
     TCFDL_ASSIGN(const auto reply, bus.request(subject, wire::serialize(asked), deadline));
     return wire::parse<collaboration::CredentialReply>(reply);
   };
@@ -63,16 +62,15 @@ Status CredentialKeeper::renew(const AskCredential& ask, Deadline deadline) {
   return {};
 }
 
-seconds CredentialKeeper::until_half_life() const {
-  const auto now = reply().credential();
-  const auto half = now.issued() + (now.expires() - now.issued()) / 2;
-  return std::max(seconds(half - clock_.now()), seconds(0));
-}
-
 void CredentialKeeper::start(AskCredential ask, CredentialRenewed on_renewed) {
   ask_ = std::move(ask);
   on_renewed_ = std::move(on_renewed);
-  renewer_ = std::thread([this] { run(); });
+  const auto lifetime = [this] {
+    const auto credential = reply().credential();
+    return Lifetime{credential.issued(), credential.expires()};
+  };
+  renewal_.emplace(RenewalSettings{.what = "the NATS credential", .look_every = settings_.look_every}, clock_, lifetime,
+                   [this] { return renew_now(Deadline::after(seconds(20))); });
 }
 
 Status CredentialKeeper::renew_now(Deadline deadline) {
@@ -82,28 +80,7 @@ Status CredentialKeeper::renew_now(Deadline deadline) {
 }
 
 void CredentialKeeper::stop() noexcept {
-  {
-    const std::scoped_lock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (renewer_.joinable()) renewer_.join();
-}
-
-void CredentialKeeper::run() {
-  for (std::chrono::milliseconds pause = until_half_life();;) {
-    {
-      std::unique_lock lock(mutex_);
-      if (wake_.wait_for(lock, std::min(pause, settings_.look_every), [this] { return stopping_; })) return;
-    }
-    if (until_half_life() > seconds(0)) {
-      pause = until_half_life();
-      continue;
-    }
-    const auto renewed = renew_now(Deadline::after(seconds(20)));
-    if (!renewed) spdlog::warn("the NATS credential is not renewed yet: {}", renewed.error().message());
-    pause = renewed ? std::chrono::milliseconds(until_half_life()) : settings_.try_again_after;
-  }
+  if (renewal_) renewal_->stop();
 }
 
 } // namespace tcfdl::node

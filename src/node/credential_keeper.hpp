@@ -2,14 +2,14 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/renewal.hpp"
 #include "collaboration/credentials.pb.h"
 #include "message_queue/bus.hpp"
 #include "message_queue/user_credential.hpp"
-#include "wire/signed.hpp"
+#include "wire/held_certificate.hpp"
 
-#include <condition_variable>
 #include <filesystem>
-#include <thread>
+#include <mutex>
 
 namespace tcfdl::node {
 
@@ -17,16 +17,15 @@ using AskCredential =
     std::function<Result<collaboration::CredentialReply>(const collaboration::CredentialRequest&, Deadline)>;
 using CredentialRenewed = std::function<Status(const collaboration::CredentialReply&)>;
 
-/// Asks over a bus in the name of a certificate; all outlive what is returned.
+/// Asks over a bus in the name of a certificate; what is referred to outlives what is returned.
 AskCredential ask_over(message_queue::Bus& bus, std::string subject, const crypto::SigningKey& signing,
-                       const wire::Signed& certificate, const Clock& clock);
+                       wire::HeldCertificate certificate, const Clock& clock);
 
 struct CredentialKeeperSettings {
   std::filesystem::path file; ///< holds the last reply; nothing in it is secret
   std::string signing_key{};  ///< masters: public nkey that is to sign the cluster's users
   /// How often it looks at the clock at least, which may jump while waits do not.
   std::chrono::milliseconds look_every = std::chrono::minutes(10);
-  std::chrono::milliseconds try_again_after = std::chrono::minutes(1);
 };
 
 /// `start` begins a thread that renews at half-life, and again after a failure; a renewed JWT is used from the
@@ -54,8 +53,6 @@ private:
   CredentialKeeper(CredentialKeeperSettings settings, message_queue::Nkey key, const Clock& clock);
   [[nodiscard]] bool read_kept();
   Status renew(const AskCredential& ask, Deadline deadline);
-  [[nodiscard]] std::chrono::seconds until_half_life() const;
-  void run();
 
   const CredentialKeeperSettings settings_;
   const Clock& clock_;
@@ -64,10 +61,7 @@ private:
   AskCredential ask_; // constant after start(), as is the next
   CredentialRenewed on_renewed_;
   std::mutex renewing_; // held from the question until the answer is in force
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false; // guarded by mutex_
-  std::thread renewer_;
+  std::optional<Renewal> renewal_;
 };
 
 } // namespace tcfdl::node

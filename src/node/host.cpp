@@ -96,7 +96,7 @@ static std::string certified_tee_kind(const wire::Signed& certificate) {
 
 Host::Host(HostSettings settings, message_queue::Bus& bus, ProxyProcess& proxy, FetchFile fetch)
     : settings_(std::move(settings)), boot_(std::random_device()()),
-      tee_kind_(certified_tee_kind(settings_.proxy_certificate)), bus_(bus), proxy_(proxy),
+      tee_kind_(certified_tee_kind(settings_.proxy_certificate.get())), bus_(bus), proxy_(proxy),
       bundles_(settings_.config.state / "store", std::move(fetch)), executor_(kLaunchThreads),
       instances_(instance_settings(settings_), proxy, bundles_, *this, executor_), agents_(instances_) {}
 
@@ -203,7 +203,7 @@ wire::NodeStatus Host::status() const {
   status.set_tee_kind(settings_.hosts ? tee_kind_ : "");
   status.set_pid(static_cast<std::uint32_t>(::getpid()));
   status.set_boot(boot_);
-  *status.mutable_proxy_certificate() = settings_.proxy_certificate;
+  *status.mutable_proxy_certificate() = settings_.proxy_certificate.get();
   instance_manager::fill_system_status(status);
   for (const auto& layer : proxy_.layers()) status.add_layers(layer);
   status.set_revocations(proxy_.revocation_number());

@@ -10,6 +10,7 @@
 #include "node/config.hpp"
 #include "node/proxy_process.hpp"
 #include "node/state.hpp"
+#include "wire/held_certificate.hpp"
 #include "wire/listener.hpp"
 
 namespace tcfdl::node {
@@ -22,7 +23,7 @@ struct HostSettings {
   wire::Address agent; ///< where instances report
   std::string tasks;   ///< address of the task manager, for instances
   std::string tasks_token;
-  wire::Signed proxy_certificate;
+  wire::HeldCertificate proxy_certificate;
   Bytes authority_key;
 };
 

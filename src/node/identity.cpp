@@ -4,6 +4,7 @@
 #include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "base/rfc3339.hpp"
 #include "wire/enrolment_token.hpp"
 
 namespace tcfdl::node {
@@ -63,6 +64,16 @@ Result<wire::Signed> kept_statement(const NodeState& state, const char* key) {
   return wire::parse<wire::Signed>(bytes);
 }
 
+wire::ProxyIdentity proxy_identity(const wire::Certificate& node, const wire::Signed& proxy_certificate,
+                                   const crypto::VerifyKey& authority) {
+  wire::ProxyIdentity identity;
+  *identity.mutable_certificate() = proxy_certificate;
+  identity.set_authority_key(wire::field(authority.bytes()));
+  identity.set_cluster(node.cluster());
+  identity.set_node(node.subject());
+  return identity;
+}
+
 } // namespace
 
 Result<NodeEntrance> read_entrance(const HostConfig& config, NodeState& state) {
@@ -87,14 +98,29 @@ Result<NodeIdentity> obtain_identity(const HostConfig& config, NodeState& state,
     return make_error(Code::kFailedPrecondition, "the state in {} is of the node {}", state.directory().string(),
                       checked.subject());
   }
-  wire::ProxyIdentity own;
-  *own.mutable_certificate() = proxy_certificate;
-  own.set_authority_key(wire::field(authority_bytes));
-  own.set_cluster(checked.cluster());
-  own.set_node(config.node);
-  TCFDL_TRY(proxy.set_identity(own));
-  return NodeIdentity{std::move(entrance), std::move(signing), std::move(certificate), std::move(proxy_certificate),
-                      std::move(authority)};
+  TCFDL_TRY(proxy.set_identity(proxy_identity(checked, proxy_certificate, authority)));
+  return NodeIdentity{std::move(entrance), std::move(signing), wire::HeldCertificate(std::move(certificate)),
+                      wire::HeldCertificate(std::move(proxy_certificate)), std::move(authority)};
+}
+
+Status renew_identity(const HostConfig& config, NodeState& state, const NodeIdentity& identity, ProxyProcess& proxy,
+                      const AskAuthority& ask, const Clock& clock) {
+  const auto present = identity.proxy_certificate.get();
+  wire::AuthorityRequest request;
+  auto& renewal = *request.mutable_renew_node();
+  renewal.set_node(config.node);
+  *renewal.mutable_proxy_certificate() = present;
+  TCFDL_ASSIGN(*renewal.mutable_proxy(), proxy.enrolment(crypto::sha256(as_bytes(present.statement()))));
+  TCFDL_ASSIGN(const auto reply, ask(request, Deadline::after(std::chrono::seconds(20))));
+  if (!reply.has_enrol()) return Error(Code::kInternal, "the authority answered a renewal with no certificates");
+  TCFDL_TRY(identity.proxy_certificate.adopt(reply.enrol().proxy_certificate(), identity.authority, clock.now()));
+  TCFDL_TRY(identity.certificate.adopt(reply.enrol().certificate(), identity.authority, clock.now()));
+  TCFDL_TRY(state.set(kProxyCertificate, text_of(identity.proxy_certificate.get())));
+  TCFDL_TRY(state.set(kCertificate, text_of(identity.certificate.get())));
+  TCFDL_ASSIGN(const auto node, wire::parse<wire::Certificate>(identity.certificate.get().statement()));
+  TCFDL_TRY(proxy.set_identity(proxy_identity(node, identity.proxy_certificate.get(), identity.authority)));
+  spdlog::info("the certificates of node and proxy are renewed, until {}", to_rfc3339(node.expires()));
+  return {};
 }
 
 } // namespace tcfdl::node

@@ -1,20 +1,21 @@
 // A node's identity: enrolled once with a token, kept in its state.
 #pragma once
 
+#include "base/clock.hpp"
 #include "node/config.hpp"
 #include "node/entrance.hpp"
 #include "node/proxy_process.hpp"
 #include "node/state.hpp"
-#include "wire/signed.hpp"
+#include "wire/held_certificate.hpp"
 
 namespace tcfdl::node {
 
-/// Constant after construction.
+/// Constant after construction, but for the certificates.
 struct NodeIdentity {
   NodeEntrance entrance;
   crypto::SigningKey signing;
-  wire::Signed certificate;
-  wire::Signed proxy_certificate;
+  wire::HeldCertificate certificate;
+  wire::HeldCertificate proxy_certificate;
   crypto::VerifyKey authority;
 };
 
@@ -28,5 +29,13 @@ using SendEnrolment = std::function<Result<Bytes>(BytesView request)>;
 /// UNAUTHENTICATED for a token that is spent or of another authority.
 Result<NodeIdentity> obtain_identity(const HostConfig& config, NodeState& state, NodeEntrance entrance, wire::Role role,
                                      ProxyProcess& proxy, const SendEnrolment& send);
+
+/// Sends a request to the authority in the name of the node's cluster.
+using AskAuthority = std::function<Result<wire::AuthorityReply>(const wire::AuthorityRequest&, Deadline)>;
+
+/// The next certificates of node and proxy, for the keys that they have: kept in the state, then in force. Errors of
+/// the proxy and the authority; UNAUTHENTICATED for certificates that are not newer ones of the same.
+Status renew_identity(const HostConfig& config, NodeState& state, const NodeIdentity& identity, ProxyProcess& proxy,
+                      const AskAuthority& ask, const Clock& clock);
 
 } // namespace tcfdl::node

@@ -51,8 +51,9 @@ struct Kept {
 /// under the master's signature.
 Status check_proxys_request(BytesView bytes) {
   TCFDL_ASSIGN(const auto request, wire::parse<wire::AuthorityRequest>(bytes));
-  if (request.has_instance_keys() || request.has_sender_keys()) return {};
-  return Error(Code::kPermissionDenied, "nodes ask the authority for keys and for nothing else");
+  if (request.has_instance_keys() || request.has_sender_keys() || request.has_renew_node()) return {};
+  return Error(Code::kPermissionDenied,
+               "nodes ask the authority for keys and their own certificates, and for nothing else");
 }
 
 /// The proxy's events: to the host or the gateway, and to the service manager.
@@ -257,6 +258,17 @@ private:
     return {};
   }
 
+  /// From now on the renewal's thread alone writes to the state.
+  void renew_certificates() {
+    const auto ask = [this](const wire::AuthorityRequest& request, Deadline deadline) {
+      return service_manager_->ask(request, deadline);
+    };
+    renewal_.emplace(
+        RenewalSettings{.what = "the node's certificate"}, clock_, [this] { return identity_->certificate.lifetime(); },
+        [this, ask] { return renew_identity(config_.host, *state_, *identity_, *proxy_, ask, clock_); });
+    stops_.add([this] { renewal_->stop(); });
+  }
+
   Status wire_messaging() {
     message_queue::ServerSettings settings;
     settings.state_directory = config_.host.state / "nats";
@@ -417,6 +429,7 @@ private:
     stops_.add([this] { api_service_->stop(); });
     functions_->start();
     stops_.add([this] { functions_->stop(); });
+    renew_certificates();
     return {};
   }
 
@@ -435,6 +448,7 @@ private:
   std::unique_ptr<RevocationRelay> revocations_;
   std::unique_ptr<ProxyProcess> proxy_;
   std::unique_ptr<NodeIdentity> identity_;
+  std::optional<Renewal> renewal_;
   std::unique_ptr<ServiceManagerClient> service_manager_;
   std::unique_ptr<database::Database> database_;
   std::unique_ptr<security_manager::AccessControl> access_;

@@ -14,14 +14,14 @@ namespace tcfdl::node {
 /// Signs leases with the master's key.
 class MasterSigner final : public task_manager::LeaseSigner {
 public:
-  MasterSigner(const crypto::SigningKey& key, wire::Signed certificate)
+  MasterSigner(const crypto::SigningKey& key, wire::HeldCertificate certificate)
       : key_(key), certificate_(std::move(certificate)) {}
   wire::Signed sign(const wire::Lease& lease) override { return wire::sign(key_, lease); }
-  wire::Signed certificate() override { return certificate_; }
+  wire::Signed certificate() override { return certificate_.get(); }
 
 private:
   const crypto::SigningKey& key_;
-  const wire::Signed certificate_;
+  const wire::HeldCertificate certificate_;
 };
 
 /// Other clusters, for the task manager.

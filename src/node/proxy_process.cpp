@@ -184,9 +184,9 @@ std::vector<std::string> ProxyProcess::layers() const {
   return layers_;
 }
 
-Result<wire::ProxyEnrolment> ProxyProcess::enrolment() {
+Result<wire::ProxyEnrolment> ProxyProcess::enrolment(BytesView nonce) {
   wire::ProxyCommand message;
-  message.mutable_enrol();
+  message.mutable_enrol()->set_nonce(wire::field(nonce));
   TCFDL_ASSIGN(auto reply, command(message, Deadline::after(seconds(20))));
   return std::move(*reply.mutable_enrolment());
 }

@@ -48,7 +48,8 @@ public:
   /// Ends the process and with it its instances. Idempotent.
   void stop() noexcept;
 
-  Result<wire::ProxyEnrolment> enrolment();
+  /// `nonce`: 32 bytes, or empty for one of the proxy's choice.
+  Result<wire::ProxyEnrolment> enrolment(BytesView nonce = {});
   /// Gives the proxy its identity, now and after every restart.
   Status set_identity(const wire::ProxyIdentity& identity);
   /// Layers of the software TEE on this node, as the proxy found them; known once it has its identity.

@@ -86,6 +86,7 @@ Status serve(const ServiceManagerConfig& config) {
   const auto verifiers = attestation::all_verifiers();
   service_manager::AuthoritySettings settings;
   settings.key_file = config.state / "authority.key";
+  settings.certificate_lifetime = config.certificate_lifetime.count();
   settings.policy.tee_kinds["software"] = "software";
   for (const auto& warning : settings.policy.warnings()) spdlog::warn("policy: {}", warning);
   TCFDL_ASSIGN(const auto authority,

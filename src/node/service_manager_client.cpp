@@ -42,7 +42,7 @@ ServiceManagerClient::link_credential(const std::string& cluster, const std::str
 }
 
 Result<Bytes> ServiceManagerClient::send(const std::string& subject, BytesView body, Deadline deadline) {
-  const auto request = service_manager::make_request(signing_, certificate_, clock_.now(), body);
+  const auto request = service_manager::make_request(signing_, certificate_.get(), clock_.now(), body);
   auto reply = bus_.request(subject, wire::serialize(request), deadline);
   if (reply || reply.error().code() != Code::kUnavailable) return reply;
   return reply.error().within("the service manager cannot be reached");

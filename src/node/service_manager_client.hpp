@@ -5,6 +5,7 @@
 #include "collaboration/ports.hpp"
 #include "crypto/signature.hpp"
 #include "message_queue/bus.hpp"
+#include "wire/held_certificate.hpp"
 
 namespace tcfdl::node {
 
@@ -13,7 +14,7 @@ class ServiceManagerClient final : public collaboration::Registry {
 public:
   /// References outlive the client; `certificate` is the master's of `cluster`.
   ServiceManagerClient(message_queue::Bus& bus, std::string cluster, const crypto::SigningKey& signing,
-                       wire::Signed certificate, const Clock& clock)
+                       wire::HeldCertificate certificate, const Clock& clock)
       : bus_(bus), cluster_(std::move(cluster)), signing_(signing), certificate_(std::move(certificate)),
         clock_(clock) {}
 
@@ -32,7 +33,7 @@ private:
   message_queue::Bus& bus_;
   const std::string cluster_;
   const crypto::SigningKey& signing_;
-  const wire::Signed certificate_;
+  const wire::HeldCertificate certificate_;
   const Clock& clock_;
 };
 

@@ -63,7 +63,7 @@ void TaskDoor::serve(wire::Connection& connection) {
   }
   welcome.mutable_welcome()->set_cluster(settings_.cluster);
   welcome.mutable_welcome()->set_node(settings_.node);
-  *welcome.mutable_welcome()->mutable_entry_proxy() = settings_.entry_proxy;
+  *welcome.mutable_welcome()->mutable_entry_proxy() = settings_.entry_proxy.get();
   if (!send(connection, welcome)) return;
   for (;;) {
     const auto request = wire::receive_message<wire::TaskManagerRequest>(connection, Deadline::after(hours(24)));

@@ -20,8 +20,8 @@ struct TaskDoorSettings {
   std::string token; ///< admits connections
   std::string cluster;
   std::string node;
-  wire::Signed entry_proxy; ///< certificate of the cluster's entry proxy
-  unsigned call_rate = 0;   ///< calls a second of one caller; 0: no limit
+  wire::HeldCertificate entry_proxy; ///< certificate of the cluster's entry proxy
+  unsigned call_rate = 0;            ///< calls a second of one caller; 0: no limit
 };
 
 /// What the door opens to; all outlive it.

@@ -81,6 +81,15 @@ private:
   CredentialKeeper& keeper_;
 };
 
+/// By way of the master, as the proxy's requests.
+AskAuthority ask_authority(WorkerEvents& events) {
+  return [&events](const wire::AuthorityRequest& request,
+                   Deadline /*the events have one*/) -> Result<wire::AuthorityReply> {
+    TCFDL_ASSIGN(const auto reply, events.on_authority(wire::serialize(request)));
+    return wire::parse<wire::AuthorityReply>(reply);
+  };
+}
+
 /// Parts stop in the reverse order of their start: each stops when it goes.
 Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(auto state, NodeState::open(config.host.state));
@@ -123,6 +132,9 @@ Status serve(const WorkerConfig& config) {
   TCFDL_TRY(host.start());
   keeper->start(ask_over(*bus, collaboration::kCredentialSubject, identity.signing, identity.certificate, clock), {});
   const CredentialRenewal renewal(*keeper);
+  const Renewal certificates(
+      {.what = "the node's certificate"}, clock, [&] { return identity.certificate.lifetime(); },
+      [&] { return renew_identity(config.host, state, identity, proxy, ask_authority(events), clock); });
   ReadyFile ready(config.host.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"node", config.host.node}, {"cluster", identity.entrance.cluster}}));
   spdlog::info("ready: worker {} of cluster {}", config.host.node, identity.entrance.cluster);

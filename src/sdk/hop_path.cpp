@@ -49,8 +49,10 @@ Result<std::unique_ptr<HopPath>> open_hop_path(const Identity& identity, TaskMan
   route.set_cluster(grant.cluster());
   route.set_instance(grant.instance());
   TCFDL_ASSIGN(auto proxies, wire::extend_path(*channel, route, deadline));
+  // Certificates are renewed at half of their life, so every one on the path outlives half of what this one has left.
+  const auto renewal = Deadline::after(std::min<std::chrono::nanoseconds>(kRenewal, channel->end().left() / 2));
   return std::make_unique<HopPath>(
-      HopPath{std::move(carrier), std::move(channel), function, std::move(proxies), Deadline::after(kRenewal)});
+      HopPath{std::move(carrier), std::move(channel), function, std::move(proxies), renewal});
 }
 
 } // namespace tcfdl::sdk

@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "base/renewal.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 #include "crypto/secret.hpp"
@@ -156,8 +157,8 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   if (certificate.verify_key() != keys.verify_key()) {
     return Error(Code::kUnauthenticated, "the certificate is for another key than this instance's");
   }
-  Attachment attachment{Identity{certificate.subject(), std::move(signing), std::move(sealing), attached.certificate(),
-                                 std::move(authority)},
+  Attachment attachment{Identity{certificate.subject(), std::move(signing), std::move(sealing),
+                                 wire::HeldCertificate(attached.certificate()), std::move(authority)},
                         std::nullopt,
                         {}};
   if (certificate.role() == wire::ROLE_GATEWAY) return attachment;
@@ -177,6 +178,13 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   }
   attachment.processor.emplace(ProcessorKey{crypto::DecryptionKey(x), std::move(scope)});
   return attachment;
+}
+
+Status renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline) {
+  wire::ProxyRequest request;
+  request.mutable_renew();
+  TCFDL_ASSIGN(const auto reply, proxy.request(request, deadline));
+  return identity.certificate.adopt(reply.attached().certificate(), identity.authority, clock.now());
 }
 
 Result<std::unique_ptr<AgentClient>> AgentClient::connect(const wire::Address& address, Deadline deadline) {
@@ -233,6 +241,10 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
     if (is_newer) outgoing.forget_void(revocations);
   };
   TCFDL_ASSIGN(const auto watch, RevocationWatch::start(environment.proxy, revocations, forget_void, deadline));
+  const auto& certificate = attachment.identity.certificate;
+  const Renewal renewal(
+      {.what = "the certificate"}, clock, [&] { return certificate.lifetime(); },
+      [&] { return server.renew(Deadline::after(seconds(20))); });
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
   std::vector<wire::Address> addresses;
   addresses.reserve(doors.size());

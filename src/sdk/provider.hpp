@@ -55,6 +55,9 @@ Result<crypto::VerifyKey> meet_proxy(const InstanceEnvironment& environment, Pro
 Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& proxy, const Clock& clock,
                           Deadline deadline);
 
+/// Has the certificate of an attached process renewed: of one that processes no tasks.
+Status renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline);
+
 /// Tells the node's daemon that the instance is ready and about its tasks; hears when to drain.
 class AgentClient final : public TaskEvents {
 public:

@@ -81,7 +81,7 @@ Result<TaskManagerClient::ConnectionPtr> TaskManagerClient::connect(Deadline dea
   TCFDL_ASSIGN(const auto welcome, wire::exchange<wire::TaskManagerReply>(*connection, message, deadline));
   if (welcome.has_error()) return wire::to_error(welcome.error());
   if (const auto& newer = welcome.welcome().certificate(); !newer.statement().empty()) {
-    TCFDL_TRY(adopt_certificate(identity_, newer, SystemClock().now()));
+    TCFDL_TRY(identity_.certificate.adopt(newer, identity_.authority, SystemClock().now()));
     if (on_renewed_) on_renewed_(newer);
   }
   return connection;

@@ -53,6 +53,10 @@ public:
   /// Runs the tasks of one connection until it ends.
   void serve(wire::Connection& connection);
 
+  /// Gets the certificate and keys of now from the proxy, and goes on with those. Errors of the proxy and the
+  /// authority.
+  Status renew(Deadline deadline);
+
   /// Erases keys and capsules of epochs that are over, and capsules of senders who are revoked.
   void erase_void();
 

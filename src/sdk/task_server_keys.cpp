@@ -24,14 +24,13 @@ Result<TaskServer::ProcessorKeyPtr> TaskServer::processor_key(std::uint32_t epoc
                     epoch, settings_.function, newest_);
 }
 
-/// Called with `renewing_` held.
+/// With the certificate of now. Called with `renewing_` held.
 Status TaskServer::renew_key(Deadline deadline) {
   wire::ProxyRequest request;
   request.mutable_renew();
   const auto reply = proxy_.request(request, deadline);
   if (!reply) { // another instance may have them
-    return make_error(Code::kUnavailable, "{} gets no keys of another epoch: {}", settings_.instance,
-                      reply.error().message());
+    return make_error(Code::kUnavailable, "{} gets no newer keys: {}", settings_.instance, reply.error().message());
   }
   wire::KeyScope scope;
   TCFDL_ASSIGN(const auto x, open_key_package(identity_, reply->attached().processor_key(), wire::KEY_ROLE_PROCESSOR,
@@ -40,6 +39,7 @@ Status TaskServer::renew_key(Deadline deadline) {
     return make_error(Code::kPermissionDenied, "got a key of {} ({}, epoch {}) for {} ({}, epoch {} or higher)",
                       scope.function(), scope.assurance(), scope.epoch(), settings_.function, assurance_, newest_);
   }
+  TCFDL_TRY(identity_.certificate.adopt(reply->attached().certificate(), identity_.authority, clock_.now()));
   newest_ = scope.epoch();
   keys_.with([&](auto& keys) {
     keys.insert_or_assign(scope.epoch(),
@@ -47,6 +47,11 @@ Status TaskServer::renew_key(Deadline deadline) {
   });
   spdlog::info("serves epoch {} of the keys of {}", scope.epoch(), scope.function());
   return {};
+}
+
+Status TaskServer::renew(Deadline deadline) {
+  const std::scoped_lock lock(renewing_);
+  return renew_key(deadline);
 }
 
 void TaskServer::erase_void() {

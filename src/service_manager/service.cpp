@@ -173,6 +173,10 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
                  authority_.renew_certificate(request.renew_certificate().client(), cluster));
     return reply;
   }
+  case wire::AuthorityRequest::kRenewNode: {
+    TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.renew_node(request.renew_node(), cluster));
+    return reply;
+  }
   case wire::AuthorityRequest::KIND_NOT_SET: break;
   }
   return Error(Code::kUnimplemented, "the authority does not know this request; a newer program sent it");

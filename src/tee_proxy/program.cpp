@@ -66,7 +66,7 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
     TCFDL_ASSIGN(const auto number, proxy.set_revocations(command.revocations()));
     reply.set_revocations(number);
   } else if (command.has_enrol()) {
-    TCFDL_ASSIGN(*reply.mutable_enrolment(), proxy.enrolment());
+    TCFDL_ASSIGN(*reply.mutable_enrolment(), proxy.enrolment(as_bytes(command.enrol().nonce())));
   } else if (command.has_request()) {
     TCFDL_ASSIGN(*reply.mutable_reply(), proxy.handle_entry(command.request(), Deadline::after(seconds(20))));
   } else {

@@ -52,8 +52,10 @@ TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, c
                 }),
       hops_(keys_.signing, [this] { return own(); }, clock) {}
 
-Result<wire::ProxyEnrolment> TeeProxy::enrolment() const {
-  const auto nonce = crypto::random_array<32>();
+Result<wire::ProxyEnrolment> TeeProxy::enrolment(BytesView nonce) const {
+  const auto own_nonce = crypto::random_array<wire::kNonceSize>();
+  if (nonce.empty()) nonce = own_nonce;
+  if (nonce.size() != wire::kNonceSize) return Error(Code::kInvalidArgument, "the nonce has not 32 bytes");
   wire::ProxyEnrolment enrolment;
   enrolment.set_verify_key(wire::field(keys_.signing.public_key().bytes()));
   enrolment.set_seal_key(wire::field(keys_.sealing.public_key().bytes()));
@@ -72,10 +74,18 @@ Status TeeProxy::set_identity(const wire::ProxyIdentity& identity) {
       certificate.seal_key() != wire::field(keys_.sealing.public_key().bytes())) {
     return Error(Code::kUnauthenticated, "the certificate is for other keys than this proxy's; enrol the node anew");
   }
-  TCFDL_ASSIGN(std::shared_ptr<wire::KnownNames> names,
-               wire::KnownNames::open(settings_.state / "names", as_bytes(identity.authority_key())));
-  TCFDL_ASSIGN(std::shared_ptr<wire::Revocations> revocations,
-               wire::Revocations::open(settings_.state / "revocations", authority));
+  std::shared_ptr<wire::KnownNames> names;
+  std::shared_ptr<wire::Revocations> revocations;
+  if (const auto present = own_.with([](const auto& current) { return current; })) { // a renewal
+    if (!std::ranges::equal(present->authority.bytes(), authority.bytes())) {
+      return Error(Code::kFailedPrecondition, "the identity is another authority's; start the proxy anew");
+    }
+    names = present->names;
+    revocations = present->revocations;
+  } else {
+    TCFDL_ASSIGN(names, wire::KnownNames::open(settings_.state / "names", as_bytes(identity.authority_key())));
+    TCFDL_ASSIGN(revocations, wire::Revocations::open(settings_.state / "revocations", authority));
+  }
   auto own = std::make_shared<const Own>(
       Own{{identity.certificate(), certificate, std::move(authority), std::move(revocations)}, std::move(names)});
   own_.with([&](auto& current) { current = std::move(own); });
@@ -168,7 +178,11 @@ Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& atta
     return turn(request.turn());
   }
   if (request.has_finish()) return finish(*attached, request.finish());
-  if (request.has_renew()) return obtain_instance_keys(*attached, deadline);
+  if (request.has_renew()) {
+    auto reply = obtain_instance_keys(*attached, deadline);
+    running_.with([&](auto& running) { running.insert_or_assign(attached->record.instance, attached->parsed); });
+    return reply;
+  }
   return Error(Code::kUnimplemented, "the proxy does not know this request");
 }
 

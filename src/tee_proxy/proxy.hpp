@@ -29,10 +29,10 @@ public:
   static Result<std::unique_ptr<TeeProxy>> start(ProxySettings settings, Authority& authority, const Clock& clock,
                                                  Launches::OnExit on_exit);
 
-  /// Evidence and public keys for the node's enrolment.
-  [[nodiscard]] Result<wire::ProxyEnrolment> enrolment() const;
+  /// Evidence and public keys for the node's enrolment or its renewal. `nonce`: empty for one of its own choice.
+  [[nodiscard]] Result<wire::ProxyEnrolment> enrolment(BytesView nonce = {}) const;
 
-  /// Takes what enrolment gave. UNAUTHENTICATED when the certificate is not of this proxy's keys.
+  /// Takes what enrolment or renewal gave. UNAUTHENTICATED when the certificate is not of this proxy's keys.
   /// Reads which names and versions of functions it has seen of that authority. Errors of `wire::KnownNames::open`.
   Status set_identity(const wire::ProxyIdentity& identity);
 

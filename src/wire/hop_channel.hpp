@@ -41,6 +41,8 @@ public:
   Result<HopRecord> receive_record(Bytes& content, Deadline deadline);
 
   [[nodiscard]] const Certificate& peer() const noexcept { return peer_; }
+  /// When the certificate of one of both sides expires.
+  [[nodiscard]] Deadline end() const noexcept { return end_; }
   /// Records sealed and opened at this end so far.
   [[nodiscard]] std::uint64_t sealed() const noexcept { return sealer_.count(); }
   [[nodiscard]] std::uint64_t opened() const noexcept { return opener_.count(); }

@@ -94,7 +94,7 @@ protected:
   void SetUp() override {
     InstanceWorld::SetUp();
     settings_.descriptor = wire::sign(owner_, descriptor(5));
-    instance_.certificate = instance_certificate();
+    instance_.certificate = wire::HeldCertificate(instance_certificate());
     start_echo();
     listener_ = wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
                                       [this](wire::Connection& connection) { server_->serve(connection); })
@@ -161,6 +161,7 @@ protected:
     auto sealed = crypto::hpke_seal(instance_.sealing.public_key().bytes(), as_bytes(stated.SerializeAsString()), {},
                                     x_j_.to_bytes().span());
     wire::ProxyReply reply;
+    *reply.mutable_attached()->mutable_certificate() = instance_.certificate.get();
     *reply.mutable_attached()->mutable_processor_key() = wire::sign_key_package(authority_, stated, *std::move(sealed));
     proxy_.renewal = std::move(reply);
   }
@@ -246,7 +247,7 @@ TEST_F(Calls, BringAReceiptThatVerifiesWhenTheyAskForOne) {
 }
 
 TEST_F(Calls, FailWhenTheirReceiptDoesNotVerify) {
-  instance_.certificate = instance_certificate("sgx"); // which the owner does not admit
+  instance_.certificate = wire::HeldCertificate(instance_certificate("sgx")); // which the owner does not admit
   leases_.grants = {grant(5)};
   CallOptions options;
   options.receipt = true;

@@ -30,6 +30,7 @@ protected:
     auto sealed = crypto::hpke_seal(instance_.sealing.public_key().bytes(), as_bytes(stated.SerializeAsString()), {},
                                     x.to_bytes().span());
     wire::ProxyReply reply;
+    *reply.mutable_attached()->mutable_certificate() = instance_.certificate.get();
     *reply.mutable_attached()->mutable_processor_key() = wire::sign_key_package(authority_, stated, *std::move(sealed));
     proxy_.renewal = std::move(reply);
   }
@@ -127,6 +128,19 @@ TEST_F(Epochs, WhatARevokedProxyTurnedAndARevokedMasterLeasedIsRefused) {
   EXPECT_EQ(refusal(session, leased).code(), Code::kUnauthenticated);
 }
 
+TEST_F(Epochs, TheCertificateIsRenewedWithTheKey) {
+  start_echo();
+  rotate(2);
+  auto newer = wire::parse<wire::Certificate>(instance_.certificate.get().statement()).value();
+  newer.set_serial(newer.serial() + 8);
+  auto& attached = *proxy_.renewal->mutable_attached();
+  *attached.mutable_certificate() = wire::sign(authority_, newer);
+  ASSERT_TRUE(server_->renew(Deadline::after(seconds(5))));
+  EXPECT_EQ(instance_.certificate.get().statement(), attached.certificate().statement());
+  *attached.mutable_certificate() = anna_.certificate.get();
+  EXPECT_EQ(server_->renew(Deadline::after(seconds(5))).error().code(), Code::kUnauthenticated);
+}
+
 TEST_F(Epochs, WhoKnowsTheFunctionsPointInsteadOfAKeyGetsNothingThrough) {
   // r·f·P is what a proxy makes of a capsule: with f·P anybody can make it, but for the countersignature.
   auto made = wire::make_capsule({f_.clone(), scope("anna", anna_.signing)}, anna_.signing, now_seconds());
@@ -169,7 +183,8 @@ TEST_F(Epochs, AMasterIsNoSender) {
                            as_bytes(forged.capsule.commitment()), as_bytes(forged.capsule.ek2())})));
   *forged.capsule.mutable_proxy_certificate() = master_certificate_;
   const Identity as_master{"master-a", crypto::SigningKey::from_private_bytes(master_.private_bytes().span()).value(),
-                           crypto::HpkePrivateKey::generate(), master_certificate_, authority_.public_key()};
+                           crypto::HpkePrivateKey::generate(), wire::HeldCertificate(master_certificate_),
+                           authority_.public_key()};
   Session session(*server_);
   auto call = call_of(as_master, &forged);
   const auto refused = refusal(session, call);

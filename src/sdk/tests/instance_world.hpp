@@ -204,8 +204,8 @@ protected:
   Identity identity(const std::string& name) {
     auto key = crypto::SigningKey::generate();
     auto signed_certificate = certificate(name, wire::ROLE_CLIENT, key);
-    return {name, std::move(key), crypto::HpkePrivateKey::generate(), std::move(signed_certificate),
-            authority_.public_key()};
+    return {name, std::move(key), crypto::HpkePrivateKey::generate(),
+            wire::HeldCertificate(std::move(signed_certificate)), authority_.public_key()};
   }
 
   void start(Work work) {

@@ -24,7 +24,7 @@ protected:
     descriptor.add_providers("*");
     for (const auto* protection : {"eae", "hse", "none"}) descriptor.add_protections(protection);
     settings_.descriptor = wire::sign(owner_, descriptor);
-    instance_.certificate = instance_certificate();
+    instance_.certificate = wire::HeldCertificate(instance_certificate());
   }
   Call wanting(const ReadyCapsule* capsule) {
     auto call = call_of(anna_, capsule);

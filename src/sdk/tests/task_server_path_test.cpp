@@ -110,7 +110,8 @@ TEST_F(TaskServerPath, GivesAReceiptAfterEachResultThatNamesTheProxiesAsClaimed)
   settings_.descriptor = wire::sign(owner, descriptor);
   start_echo();
   ASSERT_TRUE(open_path(route_of(anna_)));
-  instance_.certificate = instance_certificate(); // after the path, whose other side asks for the role of a client here
+  instance_.certificate = wire::HeldCertificate(
+      instance_certificate()); // after the path, whose other side asks for the role of a client here
   for (const std::size_t size : {5U, 300'000U}) {
     auto call = hse_call(anna_);
     call.header.set_receipt(true);

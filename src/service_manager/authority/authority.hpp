@@ -14,7 +14,7 @@ namespace tcfdl::service_manager {
 struct AuthoritySettings {
   /// 16 bytes that seal the authority's secrets; made at the first start, mode 0600.
   std::filesystem::path key_file;
-  /// Of every certificate and key package, seconds. 30 days, since nothing renews them yet.
+  /// Of every certificate and key package, seconds. Renewed at half of it.
   std::int64_t certificate_lifetime = 30L * 24 * 3600;
   /// What proxies must show, and what it is worth.
   attestation::Policy policy;
@@ -54,6 +54,11 @@ public:
   /// UNAUTHENTICATED: the token is unknown, expired or spent, or a signature does not fit. PERMISSION_DENIED: the
   /// token is for another role, or evidence or policy refuse the proxy. ALREADY_EXISTS: the name is another's.
   Result<wire::EnrolReply> enrol(const wire::EnrolRequest& request);
+
+  /// The next certificates of a node of `cluster` and its proxy, for the keys of their enrolment and by evidence that
+  /// is younger than the proxy's present certificate. NOT_FOUND; UNAUTHENTICATED for a certificate that is not the
+  /// proxy's or is revoked; PERMISSION_DENIED for evidence of other keys, an older one, or one that policy refuses.
+  Result<wire::EnrolReply> renew_node(const wire::RenewNode& request, const std::string& cluster);
 
   /// Certificate and keys of an instance that a proxy of `cluster` launched; for a gateway the certificate alone.
   Result<wire::InstanceKeysReply> instance_keys(const wire::InstanceKeysRequest& request, const std::string& cluster);

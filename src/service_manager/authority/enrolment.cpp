@@ -87,6 +87,38 @@ Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
   return reply;
 }
 
+Result<wire::EnrolReply> Authority::renew_node(const wire::RenewNode& request, const std::string& cluster) {
+  TCFDL_TRY(check_label(request.node(), "node"));
+  TCFDL_ASSIGN(const auto present, wire::verify_certificate(public_key(), request.proxy_certificate(),
+                                                            {wire::ROLE_PROXY}, parts_.clock.now()));
+  TCFDL_TRY(check_enrolled(present));
+  if (present.node() != request.node() || present.cluster() != cluster) {
+    return make_error(Code::kUnauthenticated, "the certificate is of {} of cluster {}, not of the proxy of {}",
+                      present.subject(), present.cluster(), request.node());
+  }
+  TCFDL_ASSIGN(const auto node, authority::find_subject(parts_.database, cluster, request.node()));
+  if (!node) return make_error(Code::kNotFound, "no node is enrolled as {} in cluster {}", request.node(), cluster);
+  if (as_text(node->proxy_verify_key) != request.proxy().verify_key() ||
+      as_text(node->proxy_seal_key) != request.proxy().seal_key()) {
+    return make_error(Code::kPermissionDenied,
+                      "the evidence is of other keys than the proxy of {} enrolled with; "
+                      "enrol the node anew",
+                      request.node());
+  }
+  if (request.proxy().nonce() != wire::field(crypto::sha256(as_bytes(request.proxy_certificate().statement())))) {
+    return Error(Code::kPermissionDenied,
+                 "proxy.nonce: the evidence does not answer to the certificate that it renews");
+  }
+  wire::EnrolRequest again;
+  again.set_role(node->role);
+  again.set_name(request.node());
+  again.set_verify_key(wire::field(node->verify_key));
+  again.set_platform_key(wire::field(node->platform_key));
+  *again.mutable_proxy() = request.proxy();
+  TCFDL_ASSIGN(const auto judged, judge_proxy(again));
+  return certify_node(again, cluster, judged);
+}
+
 Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& request) const {
   const auto& proxy = request.proxy();
   const auto& kind = proxy.evidence().tee_kind();

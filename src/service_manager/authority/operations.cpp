@@ -240,11 +240,14 @@ Result<Token> usable_token(database::Database& database, BytesView hash, UnixSec
 
 Result<std::optional<Subject>> find_subject(database::Database& database, const std::string& cluster,
                                             const std::string& name) {
-  return database.query_one("SELECT role, verify_key, proxy_verify_key FROM subjects WHERE cluster = ? AND name = ?",
+  return database.query_one("SELECT role, verify_key, platform_key, proxy_verify_key, proxy_seal_key FROM subjects "
+                            "WHERE cluster = ? AND name = ?",
                             {cluster, name}, [](const Row& row) {
                               return Subject{.role = static_cast<wire::Role>(row.integer(0)),
                                              .verify_key = row.blob(1),
-                                             .proxy_verify_key = row.blob(2)};
+                                             .platform_key = row.blob(2),
+                                             .proxy_verify_key = row.blob(3),
+                                             .proxy_seal_key = row.blob(4)};
                             });
 }
 

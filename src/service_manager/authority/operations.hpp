@@ -23,7 +23,9 @@ Result<Token> usable_token(database::Database& database, BytesView hash, UnixSec
 struct Subject {
   wire::Role role = wire::ROLE_UNSPECIFIED;
   Bytes verify_key;
+  Bytes platform_key;
   Bytes proxy_verify_key;
+  Bytes proxy_seal_key;
 };
 
 Result<std::optional<Subject>> find_subject(database::Database& database, const std::string& cluster,

@@ -12,6 +12,14 @@ protected:
     if (sign) sign_possession(request, node_.verify);
     return refusal(authority_->enrol(request));
   }
+  static wire::RenewNode renewal(const NodeKeys& node) {
+    wire::RenewNode request;
+    request.set_node(node.name);
+    *request.mutable_proxy_certificate() = node.proxy_certificate;
+    const auto nonce = crypto::sha256(as_bytes(node.proxy_certificate.statement()));
+    *request.mutable_proxy() = proxy_enrolment(node, wire::field(nonce));
+    return request;
+  }
   wire::Certificate certificate(const wire::Signed& from, wire::Role role) {
     return must(wire::verify_certificate(authority_->public_key(), from, {role}, clock_.now()));
   }
@@ -163,6 +171,54 @@ TEST_F(Enrolment, ThePolicyDecidesOverKindsAndMeasurements) {
       fmt::format("tee_kinds: {{software: software}}\nmeasurements: [{}]", std::string(64, 'a')), "policy"));
   start();
   EXPECT_THAT(node_refusal([](auto&) {}), Refuses(Code::kPermissionDenied, "measurement"));
+}
+
+TEST_F(Enrolment, IsRenewedForTheSameKeysByYoungerEvidence) {
+  enrol(node_, wire::ROLE_WORKER);
+  clock_.advance(20L * 24 * 3600);
+  const auto renewed = must(authority_->renew_node(renewal(node_), "west"));
+  const auto node = certificate(renewed.certificate(), wire::ROLE_WORKER);
+  const auto proxy = certificate(renewed.proxy_certificate(), wire::ROLE_PROXY);
+  EXPECT_EQ(node.verify_key(), bytes_of(node_.verify));
+  EXPECT_EQ(node.expires(), clock_.now() + 30 * 24 * 3600);
+  EXPECT_EQ(proxy.expires(), node.expires());
+  EXPECT_EQ(proxy.verify_key(), bytes_of(node_.proxy));
+  EXPECT_EQ(proxy.seal_key(), bytes_of(node_.proxy_seal));
+  EXPECT_GT(proxy.serial(), certificate(node_.proxy_certificate, wire::ROLE_PROXY).serial());
+}
+
+TEST_F(Enrolment, IsNotRenewedByEvidenceOfBeforeOrOfAnotherOrAfterItsEnd) {
+  enrol(node_, wire::ROLE_WORKER);
+  auto request = renewal(node_);
+  request.mutable_proxy()->set_nonce(std::string(32, 'n'));
+  EXPECT_THAT(refusal(authority_->renew_node(request, "west")), Refuses(Code::kPermissionDenied, "does not answer"));
+  request = renewal(node_);
+  *request.mutable_proxy() = node_request(node_, wire::ROLE_WORKER, "").proxy();
+  request.mutable_proxy()->set_nonce(renewal(node_).proxy().nonce());
+  EXPECT_THAT(refusal(authority_->renew_node(request, "west")), Refuses(Code::kPermissionDenied, "report_data"));
+  NodeKeys other{.name = "w1"};
+  other.proxy_certificate = node_.proxy_certificate;
+  EXPECT_THAT(refusal(authority_->renew_node(renewal(other), "west")), Refuses(Code::kPermissionDenied, "other keys"));
+  EXPECT_THAT(refusal(authority_->renew_node(renewal(node_), "east")), Refuses(Code::kUnauthenticated, "w1"));
+  request = renewal(node_);
+  *request.mutable_proxy_certificate() = node_.certificate;
+  EXPECT_THAT(refusal(authority_->renew_node(request, "west")), Refuses(Code::kPermissionDenied, "ROLE_WORKER"));
+  policy_ = must(attestation::Policy::parse_text("tee_kinds: {sgx: hardware}", "policy"));
+  start();
+  EXPECT_THAT(refusal(authority_->renew_node(renewal(node_), "west")),
+              Refuses(Code::kPermissionDenied, "kind 'software'"));
+  policy_ = must(attestation::Policy::parse_text("tee_kinds: {software: software}", "policy"));
+  start();
+  clock_.advance(30L * 24 * 3600);
+  EXPECT_THAT(refusal(authority_->renew_node(renewal(node_), "west")), Refuses(Code::kUnauthenticated, "expired"));
+}
+
+TEST_F(Enrolment, OfARevokedNodeIsNotRenewed) {
+  enrol(node_, wire::ROLE_WORKER);
+  wire::Revoke revoke;
+  revoke.set_node("w1");
+  must(authority_->revoke(revoke, "west"));
+  EXPECT_THAT(refusal(authority_->renew_node(renewal(node_), "west")), Refuses(Code::kUnauthenticated, "was revoked"));
 }
 
 TEST_F(Enrolment, NamesAreUniqueInAClusterButTheSameKeyReenrols) {

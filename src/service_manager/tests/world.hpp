@@ -109,6 +109,16 @@ protected:
         key, "Enrol",
         {as_bytes(request.token_secret()), as_bytes(request.verify_key()), as_bytes(request.seal_key())})));
   }
+  static wire::ProxyEnrolment proxy_enrolment(const NodeKeys& node, const std::string& nonce) {
+    wire::ProxyEnrolment proxy;
+    proxy.set_verify_key(bytes_of(node.proxy));
+    proxy.set_seal_key(bytes_of(node.proxy_seal));
+    proxy.set_nonce(nonce);
+    const auto data = attestation::report_data("proxy", as_bytes(proxy.nonce()),
+                                               {as_bytes(proxy.verify_key()), as_bytes(proxy.seal_key())});
+    *proxy.mutable_evidence() = attestation::make_software_evidence(node.platform, kProxyMeasurement, data, node.name);
+    return proxy;
+  }
   static wire::EnrolRequest node_request(const NodeKeys& node, wire::Role role, const std::string& secret) {
     wire::EnrolRequest request;
     request.set_token_secret(secret);
@@ -116,13 +126,7 @@ protected:
     request.set_name(node.name);
     request.set_verify_key(bytes_of(node.verify));
     request.set_platform_key(bytes_of(node.platform));
-    auto& proxy = *request.mutable_proxy();
-    proxy.set_verify_key(bytes_of(node.proxy));
-    proxy.set_seal_key(bytes_of(node.proxy_seal));
-    proxy.set_nonce(std::string(32, 'n'));
-    const auto data = attestation::report_data("proxy", as_bytes(proxy.nonce()),
-                                               {as_bytes(proxy.verify_key()), as_bytes(proxy.seal_key())});
-    *proxy.mutable_evidence() = attestation::make_software_evidence(node.platform, kProxyMeasurement, data, node.name);
+    *request.mutable_proxy() = proxy_enrolment(node, std::string(32, 'n'));
     sign_possession(request, node.verify);
     return request;
   }

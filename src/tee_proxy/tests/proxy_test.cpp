@@ -337,12 +337,31 @@ TEST_F(TeeProxyTest, KeepsItsKeysOverARestartAndBindsThemIntoItsEvidence) {
                                                                       {as_bytes(verify_key_), as_bytes(seal_key_)})));
 }
 
+TEST_F(TeeProxyTest, ProvesThatItsEvidenceIsNotOfBefore) {
+  const auto nonce = crypto::random_array<wire::kNonceSize>();
+  const auto enrolment = proxy_->enrolment(nonce);
+  ASSERT_TRUE(enrolment);
+  EXPECT_EQ(enrolment->nonce(), wire::field(nonce));
+  EXPECT_NE(proxy_->enrolment()->nonce(), wire::field(nonce));
+  EXPECT_EQ(proxy_->enrolment(BytesView(nonce).first(16)).error().code(), Code::kInvalidArgument);
+}
+
 wire::Signed list_of(const crypto::SigningKey& authority, std::uint64_t number,
                      const std::function<void(wire::RevocationList&)>& fill) {
   wire::RevocationList list;
   list.set_number(number);
   fill(list);
   return wire::sign(authority, list);
+}
+
+TEST_F(TeeProxyTest, KeepsListAndKeysWhenItsCertificateIsRenewed) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  ASSERT_TRUE(entry(keys_request()));
+  ASSERT_TRUE(proxy_->set_revocations(list_of(authority_.key, 5, [](auto&) {})));
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  EXPECT_EQ(proxy_->revocation_number(), 5U);
+  EXPECT_FALSE(proxy_->set_revocations(list_of(authority_.key, 4, [](auto&) {})));
+  EXPECT_EQ(proxy_->set_revocations(list_of(authority_.key, 6, [](auto&) {})).value(), 6U);
 }
 
 TEST_F(TeeProxyTest, TurnsNothingOfARevokedSenderAndForgetsItsKey) {
