@@ -64,18 +64,24 @@ struct EnrolOptions {
 /// The token itself, or the content of the file that has it.
 Result<wire::EnrolmentToken> read_token(const std::string& given) {
   if (auto token = wire::parse_enrolment_token(given)) return token;
-  TCFDL_ASSIGN(const auto text, read_text_file(given, 4096));
+  TCFDL_ASSIGN(const auto text, read_text_file(given, 8192));
   return wire::parse_enrolment_token(text);
 }
 
 Status enrol(const Session& session, const EnrolOptions& options) {
   TCFDL_ASSIGN(const auto token, read_token(options.token));
-  TCFDL_ASSIGN(auto api, Api::at(options.api, options.api_token));
+  sdk::Context place;
+  place.api_url = options.api;
+  place.api_token = options.api_token;
+  TCFDL_TRY(read_trust(token, place));
+  TCFDL_ASSIGN(auto api, Api::connect(place));
   TCFDL_ASSIGN(auto context, enrol_client(api, token, options.name, ClientKeys::generate()));
   context.name = options.name;
   context.cluster = options.cluster;
   context.api_url = options.api;
   context.api_token = options.api_token;
+  context.tls_root = place.tls_root;
+  context.tls_server_name = place.tls_server_name;
   context.gateway_url = options.gateway_url;
   context.gateway_token = options.gateway_token;
   context.tasks_address = options.tasks_address;
@@ -93,7 +99,8 @@ void add_enrol(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("enrol", "become a client of a cluster; writes a context");
   auto options = std::make_shared<EnrolOptions>();
   command->add_option("--token", options->token, "the token, or the file that holds it")->required();
-  command->add_option("--api", options->api, "the master's API, http://127.0.0.1:PORT")->required();
+  command->add_option("--api", options->api, "the master's API, http://127.0.0.1:PORT or https://HOST:PORT")
+      ->required();
   command->add_option("--name", options->name, "of this client and of its context")->required();
   command->add_option("--cluster", options->cluster, "of the master");
   command->add_option("--api-token", options->api_token, "admits to the API");
