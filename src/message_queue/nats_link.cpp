@@ -53,10 +53,10 @@ Error refusal(natsStatus status, const NatsBusSettings& settings) {
   natsStatus last = NATS_OK;
   const auto detail = text_or_empty(nats_GetLastError(&last));
   const bool tls = status == NATS_SSL_ERROR || (status == NATS_NO_SERVER && last == NATS_SSL_ERROR);
-  if (tls &&
-      (detail.find("verify failed") != std::string_view::npos || detail.find("mismatch") != std::string_view::npos)) {
+  if (tls && !settings.tls) return make_error(Code::kUnauthenticated, "{}: the server demands TLS", where);
+  if (tls && detail.find("cert=") != std::string_view::npos) { // it names the certificate that it does not like
     return make_error(Code::kUnauthenticated, "{}: the server does not prove that it is {}: {}", where,
-                      settings.tls ? settings.tls->server_name : "known", detail);
+                      settings.tls->server_name, detail);
   }
   if (tls) return make_error(Code::kUnavailable, "{}: TLS failed: {}", where, detail);
   if (status == NATS_SECURE_CONNECTION_WANTED) {
