@@ -49,6 +49,8 @@ struct Parties {
 /// Rows whose floor is one multiplication.
 class CapsuleBench {
 public:
+  static constexpr const char* kFloor = "p256_multiplication";
+
   explicit CapsuleBench(unsigned repeats)
       : repeats_(repeats), made_(wire::make_capsule({parties_.x_sender.clone(), parties_.scope("sender")},
                                                     parties_.sender, parties_.now)) {}
@@ -74,8 +76,6 @@ public:
   }
 
 private:
-  static constexpr const char* kFloor = "p256_multiplication";
-
   Status add(Json& rows, const char* name, const Operation& operation) const {
     TCFDL_ASSIGN(const auto sample, measure(repeats_, operation, kBatch));
     rows.push_back(bench_row(name, 0, sample, kFloor, floor_));
@@ -243,8 +243,11 @@ private:
 Result<Json> bench_crypto(unsigned repeats) {
   Json rows = Json::array();
   TCFDL_TRY(CapsuleBench(repeats).run(rows));
+  const auto multiplication = rows[0]["p50_us"].get<double>();
+  TCFDL_TRY(bench_session(repeats, CapsuleBench::kFloor, multiplication, rows));
   for (const auto size : kSizes) TCFDL_TRY(EnvelopeBench(size, repeats).run(rows));
   for (const auto size : kSizes) TCFDL_TRY(HopBench(size, repeats).run(rows));
+  TCFDL_TRY(bench_attestation(repeats, CapsuleBench::kFloor, multiplication, rows));
   return rows;
 }
 

@@ -1,6 +1,7 @@
 #include "sdk/caller.hpp"
 
 #include "wire/lease_request.hpp"
+#include "wire/receipt.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -264,6 +265,23 @@ Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
   return instance;
 }
 
+/// Takes a receipt that verifies and is of this task. The bodies may be gone: whoever has them holds them against it.
+Status Caller::take_receipt(Attempt& attempt, Bytes receipt) const {
+  const auto verdict = wire::verify_receipt(
+      receipt, {.authority = identity_.authority, .now = clock_.now(), .input = std::nullopt, .output = std::nullopt});
+  TCFDL_ASSIGN(const auto statement, verdict.outcome());
+  const auto owner = crypto::sha256(as_bytes(attempt.descriptor.owner_key()));
+  if (statement.task_id() != attempt.request.task_id() || statement.instance() != attempt.grant.instance() ||
+      statement.function() != attempt.request.function() || statement.owner() != wire::field(owner) ||
+      statement.caller_key() != wire::field(identity_.signing.public_key().bytes())) {
+    return make_error(Code::kUnauthenticated, "the receipt is of task {} of {} at {}, not of {} of {} at {}",
+                      statement.task_id(), statement.function(), statement.instance(), attempt.request.task_id(),
+                      attempt.request.function(), attempt.grant.instance());
+  }
+  attempt.report.receipt = std::move(receipt);
+  return {};
+}
+
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
   const auto start = Deadline::Clock::now();
   std::shared_ptr<const ReadyCapsule> capsule;
@@ -286,6 +304,10 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
       static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
 
   TCFDL_ASSIGN(auto instance, connect(attempt));
+  if (attempt.options.receipt) {
+    header.set_receipt(true);
+    header.set_claimed_route(instance->way);
+  }
   ExchangeOutput output;
   Status done;
   {
@@ -303,6 +325,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   attempt.report.seal_us += sealing_us + output.seal_us;
   attempt.report.run_us = output.run_us;
   attempt.report.open_us = output.open_us;
+  if (done && attempt.options.receipt) done = take_receipt(attempt, std::move(output.receipt));
   const auto spent = output.seal_us + output.run_us + output.open_us;
   attempt.report.transfer_us = output.total_us > spent ? output.total_us - spent : 0;
   return done;

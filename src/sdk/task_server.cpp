@@ -49,6 +49,7 @@ struct TaskServer::Task {
   bool working = true; ///< counts against the concurrency
   std::uint32_t code = 0;
   std::uint64_t run_us = 0;
+  std::optional<ReceiptDraft> receipt = {}; ///< where the caller asked for one
 
   [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
     if (!secret) return std::nullopt;
@@ -96,6 +97,9 @@ template <class Run> auto guarded(Run&& run) -> decltype(run()) {
   }
 }
 
+/// Whether an earlier success was not asked for with a receipt.
+bool lacks_receipt(const Outcome& outcome) { return outcome.code == 0 && outcome.receipt.empty(); }
+
 /// The handler's own error, unless it ended because it was told to.
 Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
   if (!stop.stop_requested()) return error;
@@ -109,7 +113,8 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
                        TaskEvents& events, Client& outgoing, Work work, const Clock& clock)
     : settings_(std::move(settings)), identity_(identity), key_(std::move(key)), proxy_(proxy), events_(events),
       outgoing_(outgoing), work_(std::move(work)), clock_(clock),
-      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock) {}
+      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
+      receipts_(identity, settings_.descriptor) {}
 
 void TaskServer::serve(wire::Connection& connection) {
   Session session{connection};
@@ -208,6 +213,7 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
     *reply.mutable_refused() = wire::to_info(task.error());
     return bool(wire::send_message(session.connection, reply, deadline));
   }
+  if (task->header.receipt()) task->receipt.emplace();
   report(*task, false);
   const auto watch = watcher_.watch(session.connection.descriptor(), task->deadline, task->stop);
   const auto done = run(session, *task);
@@ -380,6 +386,9 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   }
   const auto digest = crypto::sha256(*body);
   auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), digest, task.deadline);
+  if (begun && *begun && task.receipt && lacks_receipt(***begun)) {
+    begun = make_error(Code::kAlreadyExists, "task {} ran without a receipt; use a new task id", task.header.task_id());
+  }
   if (!begun) {
     wire::TaskReply reply;
     *reply.mutable_refused() = wire::to_info(begun.error());
@@ -396,18 +405,29 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   auto result = guarded([&] { return handler(context, *body); });
   task.run_us = micros_since(start);
   if (result && task.deadline.expired()) result = Deadline::exceeded("the handler");
-  Outcome outcome;
-  if (result) {
-    outcome.body = *std::move(result);
-  } else {
-    const auto error = final_error(result.error(), task.stop.get_token(), task.deadline);
-    outcome = {static_cast<std::uint32_t>(error.code()), to_bytes(error.message())};
-  }
-  const auto kept = std::make_shared<const Outcome>(std::move(outcome));
+  const auto kept = std::make_shared<const Outcome>(outcome_of(session, task, *body, std::move(result)));
   outcomes_.finish(task.lease.caller_key(), task.header.task_id(), kept);
   task.code = kept->code;
   end_work(task);
   return send_outcome(session, task, *kept);
+}
+
+/// What became of a task, with a receipt where a success is to have one.
+Outcome TaskServer::outcome_of(const Session& session, Task& task, BytesView body, Result<Bytes> result) const {
+  Outcome outcome;
+  if (result && task.receipt) {
+    task.receipt->add_input(body);
+    task.receipt->add_output(*result);
+    auto receipt = receipts_.issue(*task.receipt, {task.header, task.lease, session.route});
+    if (!receipt) result = receipt.error();
+    if (receipt) outcome.receipt = *std::move(receipt);
+  }
+  if (result) {
+    outcome.body = *std::move(result);
+    return outcome;
+  }
+  const auto error = final_error(result.error(), task.stop.get_token(), task.deadline);
+  return {.code = static_cast<std::uint32_t>(error.code()), .body = to_bytes(error.message())};
 }
 
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
@@ -426,13 +446,21 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
   const auto start = Deadline::Clock::now();
   ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(),
                       task.deadline);
-  auto done = guarded([&] { return handler(context, reader, writer); });
+  if (task.receipt) writer.announce_receipt();
+  NotingReader input(reader, task.receipt);
+  NotingWriter output(writer, task.receipt);
+  auto done = guarded([&] { return handler(context, input, output); });
+  if (done) done = input.note_rest();
   task.run_us = micros_since(start);
   if (done && task.deadline.expired()) done = Deadline::exceeded("the handler");
   outcomes_.finish(task.lease.caller_key(), task.header.task_id(), nullptr);
   Status sent;
   if (done) {
     sent = writer.finish(task.run_us);
+    if (sent && task.receipt) {
+      const auto receipt = receipts_.issue(*task.receipt, {task.header, task.lease, session.route});
+      sent = receipt ? writer.send_receipt(*receipt) : Status(receipt.error());
+    }
   } else {
     const auto error = final_error(done.error(), task.stop.get_token(), task.deadline);
     task.code = static_cast<std::uint32_t>(error.code());
@@ -449,9 +477,11 @@ Status TaskServer::send_outcome(Session& session, const Task& task, const Outcom
   if (outcome.code != 0) {
     return writer.fail(Error(code_from_number(outcome.code), std::string(as_text(outcome.body))), task.run_us);
   }
+  if (task.receipt) writer.announce_receipt();
   TCFDL_TRY(writer.begin(0, task.run_us));
   TCFDL_TRY(writer.write(outcome.body));
-  return writer.finish(task.run_us);
+  TCFDL_TRY(writer.finish(task.run_us));
+  return task.receipt ? writer.send_receipt(outcome.receipt) : Status();
 }
 
 void TaskServer::report(const Task& task, bool done) {

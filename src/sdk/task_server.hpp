@@ -5,6 +5,7 @@
 #include "sdk/identity.hpp"
 #include "sdk/outcome_store.hpp"
 #include "sdk/ports.hpp"
+#include "sdk/receipts.hpp"
 #include "wire/body.hpp"
 #include "wire/capsule.hpp"
 #include "wire/hangup_watcher.hpp"
@@ -26,6 +27,7 @@ struct TaskServerSettings {
   std::uint64_t max_body = std::uint64_t{1} << 30U;    ///< bytes
   std::vector<std::string> protections;                ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
+  wire::Signed descriptor = {};                        ///< of the function, for receipts
 };
 
 /// Where starts and ends of tasks are told.
@@ -71,6 +73,7 @@ private:
   Status run(Session& session, Task& task);
   Status run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context);
   Status run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context);
+  Outcome outcome_of(const Session& session, Task& task, BytesView body, Result<Bytes> result) const;
   Status send_outcome(Session& session, const Task& task, const Outcome& outcome) const;
   void report(const Task& task, bool done);
   bool enter();
@@ -102,6 +105,7 @@ private:
   Guarded<std::map<std::string, KnownMaster>> masters_;   // by certificate
   wire::HangupWatcher watcher_;
   OutcomeStore outcomes_;
+  const ReceiptIssuer receipts_;
   std::mutex mutex_;
   std::condition_variable idle_;
   unsigned running_ = 0;  // guarded by mutex_; handlers at work

@@ -1,8 +1,10 @@
 #include "tee_proxy/proxy.hpp"
 
 #include "attestation/report_data.hpp"
+#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 
 namespace tcfdl::tee_proxy {
@@ -82,7 +84,9 @@ Status TeeProxy::check_function(const wire::LaunchInstance& command) const {
 Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
   if (command.role() != wire::ROLE_GATEWAY) TCFDL_TRY(check_function(command));
   std::map<std::string, std::string> environment(command.environment().begin(), command.environment().end());
+  TCFDL_ASSIGN(const auto self, own());
   environment["TCFDL_PROXY"] = wire::to_string(listener_->address());
+  environment["TCFDL_AUTHORITY"] = to_hex(crypto::sha256(self->authority.bytes()));
   return launches_.launch(command, std::move(environment));
 }
 
@@ -94,6 +98,7 @@ Result<wire::ProxyReply> TeeProxy::handle_entry(const wire::ProxyRequest& reques
 
 void TeeProxy::serve_instance(wire::Connection& connection) {
   std::optional<Attached> attached;
+  bool introduced = false;
   for (;;) {
     // A process that has not attached gets no time to hold the connection open.
     const auto patience = attached ? Deadline::after(hours(24)) : Deadline::after(seconds(30));
@@ -101,7 +106,9 @@ void TeeProxy::serve_instance(wire::Connection& connection) {
     if (!request) return;
     if (request->has_hop() && !attached) return hops_.serve(connection, request->hop());
     const auto deadline = Deadline::after(seconds(20));
-    auto reply = handle_instance(attached, *request, deadline);
+    const bool introduces = request->has_introduce() && !introduced && !attached;
+    introduced = introduced || introduces;
+    auto reply = introduces ? introduce(request->introduce()) : handle_instance(attached, *request, deadline);
     wire::ProxyReply answer;
     if (reply) {
       answer = *std::move(reply);
@@ -109,8 +116,21 @@ void TeeProxy::serve_instance(wire::Connection& connection) {
       *answer.mutable_error() = wire::to_info(reply.error());
     }
     if (!wire::send_message(connection, answer, deadline)) return;
-    if (!attached) return;
+    if (!attached && !introduces) return;
   }
+}
+
+/// Shows a process that it speaks with a proxy that the authority knows.
+Result<wire::ProxyReply> TeeProxy::introduce(const wire::ProxyIntroduce& request) const {
+  TCFDL_ASSIGN(const auto self, own());
+  if (request.nonce().size() != wire::kNonceSize) return Error(Code::kInvalidArgument, "the nonce has not 32 bytes");
+  wire::ProxyReply reply;
+  auto& introduced = *reply.mutable_introduced();
+  *introduced.mutable_certificate() = self->certificate;
+  introduced.set_authority_key(wire::field(self->authority.bytes()));
+  introduced.set_proof(wire::field(wire::sign_labelled(
+      keys_.signing, "ProxyIntroduced", {as_bytes(request.nonce()), as_bytes(self->certificate.statement())})));
+  return reply;
 }
 
 Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& attached, const wire::ProxyRequest& request,
@@ -168,8 +188,6 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
     *result.mutable_processor_key() = granted.processor_key();
   }
   *result.mutable_certificate() = granted.certificate();
-  *result.mutable_proxy_certificate() = self->certificate;
-  result.set_authority_key(wire::field(self->authority.bytes()));
   *result.mutable_descriptor() = granted.descriptor();
   attached.emplace(Attached{std::move(record), granted.certificate(), std::move(processor)});
   return reply;

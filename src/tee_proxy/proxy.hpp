@@ -66,6 +66,7 @@ private:
 
   TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock, Launches::OnExit on_exit);
   void serve_instance(wire::Connection& connection);
+  [[nodiscard]] Result<wire::ProxyReply> introduce(const wire::ProxyIntroduce& request) const;
   Result<wire::ProxyReply> handle_instance(std::optional<Attached>& attached, const wire::ProxyRequest& request,
                                            Deadline deadline);
   Result<wire::ProxyReply> attach(std::optional<Attached>& attached, const wire::ProxyAttach& request,

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "sdk/tests/instance_world.hpp"
 #include "wire/listener.hpp"
+#include "wire/receipt.hpp"
 
 #include <deque>
 #include <gmock/gmock.h>
@@ -85,6 +86,8 @@ class Calls : public InstanceWorld {
 protected:
   void SetUp() override {
     InstanceWorld::SetUp();
+    settings_.descriptor = wire::sign(owner_, descriptor(5));
+    instance_.certificate = instance_certificate();
     start_echo();
     listener_ = wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
                                       [this](wire::Connection& connection) { server_->serve(connection); })
@@ -202,6 +205,35 @@ TEST_F(Calls, TakeNothingElseThanWhatTheyAskedFor) {
   auto weaker = grant(5);
   weaker.set_assurance("nothing");
   EXPECT_THAT(refusal(weaker).message(), HasSubstr("the class 'nothing'"));
+}
+
+TEST_F(Calls, BringAReceiptThatVerifiesWhenTheyAskForOne) {
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  options.receipt = true;
+  Client& client = caller_;
+  const auto result = client.call("echo", as_bytes("hello"), options);
+  ASSERT_TRUE(result) << result.error().to_string();
+  const auto verdict = wire::verify_receipt(
+      result->report.receipt,
+      {.authority = anna_.authority, .now = now_seconds(), .input = as_bytes("hello"), .output = as_bytes("hello")});
+  ASSERT_TRUE(verdict.accepted()) << verdict.outcome().error().to_string();
+  EXPECT_EQ(verdict.unverified_statement().task_id(), result->report.task_id);
+  EXPECT_EQ(verdict.unverified_statement().claimed_route().way(), "local");
+  EXPECT_TRUE(call({grant(5)})->report.receipt.empty()) << "nobody asked";
+}
+
+TEST_F(Calls, FailWhenTheirReceiptDoesNotVerify) {
+  instance_.certificate = instance_certificate("sgx"); // which the owner does not admit
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  options.receipt = true;
+  Client& client = caller_;
+  const auto result = client.call("echo", as_bytes("hello"), options);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), Code::kUnauthenticated) << result.error().to_string();
+  EXPECT_THAT(result.error().message(), HasSubstr("the receipt: admitted"));
+  EXPECT_EQ(ran_, 1) << "it is not tried again";
 }
 
 TEST_F(Calls, OfANewProcessRememberTheVersionsOfTheLast) {

@@ -175,6 +175,22 @@ protected:
     result.set_verify_key(wire::field(key.public_key().bytes()));
     return wire::sign(authority_, result);
   }
+  /// The certificate of the instance itself, as receipts need it.
+  wire::Signed instance_certificate(const std::string& tee_kind = "software") {
+    wire::Certificate result;
+    result.set_subject("echo-1");
+    result.set_role(wire::ROLE_INSTANCE);
+    result.set_cluster("west");
+    result.set_node("node-1");
+    result.set_assurance("software");
+    result.set_tee_kind(tee_kind);
+    result.set_function("echo");
+    result.set_measurement(std::string(32, 'm'));
+    result.set_issued(now_seconds() - 1);
+    result.set_expires(now_seconds() + 3600);
+    result.set_verify_key(wire::field(instance_.signing.public_key().bytes()));
+    return wire::sign(authority_, result);
+  }
   Identity identity(const std::string& name) {
     auto key = crypto::SigningKey::generate();
     auto signed_certificate = certificate(name, wire::ROLE_CLIENT, key);

@@ -349,6 +349,27 @@ private:
   std::unique_ptr<wire::Connection> connection_;
 };
 
+TEST_F(TeeProxyTest, IntroducesItselfOnceToAProcess) {
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  const std::string nonce(wire::kNonceSize, 'n');
+  wire::ProxyRequest introduce;
+  introduce.mutable_introduce()->set_nonce(nonce);
+  Process process(proxy_->address());
+  const auto reply = process.ask(introduce);
+  ASSERT_TRUE(reply && reply->has_introduced());
+  const auto& introduced = reply->introduced();
+  EXPECT_EQ(introduced.authority_key(), identity().authority_key());
+  EXPECT_EQ(introduced.certificate().statement(), identity().certificate().statement());
+  EXPECT_TRUE(wire::verify_labelled(crypto::VerifyKey::from_bytes(as_bytes(verify_key_)).value(), "ProxyIntroduced",
+                                    {as_bytes(nonce), as_bytes(introduced.certificate().statement())},
+                                    as_bytes(introduced.proof())));
+  EXPECT_TRUE(process.ask(introduce)->has_error());
+  EXPECT_FALSE(process.ask(introduce)) << "it asked twice";
+  Process other(proxy_->address());
+  introduce.mutable_introduce()->set_nonce("short");
+  EXPECT_TRUE(other.ask(introduce)->has_error());
+}
+
 TEST_F(TeeProxyTest, CutsOffAProcessThatItDidNotLaunch) {
   ASSERT_TRUE(proxy_->set_identity(identity()));
   wire::ProxyRequest attach;
