@@ -129,8 +129,8 @@ Result<std::string> sign_user(const Nkey& signer, const UserClaims& claims, Unix
       signer.public_text() == claims.account ? std::string() : fmt::format(R"("issuer_account":"{}",)", claims.account);
   const auto nats =
       fmt::format(R"({{"pub":{},"sub":{},{}"subs":-1,"data":-1,"payload":-1,{}"type":"user","version":2}})",
-                  permission(permissions.publish, deny_publish),
-                  permission(permissions.subscribe, deny_subscribe), answers, issuer_account);
+                  permission(permissions.publish, deny_publish), permission(permissions.subscribe, deny_subscribe),
+                  answers, issuer_account);
   return sign(signer, {signer.public_text(), claims.user, claims.name, now, claims.expires}, nats);
 }
 

@@ -17,6 +17,7 @@
 #include "node/host.hpp"
 #include "node/identity.hpp"
 #include "node/master_api.hpp"
+#include "node/revocation_relay.hpp"
 #include "node/run.hpp"
 #include "node/task_door.hpp"
 
@@ -113,6 +114,7 @@ public:
     ClusterCredentials& credentials;
     instance_manager::ClusterInstances& instances;
     task_manager::TaskManager& tasks;
+    RevocationRelay& revocations;
   };
 
   static Result<std::unique_ptr<NodeReports>> start(const Parts& parts) {
@@ -123,6 +125,7 @@ public:
       const auto report = read_report(message);
       if (!report || !report->has_status() || !parts.credentials.admits(report->node())) return;
       parts.instances.on_node_status(report->status());
+      parts.revocations.on_node(report->status().revocations());
     }));
     TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
       const auto report = read_report(message);
@@ -319,6 +322,9 @@ private:
     auto own = own_entrance(config_.nats.local()).bus(config_.host.node, std::move(user));
     own.workers = 64; // leases for other clusters wait on them
     TCFDL_ASSIGN(bus_, message_queue::NatsBus::connect(own));
+    TCFDL_ASSIGN(revocations_, RevocationRelay::start({*bus_, *service_manager_bus_, *service_manager_},
+                                                      config_.host.state / "revocations", identity_->authority));
+    stops_.add([this] { revocations_->stop(); });
     return bus_->create_bucket(collaboration::kRoutesBucket);
   }
 
@@ -385,8 +391,8 @@ private:
     TCFDL_TRY(functions_->restore());
     instances_->start();
     stops_.add([this] { instances_->stop(); });
-    TCFDL_ASSIGN(reports_, NodeReports::start(
-                               {*bus_, *service_manager_bus_, *service_manager_, *credentials_, *instances_, *tasks_}));
+    TCFDL_ASSIGN(reports_, NodeReports::start({*bus_, *service_manager_bus_, *service_manager_, *credentials_,
+                                               *instances_, *tasks_, *revocations_}));
     stops_.add([this] { reports_.reset(); });
     local_tasks_ = std::make_unique<LeasesForPeers>(*tasks_, config_.cluster);
     TCFDL_ASSIGN(auto service, collaboration::LinkService::start(*bus_, *local_tasks_));
@@ -426,7 +432,7 @@ private:
                           identity_->proxy_certificate,
                           config_.call_rate};
     TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *audit_,
-                                                          identity_->authority, clock_}));
+                                                          identity_->authority, revocations_->known(), clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
@@ -467,6 +473,7 @@ private:
   std::unique_ptr<message_queue::EmbeddedServer> server_;
   std::unique_ptr<message_queue::NatsBus> bus_;
   std::unique_ptr<message_queue::NatsBus> service_manager_bus_;
+  std::unique_ptr<RevocationRelay> revocations_;
   std::unique_ptr<ProxyProcess> proxy_;
   std::unique_ptr<NodeIdentity> identity_;
   std::unique_ptr<ServiceManagerClient> service_manager_;

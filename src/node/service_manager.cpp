@@ -93,6 +93,38 @@ private:
   UnixSeconds renew_at_ = 0; // of the thread that renews, once it runs
 };
 
+/// Erases the keys of epochs that are over, and tells every master of a newer revocation list. One thread.
+class TrustKeeper {
+public:
+  TrustKeeper(service_manager::Authority& authority, message_queue::Bus& bus)
+      : authority_(authority), bus_(bus), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+private:
+  void run(const std::stop_token& stop) {
+    std::uint64_t told = 0;
+    std::mutex mutex;
+    std::condition_variable_any ended;
+    for (std::unique_lock lock(mutex); !stop.stop_requested();
+         ended.wait_for(lock, stop, std::chrono::milliseconds(250), [] { return false; })) {
+      const auto erased = authority_.erase_retired_keys();
+      if (!erased) spdlog::error("keys of an epoch that is over are not erased yet: {}", erased.error().to_string());
+      const auto number = authority_.revocation_number();
+      if (!number || *number == told) continue;
+      const auto done = tell();
+      if (done) told = *number;
+      if (!done) spdlog::debug("revocation list {} is not told yet: {}", *number, done.error().message());
+    }
+  }
+  Status tell() {
+    TCFDL_ASSIGN(const auto list, authority_.revocations());
+    return bus_.publish(collaboration::kServiceRevocationsSubject, wire::serialize(list));
+  }
+
+  service_manager::Authority& authority_;
+  message_queue::Bus& bus_;
+  std::jthread thread_;
+};
+
 Status serve(const ServiceManagerConfig& config) {
   const SystemClock clock;
   TCFDL_ASSIGN(auto state, NodeState::open(config.state));
@@ -142,6 +174,7 @@ Status serve(const ServiceManagerConfig& config) {
   }));
   TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject,
                                                     [&](BytesView bytes) { return service.handle_enrolment(bytes); }));
+  const TrustKeeper keeper(*authority, *bus);
   TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, here));
   ReadyFile ready(config.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}}));

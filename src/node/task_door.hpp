@@ -9,6 +9,7 @@
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/listener.hpp"
+#include "wire/revocations.hpp"
 #include "wire/signed.hpp"
 
 namespace tcfdl::node {
@@ -31,6 +32,7 @@ struct TaskDoorParts {
   Host& host;
   security_manager::AuditLog& audit; ///< of refused calls
   const crypto::VerifyKey& authority;
+  const wire::Revocations& revocations;
   const Clock& clock;
 };
 

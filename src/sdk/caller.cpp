@@ -103,6 +103,8 @@ Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::
 
 /// How often a call asks anew when what it was offered is an older version, as while a new one is deployed.
 constexpr unsigned kOlderOffers = 5;
+/// How often a call gets other keys, as while epochs change.
+constexpr unsigned kMostNewKeys = 3;
 
 /// Refuses what the instance would refuse, before anything travels.
 Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
@@ -130,6 +132,8 @@ struct Caller::Attempt {
   bool accepted = false;
   bool answered = false;
   bool older = false;        ///< the offer is of a version below one that is known
+  bool refused_keys = false; ///< the instance takes no capsule of that epoch
+  unsigned new_keys = 0;     ///< how often that was so
   unsigned returns = 0;      ///< how often an instance that had failed was all there was
   unsigned older_offers = 0; ///< so far
 };
@@ -175,6 +179,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       wait(state, state.older_offers++);
       continue;
     }
+    if (state.refused_keys && state.new_keys++ < kMostNewKeys && body.repeatable() && result.restart()) continue;
     if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
       return make_error(
@@ -208,7 +213,7 @@ void Caller::wait(const Attempt& attempt, unsigned times) {
 }
 
 Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
-  attempt.accepted = attempt.answered = attempt.older = false;
+  attempt.accepted = attempt.answered = attempt.older = attempt.refused_keys = false;
   attempt.grant.Clear();
   const auto asked = Deadline::Clock::now();
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
@@ -294,7 +299,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   header.set_task_id(attempt.request.task_id());
   header.set_function(attempt.request.function());
   header.set_assurance(attempt.grant.assurance());
-  header.set_epoch(attempt.descriptor.epoch());
+  header.set_epoch(capsule ? capsule->header.epoch() : attempt.descriptor.epoch());
   header.set_sender(identity_.name);
   header.set_expires_ms(unix_millis_at(attempt.deadline));
   header.set_content_type(attempt.options.content_type);
@@ -318,6 +323,10 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
     const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
                            !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
     if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
+  }
+  if (!done && done.error().code() == Code::kFailedPrecondition && output.in_step && !output.accepted && capsule) {
+    attempt.refused_keys = true;
+    capsules_.forget(attempt.request.function(), attempt.grant.assurance(), *capsule);
   }
   attempt.accepted = output.accepted;
   attempt.answered = output.answered;

@@ -20,6 +20,9 @@ public:
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                           const CallOptions& options) override;
 
+  /// Drops capsules and keys that a newer list voids.
+  void forget_void(const wire::Revocations& revocations) { capsules_.forget_void(revocations); }
+
 protected:
   Result<CallResult> call_whole(const std::string& function, BytesView body, const CallOptions& options) override;
 

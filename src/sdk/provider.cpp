@@ -6,6 +6,7 @@
 #include "crypto/random.hpp"
 #include "crypto/secret.hpp"
 #include "sdk/caller.hpp"
+#include "sdk/revocation_watch.hpp"
 #include "sdk/task_manager_client.hpp"
 #include "wire/descriptor.hpp"
 
@@ -217,6 +218,7 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
   TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
   Caller outgoing(attachment.identity, task_manager, *proxy, clock);
+  wire::Revocations revocations(attachment.identity.authority);
   TaskServer server(
       {.instance = environment.instance,
        .function = environment.function,
@@ -224,7 +226,13 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
        .max_body = max_body(attachment.descriptor),
        .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
        .descriptor = attachment.signed_descriptor},
-      attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
+      attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
+      revocations);
+  const auto forget_void = [&](bool is_newer) {
+    server.erase_void();
+    if (is_newer) outgoing.forget_void(revocations);
+  };
+  TCFDL_ASSIGN(const auto watch, RevocationWatch::start(environment.proxy, revocations, forget_void, deadline));
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
   std::vector<wire::Address> addresses;
   addresses.reserve(doors.size());

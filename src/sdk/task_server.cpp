@@ -110,11 +110,14 @@ Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
 } // namespace
 
 TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy,
-                       TaskEvents& events, Client& outgoing, Work work, const Clock& clock)
-    : settings_(std::move(settings)), identity_(identity), key_(std::move(key)), proxy_(proxy), events_(events),
-      outgoing_(outgoing), work_(std::move(work)), clock_(clock),
-      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
-      receipts_(identity, settings_.descriptor) {}
+                       TaskEvents& events, Client& outgoing, Work work, const Clock& clock,
+                       const wire::Revocations& revocations)
+    : settings_(std::move(settings)), identity_(identity), assurance_(key.scope.assurance()), proxy_(proxy),
+      events_(events), outgoing_(outgoing), work_(std::move(work)), clock_(clock), revocations_(revocations),
+      newest_(key.scope.epoch()), outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
+      receipts_(identity, settings_.descriptor) {
+  keys_.with([&](auto& keys) { keys.emplace(newest_, std::make_shared<const ProcessorKey>(std::move(key))); });
+}
 
 void TaskServer::serve(wire::Connection& connection) {
   Session session{connection};
@@ -141,6 +144,9 @@ void TaskServer::serve_path(wire::Connection& connection, BytesView offer) {
   const auto hop = wire::accept_hop(connection, {identity_.signing, identity_.certificate, identity_.authority}, offer,
                                     {wire::ROLE_PROXY}, clock_.now(), deadline);
   if (!hop) return spdlog::info("no path: {}", hop.error().to_string());
+  if (const auto trusted = revocations_.check((*hop)->peer()); !trusted) {
+    return spdlog::warn("no path: {}", trusted.error().to_string());
+  }
   const auto route = wire::receive_message<wire::HopRoute>(**hop, deadline);
   if (!route) return;
   const auto path = check_route(*route, (*hop)->peer());
@@ -159,9 +165,9 @@ Result<std::vector<std::string>> TaskServer::check_route(const wire::HopRoute& r
     return make_error(Code::kPermissionDenied, "the path is for {} of {}, this is {} of {}", route.instance(),
                       route.function(), settings_.instance, settings_.function);
   }
-  if (route.assurance() != key_.scope.assurance() || !wire::assurance_meets(proxy.assurance(), route.assurance())) {
+  if (route.assurance() != assurance_ || !wire::assurance_meets(proxy.assurance(), route.assurance())) {
     return make_error(Code::kPermissionDenied, "the path is of class '{}', {} processes '{}'", route.assurance(),
-                      settings_.instance, key_.scope.assurance());
+                      settings_.instance, assurance_);
   }
   if (proxy.node() != self.node() || proxy.cluster() != self.cluster() || route.proxies().empty() ||
       *route.proxies().rbegin() != proxy.subject()) {
@@ -290,6 +296,7 @@ Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRe
                       lease.function(), settings_.instance, settings_.function);
   }
   if (lease.expires_ms() <= unix_millis()) return Error(Code::kUnavailable, "the lease has expired; ask for another");
+  TCFDL_TRY(revocations_.check_key(lease.caller_key(), "the caller"));
   TCFDL_TRY(check_possession(session, request, lease));
   return lease;
 }
@@ -314,56 +321,66 @@ Result<crypto::VerifyKey> TaskServer::master_key(const wire::Signed& certificate
     const auto found = masters.find(name);
     return found == masters.end() ? std::nullopt : std::optional(found->second);
   });
-  if (known && known->expires > now && known->cluster == cluster) return known->key;
-  TCFDL_ASSIGN(const auto master, wire::verify_certificate(identity_.authority, certificate, {wire::ROLE_MASTER}, now));
+  if (known && known->certificate.expires() > now && known->certificate.cluster() == cluster) {
+    TCFDL_TRY(revocations_.check(known->certificate));
+    return known->key;
+  }
+  TCFDL_ASSIGN(auto master, wire::verify_certificate(identity_.authority, certificate, {wire::ROLE_MASTER}, now));
   if (master.cluster() != cluster) {
     return make_error(Code::kPermissionDenied, "the master of {} gave a lease of {}", master.cluster(), cluster);
   }
+  TCFDL_TRY(revocations_.check(master));
   TCFDL_ASSIGN(auto key, crypto::VerifyKey::from_bytes(as_bytes(master.verify_key())));
   masters_.with([&](auto& masters) {
     if (masters.size() >= kMostMasters) masters.clear();
-    masters.insert_or_assign(name, KnownMaster{master.cluster(), master.expires(), key});
+    masters.insert_or_assign(name, KnownMaster{std::move(master), key});
   });
   return key;
 }
 
 Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(const wire::TaskRequest& request,
                                                                                 const Task& task) {
+  if (!request.has_capsule()) return cached_secret(task);
   const auto now = clock_.now();
-  if (!request.has_capsule()) {
-    const auto known = capsules_.with([&](const auto& capsules) -> std::optional<KnownCapsule> {
-      const auto found = capsules.find(task.header.capsule_id());
-      return found == capsules.end() ? std::nullopt : std::optional(found->second);
-    });
-    if (!known || known->expires <= now) {
-      return Error(Code::kFailedPrecondition, "the capsule is not known here; send it again");
-    }
-    if (known->sender_key != task.lease.caller_key() || known->sender != task.header.sender()) {
-      return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the task");
-    }
-    return known->secret;
-  }
   TCFDL_ASSIGN(const auto header, wire::verify_turned_capsule(request.capsule(), identity_.authority, now));
   if (header.capsule_id() != task.header.capsule_id() || header.sender() != task.header.sender() ||
-      header.function() != task.header.function() || header.assurance() != key_.scope.assurance() ||
-      header.epoch() != key_.scope.epoch() || header.sender_key() != task.lease.caller_key()) {
-    return Error(Code::kPermissionDenied, "the capsule is of another task, function, class, epoch or caller");
+      header.function() != task.header.function() || header.assurance() != assurance_ ||
+      header.sender_key() != task.lease.caller_key()) {
+    return Error(Code::kPermissionDenied, "the capsule is of another task, function, class or caller");
   }
+  TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(request.capsule().proxy_certificate().statement()));
+  TCFDL_TRY(revocations_.check(turner));
+  TCFDL_ASSIGN(const auto key, processor_key(header.epoch(), task.deadline));
   wire::ProxyRequest finish;
   *finish.mutable_finish() = request.capsule();
   TCFDL_ASSIGN(const auto reply, proxy_.request(finish, task.deadline));
   auto finished = request.capsule();
   finished.set_ek2(reply.capsule().ek2()); // the rest was verified above
-  TCFDL_ASSIGN(auto opened, wire::open_capsule(key_.key, finished));
+  TCFDL_ASSIGN(auto opened, wire::open_capsule(key->key, finished));
   auto secret = std::make_shared<const crypto::CapsuleSecret>(std::move(opened));
   capsules_.with([&](auto& capsules) {
     if (capsules.size() >= kMostCapsules)
       std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
     if (capsules.size() >= kMostCapsules) capsules.clear();
-    capsules.insert_or_assign(header.capsule_id(),
-                              KnownCapsule{header.sender(), header.sender_key(), header.expires(), secret});
+    capsules.insert_or_assign(header.capsule_id(), KnownCapsule{header.sender(), header.sender_key(), header.expires(),
+                                                                header.epoch(), secret});
   });
   return secret;
+}
+
+Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::cached_secret(const Task& task) {
+  const auto known = capsules_.with([&](const auto& capsules) -> std::optional<KnownCapsule> {
+    const auto found = capsules.find(task.header.capsule_id());
+    return found == capsules.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (!known || known->expires <= clock_.now()) {
+    return Error(Code::kFailedPrecondition, "the capsule is not known here; send it again");
+  }
+  if (known->sender_key != task.lease.caller_key() || known->sender != task.header.sender()) {
+    return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the task");
+  }
+  TCFDL_TRY(revocations_.check_epoch(settings_.function, known->epoch, clock_.now()));
+  return known->secret;
 }
 
 Status TaskServer::run(Session& session, Task& task) {

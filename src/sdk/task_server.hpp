@@ -10,6 +10,7 @@
 #include "wire/capsule.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/hop_channel.hpp"
+#include "wire/revocations.hpp"
 
 #include <atomic>
 #include <map>
@@ -47,10 +48,13 @@ struct ProcessorKey {
 class TaskServer {
 public:
   TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy, TaskEvents& events,
-             Client& outgoing, Work work, const Clock& clock);
+             Client& outgoing, Work work, const Clock& clock, const wire::Revocations& revocations);
 
   /// Runs the tasks of one connection until it ends.
   void serve(wire::Connection& connection);
+
+  /// Erases keys and capsules of epochs that are over, and capsules of senders who are revoked.
+  void erase_void();
 
   /// Refuses new tasks and waits until the running ones have ended or `deadline` passed.
   void drain(Deadline deadline);
@@ -68,6 +72,11 @@ private:
   Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
   Result<std::shared_ptr<const crypto::CapsuleSecret>> capsule_secret(const wire::TaskRequest& request,
                                                                       const Task& task);
+  using ProcessorKeyPtr = std::shared_ptr<const ProcessorKey>;
+  [[nodiscard]] ProcessorKeyPtr find_key(std::uint32_t epoch) const;
+  Result<ProcessorKeyPtr> processor_key(std::uint32_t epoch, Deadline deadline);
+  Status renew_key(Deadline deadline);
+  Result<std::shared_ptr<const crypto::CapsuleSecret>> cached_secret(const Task& task);
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);
@@ -83,24 +92,28 @@ private:
   // Constant after construction.
   const TaskServerSettings settings_;
   const Identity& identity_;
-  const ProcessorKey key_;
+  const std::string assurance_; ///< the class of every key
   Proxy& proxy_;
   TaskEvents& events_;
   Client& outgoing_;
   const Work work_;
   const Clock& clock_;
+  const wire::Revocations& revocations_;
 
   struct KnownCapsule {
     std::string sender;
     std::string sender_key;
     std::int64_t expires;
+    std::uint32_t epoch;
     std::shared_ptr<const crypto::CapsuleSecret> secret;
   };
   struct KnownMaster {
-    std::string cluster;
-    std::int64_t expires;
+    wire::Certificate certificate;
     crypto::VerifyKey key;
   };
+  Guarded<std::map<std::uint32_t, ProcessorKeyPtr>> keys_; // by epoch
+  std::mutex renewing_;
+  std::uint32_t newest_;                                  // epoch of which there was a key; guarded by renewing_
   Guarded<std::map<std::string, KnownCapsule>> capsules_; // by capsule id
   Guarded<std::map<std::string, KnownMaster>> masters_;   // by certificate
   wire::HangupWatcher watcher_;

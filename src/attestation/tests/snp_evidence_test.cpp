@@ -65,7 +65,8 @@ std::vector<SnpSample> samples() {
 
 class SnpEvidence : public testing::Test {
 protected:
-  Findings verify(const std::filesystem::path& folder, const SnpSample& sample, UnixSeconds time, bool with_crl = true) {
+  Findings verify(const std::filesystem::path& folder, const SnpSample& sample, UnixSeconds time,
+                  bool with_crl = true) {
     const auto place = folder / "snp" / sample.directory;
     evidence_.set_tee_kind("snp");
     evidence_.set_report(wire::field(read_file(place / sample.report).value()));

@@ -73,6 +73,8 @@ Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
   TCFDL_TRY(check_label(request.name(), "name"));
   TCFDL_TRY(check_possession(request));
   TCFDL_TRY(check_keys(request));
+  for (const auto* key : {&request.verify_key(), &request.proxy().verify_key()})
+    TCFDL_TRY(authority::check_not_revoked(parts_.database, 0, as_bytes(*key), request.name()));
   Judged judged;
   if (is_node(request.role())) {
     TCFDL_ASSIGN(judged, judge_proxy(request));

@@ -93,7 +93,7 @@ protected:
   Result<std::unique_ptr<Authority>> open_authority() {
     return Authority::open(
         {.database = *database_, .log = *log_, .registry = *registry_, .verifiers = verifiers_, .clock = clock_},
-        {.key_file = directory_.path() / "key", .policy = policy_});
+        {.key_file = directory_.path() / "key", .policy = policy_, .endorsements = endorsements_});
   }
 
   std::string token(wire::Role role, const std::string& cluster = "west", std::vector<std::string> grants = {}) {
@@ -202,6 +202,7 @@ protected:
     verifiers.push_back(std::make_unique<attestation::SoftwareVerifier>());
     return verifiers;
   }();
+  attestation::Endorsements endorsements_;
   crypto::SigningKey owner_ = crypto::SigningKey::generate();
   std::unique_ptr<database::Database> database_;
   std::unique_ptr<OperationLog> log_;
