@@ -62,6 +62,8 @@ Result<sdk::Context> enrol(const Layout& layout, const sdk::Context& place) {
   return client;
 }
 
+} // namespace
+
 Result<sdk::Context> place_of(const std::string& cluster, const nlohmann::json& ready) {
   TCFDL_ASSIGN(auto object, http::JsonObject::of(ready, "the ready file of " + cluster));
   sdk::Context place;
@@ -79,8 +81,6 @@ Result<sdk::Context> place_of(const std::string& cluster, const nlohmann::json& 
   TCFDL_TRY(object.finish());
   return place;
 }
-
-} // namespace
 
 Result<sdk::Context> admit(const Layout& layout, const std::string& cluster, const nlohmann::json& ready) {
   TCFDL_ASSIGN(auto context, place_of(cluster, ready));

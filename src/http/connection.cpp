@@ -17,7 +17,7 @@ using asio::redirect_error;
 using asio::use_awaitable;
 
 constexpr std::size_t kRequestPiece = std::size_t{64} << 10U;
-constexpr std::size_t kSealedPiece = std::size_t{64} << 10U;
+constexpr std::size_t kAnswerPiece = std::size_t{64} << 10U;
 constexpr std::uint64_t kLeastRate = 1024; // bytes a second
 constexpr std::uint64_t kMostDrained = std::uint64_t{4} << 20U;
 constexpr std::chrono::seconds kLongestDrain{1};
@@ -125,7 +125,7 @@ bool Connection::unseal(BytesView sealed) {
     pending_.resize(at + kRequestPiece);
     const auto got = tls_->read(std::span(pending_).subspan(at));
     pending_.resize(at + got.value_or(0));
-    if (!got || tls_->pending_output() > kSealedPiece) return false; // keys are not changed that often
+    if (!got || tls_->pending_output() > kAnswerPiece) return false; // keys are not changed that often
     if (*got == 0) return !tls_->ended() || pending_.size() > old;
   }
 }
@@ -175,8 +175,8 @@ asio::awaitable<bool> Connection::send(BytesView bytes) {
     const bool sent = co_await write_socket(bytes, 0);
     co_return sent;
   }
-  for (std::size_t at = 0; at < bytes.size(); at += kSealedPiece) {
-    const auto written = tls_->write(bytes.subspan(at, std::min(kSealedPiece, bytes.size() - at)));
+  for (std::size_t at = 0; at < bytes.size(); at += kAnswerPiece) {
+    const auto written = tls_->write(bytes.subspan(at, std::min(kAnswerPiece, bytes.size() - at)));
     const Bytes sealed = tls_->take_output();
     const bool sent = co_await write_socket(sealed, at);
     if (!written || !sent) {

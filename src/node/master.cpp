@@ -9,6 +9,7 @@
 #include "crypto/pem.hpp"
 #include "http/server_tls.hpp"
 #include "message_queue/server.hpp"
+#include "message_queue/server_config.hpp"
 #include "node/cluster_credentials.hpp"
 #include "node/credential_keeper.hpp"
 #include "node/daemon.hpp"
@@ -311,7 +312,7 @@ private:
     stops_.add([this] { server_->stop(); });
     keeper_->start(ask_over(*service_manager_bus_, collaboration::credential_subject(config_.cluster),
                             identity_->signing, identity_->certificate, clock_),
-                   [this](const collaboration::CredentialReply& reply) {
+                   [this](const collaboration::CredentialReply& reply) -> Status {
                      TCFDL_TRY(server_->set_certificate(certificate_pem(reply)));
                      TCFDL_TRY(api_tls_->replace(certificate_pem(reply)));
                      credentials_->set_account(reply.account());
@@ -349,7 +350,7 @@ private:
     auto entrance = own_entrance(config_.nats.advertise);
     entrance.seed = std::move(user.seed);
     entrance.jwt = std::move(user.jwt);
-    entrance.tasks = kept_.tasks_address();
+    if (message_queue::is_loopback(entrance.host)) entrance.tasks = kept_.tasks_address(); // else by the message queue
     entrance.tasks_token = kept_.tasks_token;
     return entrance.to_json();
   }
@@ -431,7 +432,7 @@ private:
                           config_.host.node,
                           identity_->proxy_certificate,
                           config_.call_rate};
-    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *audit_,
+    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *bus_, *audit_,
                                                           identity_->authority, revocations_->known(), clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
