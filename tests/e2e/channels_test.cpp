@@ -118,10 +118,12 @@ protected:
     start("service-manager", "service-manager",
           fmt::format("nats_address: {}\ninitial_tokens: [{{role: master, cluster: far, file: {}}}]\n", address_,
                       file("master.token")));
+    if (HasFatalFailure()) return;
     start("master", "far-master",
           fmt::format("cluster: far\nenrolment_token_file: {}\nnats_address: 0.0.0.0\nadvertise: {}\napi: {}:0\n"
-                      "host_instances: false\n",
+                      "host_instances: false\ntee: software\n",
                       file("master.token"), address_, address_));
+    if (HasFatalFailure()) return;
     expect({"enrol", "--name", "operator", "--ready", file("far-master.ready")});
     expect({"token", "create", "--role", "worker", "--out", file("worker.token")});
   }
@@ -210,7 +212,7 @@ TEST_F(Machines, RefuseAWorkerWhoseTokenNamesAnotherRoot) {
 }
 
 TEST_F(Machines, DoNotServeTheNetworkWithoutTls) {
-  const auto common = fmt::format("cluster: open\nenrolment_token_file: {}\n", file("worker.token"));
+  const auto common = fmt::format("cluster: open\ntee: software\nenrolment_token_file: {}\n", file("worker.token"));
   for (const auto& line : {fmt::format("api: {}:0\napi_tls: false\n", address_), fmt::format("tasks: {}:0\n", address_),
                            fmt::format("gateway: {}:0\n", address_)}) {
     const auto refused = tcfdl({"master", "--config", configure("open", common + line)});
