@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
+#include "crypto/pem.hpp"
 #include "crypto/tls_certificate.hpp"
 
 #include <arpa/inet.h>
@@ -81,11 +82,9 @@ TEST_F(Channels, OfTheApiAreTlsForThoseWhoKnowTheRoot) {
 
 TEST_F(Channels, OfTheApiAreRefusedByAClientWithAnotherRoot) {
   auto context = sdk::load_context("vehicle").value();
-  // Some authority's root, of another key.
-  const auto made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                         "-subj", "/CN=tcfdl authority", "-keyout", "/dev/null"});
-  ASSERT_EQ(made.exit_code, 0) << made.err;
-  context.tls_root = made.out;
+  const auto now = SystemClock().now();
+  const auto rogue = crypto::make_tls_root(crypto::SigningKey::generate(), "tcfdl.internal", {now - 10, now + 10'000});
+  context.tls_root = crypto::to_pem(rogue.der(), "CERTIFICATE");
   context.name = "other";
   ASSERT_TRUE(sdk::save_context(context, false));
   const auto refused = platform_.tcfdl({"status", "--context", "other"});
