@@ -19,6 +19,7 @@ public:
 
   /// Passes an AuthorityRequest on, as it is, under the master's signature; gives the AuthorityReply.
   Result<Bytes> authority(BytesView request, Deadline deadline);
+  Result<wire::AuthorityReply> ask(const wire::AuthorityRequest& request, Deadline deadline);
   Result<wire::RegistryReply> registry(const wire::RegistryRequest& request, Deadline deadline);
   Result<collaboration::CredentialReply> credential(const collaboration::CredentialRequest& request, Deadline deadline);
   Result<collaboration::Credential> link_credential(const std::string& cluster, const std::string& user_key,
@@ -26,7 +27,7 @@ public:
   Result<wire::Inquired> inquire(const wire::Inquire& request, Deadline deadline) override;
 
 private:
-  Result<Bytes> ask(const std::string& subject, BytesView body, Deadline deadline);
+  Result<Bytes> send(const std::string& subject, BytesView body, Deadline deadline);
 
   message_queue::Bus& bus_;
   const std::string cluster_;

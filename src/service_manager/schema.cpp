@@ -50,7 +50,11 @@ CREATE TABLE retired_epochs (
 CREATE TABLE revocation_number (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL);
 )";
 
-constexpr std::array kScripts = {kFirst, kNats, kRevocations};
+constexpr std::string_view kGrants = R"(
+ALTER TABLE subjects ADD COLUMN grants TEXT NOT NULL DEFAULT '';
+)";
+
+constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants};
 
 } // namespace
 

@@ -6,7 +6,7 @@
 namespace tcfdl::service_manager::authority {
 
 /// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved, NatsRootMade,
-/// NatsUserRevoked, Issued, FunctionEpochRaised, FunctionKeysErased and CertificatesRevoked.
+/// NatsUserRevoked, Issued, FunctionEpochRaised, FunctionKeysErased, CertificatesRevoked and GrantsChanged.
 void teach(OperationLog& log);
 
 struct Token {
@@ -28,6 +28,19 @@ struct Subject {
 
 Result<std::optional<Subject>> find_subject(database::Database& database, const std::string& cluster,
                                             const std::string& name);
+
+/// A client as it is enrolled.
+struct ClientRow {
+  std::string name;
+  Bytes verify_key;
+  Bytes seal_key;
+  std::vector<std::string> grants;
+  UnixSeconds enrolled = 0;
+};
+
+/// The clients of a cluster by name: all of them, or the one of that name.
+Result<std::vector<ClientRow>> clients_of(database::Database& database, const std::string& cluster,
+                                          const std::string& only = {});
 
 /// The epoch of the function's keys, if it was ever raised.
 Result<std::optional<std::uint32_t>> raised_epoch(database::Database& database, const std::string& function);
