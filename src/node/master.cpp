@@ -18,6 +18,7 @@
 #include "node/host.hpp"
 #include "node/identity.hpp"
 #include "node/master_api.hpp"
+#include "node/node_reports.hpp"
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
 #include "node/task_door.hpp"
@@ -51,14 +52,6 @@ struct Kept {
 
   [[nodiscard]] std::string tasks_address() const { return fmt::format("tcp:{}:{}", tasks.host, tasks.port); }
 };
-
-/// Proxies ask for keys, which are bound to their own certificate. Whatever else an authority does is not theirs to ask
-/// under the master's signature.
-Status check_proxys_request(BytesView bytes) {
-  TCFDL_ASSIGN(const auto request, wire::parse<wire::AuthorityRequest>(bytes));
-  if (request.has_instance_keys() || request.has_sender_keys()) return {};
-  return Error(Code::kPermissionDenied, "nodes ask the authority for keys and for nothing else");
-}
 
 /// The proxy's events: to the host or the gateway, and to the service manager.
 class MasterEvents final : public ProxyEvents {
@@ -95,65 +88,6 @@ private:
   ServiceManagerClient* service_manager_ = nullptr; // guarded by mutex_, as are those below
   Host* host_ = nullptr;
   GatewayKeeper* gateway_ = nullptr;
-};
-
-/// A report, if it is of the node that its subject names, which is who may publish there.
-Result<wire::NodeReport> read_report(const message_queue::Message& message) {
-  TCFDL_ASSIGN(auto report, wire::parse<wire::NodeReport>(message.data));
-  const auto node = collaboration::subject_token(message.subject, collaboration::kReportingNode);
-  if (report.node() == node && (!report.has_status() || report.status().node() == node)) return report;
-  return Error(Code::kPermissionDenied, "a node reports in its own name only");
-}
-
-/// What nodes say: heartbeats, ends of tasks, their proxies' requests to the authority, and those for credentials.
-class NodeReports {
-public:
-  struct Parts {
-    message_queue::Bus& bus;
-    message_queue::Bus& service_manager_bus;
-    ServiceManagerClient& service_manager;
-    ClusterCredentials& credentials;
-    instance_manager::ClusterInstances& instances;
-    task_manager::TaskManager& tasks;
-    RevocationRelay& revocations;
-  };
-
-  static Result<std::unique_ptr<NodeReports>> start(const Parts& parts) {
-    auto reports = std::make_unique<NodeReports>();
-    auto& bus = parts.bus;
-    const auto subject = [](const char* what) { return collaboration::report_subject("*", what); };
-    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [parts](const auto& message) {
-      const auto report = read_report(message);
-      if (!report || !report->has_status() || !parts.credentials.admits(report->node())) return;
-      parts.instances.on_node_status(report->status());
-      parts.revocations.on_node(report->status().revocations());
-    }));
-    TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
-      const auto report = read_report(message);
-      if (!report) return;
-      for (const auto& event : report->tasks().events()) to.handle_event(event);
-    }));
-    const auto ask_authority = [&to = parts.service_manager](const auto& message) -> Result<Bytes> {
-      TCFDL_ASSIGN(const auto report, read_report(message));
-      TCFDL_TRY(check_proxys_request(as_bytes(report.authority())));
-      return to.authority(as_bytes(report.authority()), Deadline::after(seconds(10)));
-    };
-    TCFDL_ASSIGN(reports->authority_, bus.serve(subject("authority"), ask_authority));
-    const auto enrol = [&to = parts.service_manager_bus](BytesView bytes) {
-      return to.request(collaboration::kServiceEnrolSubject, bytes, Deadline::after(seconds(10)));
-    };
-    TCFDL_ASSIGN(reports->enrol_, bus.serve(collaboration::kEnrolSubject, enrol));
-    const auto issue = [&by = parts.credentials](BytesView bytes) { return by.handle(bytes); };
-    TCFDL_ASSIGN(reports->credential_, bus.serve(collaboration::kCredentialSubject, issue));
-    return reports;
-  }
-
-private:
-  message_queue::Subscription status_;
-  message_queue::Subscription events_;
-  message_queue::Subscription authority_;
-  message_queue::Subscription enrol_;
-  message_queue::Subscription credential_;
 };
 
 FetchFile fetch_from(database::FileStore& files) {
