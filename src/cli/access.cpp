@@ -39,6 +39,8 @@ Status create(const Session& session, const AccessOptions& options) {
     context.name = options.name;
     context.cluster = own.cluster;
     context.api_url = own.api_url;
+    context.tls_root = own.tls_root;
+    context.tls_server_name = own.tls_server_name;
     context.api_token = token;
     TCFDL_TRY(sdk::write_context(context, std::filesystem::absolute(options.out)));
     answer["token"] = nullptr;

@@ -1,4 +1,5 @@
 #include "base/file.hpp"
+#include "cli/client_state.hpp"
 #include "cli/command.hpp"
 #include "cli/enrolment.hpp"
 
@@ -62,6 +63,7 @@ void add_revoke(CLI::App& app, Session& session, const std::string& kind, const 
 }
 
 struct EnrolOptions {
+  std::string ready;
   std::string token;
   std::string api;
   std::string name;
@@ -76,22 +78,44 @@ struct EnrolOptions {
 /// The token itself, or the content of the file that has it.
 Result<wire::EnrolmentToken> read_token(const std::string& given) {
   if (auto token = wire::parse_enrolment_token(given)) return token;
-  TCFDL_ASSIGN(const auto text, read_text_file(given, 4096));
+  TCFDL_ASSIGN(const auto text, read_text_file(given, 8192));
   return wire::parse_enrolment_token(text);
 }
 
+/// Where the cluster is, in a context without a client, from the options or from the master's ready file.
+Result<sdk::Context> wanted_place(const EnrolOptions& options) {
+  if (!options.ready.empty()) {
+    TCFDL_ASSIGN(const auto text, read_text_file(options.ready));
+    return place_of(options.name, nlohmann::json::parse(text, nullptr, false));
+  }
+  sdk::Context place;
+  place.name = options.name;
+  place.cluster = options.cluster;
+  place.api_url = options.api;
+  place.api_token = options.api_token;
+  place.gateway_url = options.gateway_url;
+  place.gateway_token = options.gateway_token;
+  place.tasks_address = options.tasks_address;
+  place.tasks_token = options.tasks_token;
+  return place;
+}
+
 Status enrol(const Session& session, const EnrolOptions& options) {
-  TCFDL_ASSIGN(const auto token, read_token(options.token));
-  TCFDL_ASSIGN(auto api, Api::at(options.api, options.api_token));
-  TCFDL_ASSIGN(auto context, enrol_client(api, token, options.name, ClientKeys::generate()));
-  context.name = options.name;
-  context.cluster = options.cluster;
-  context.api_url = options.api;
-  context.api_token = options.api_token;
-  context.gateway_url = options.gateway_url;
-  context.gateway_token = options.gateway_token;
-  context.tasks_address = options.tasks_address;
-  context.tasks_token = options.tasks_token;
+  TCFDL_ASSIGN(auto context, wanted_place(options));
+  auto given = options.token;
+  if (given.empty()) {
+    TCFDL_ASSIGN(auto api, Api::connect(context));
+    TCFDL_ASSIGN(given, create_token(api, "client", std::chrono::seconds(600)));
+  }
+  TCFDL_ASSIGN(const auto token, read_token(given));
+  TCFDL_TRY(read_trust(token, context));
+  TCFDL_ASSIGN(auto api, Api::connect(context));
+  TCFDL_ASSIGN(const auto client, enrol_client(api, token, options.name, ClientKeys::generate()));
+  context.client = client.client;
+  context.signing_key = client.signing_key;
+  context.seal_key = client.seal_key;
+  context.certificate = client.certificate;
+  context.authority_key = client.authority_key;
   TCFDL_TRY(sdk::save_context(context, false));
   if (session.json) {
     print_json({{"context", context.name}, {"client", context.client}});
@@ -104,8 +128,9 @@ Status enrol(const Session& session, const EnrolOptions& options) {
 void add_enrol(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("enrol", "become a client of a cluster; writes a context");
   auto options = std::make_shared<EnrolOptions>();
-  command->add_option("--token", options->token, "the token, or the file that holds it")->required();
-  command->add_option("--api", options->api, "the master's API, http://127.0.0.1:PORT")->required();
+  command->add_option("--token", options->token, "the token, or the file that holds it");
+  command->add_option("--ready", options->ready, "the master's ready file: makes the token, too");
+  command->add_option("--api", options->api, "the master's API, http://127.0.0.1:PORT or https://HOST:PORT");
   command->add_option("--name", options->name, "of this client and of its context")->required();
   command->add_option("--cluster", options->cluster, "of the master");
   command->add_option("--api-token", options->api_token, "admits to the API");
@@ -113,7 +138,12 @@ void add_enrol(CLI::App& app, Session& session) {
   command->add_option("--tasks-token", options->tasks_token, "admits to the task manager");
   command->add_option("--gateway", options->gateway_url, "the gateway, http://127.0.0.1:PORT");
   command->add_option("--gateway-token", options->gateway_token, "admits to the gateway");
-  command->callback(session.run([&session, options] { return enrol(session, *options); }));
+  command->callback([options, act = session.run([&session, options] { return enrol(session, *options); })] {
+    if (options->ready.empty() && (options->token.empty() || options->api.empty())) {
+      throw CLI::RequiredError("--token and --api, or --ready");
+    }
+    act();
+  });
 }
 
 } // namespace

@@ -30,12 +30,21 @@ http::Producer reader_of(std::shared_ptr<UniqueFd> fd, std::function<void(std::u
 
 } // namespace
 
-Result<Api> Api::at(const std::string& url, const std::string& token) {
-  TCFDL_ASSIGN(const auto parsed, http::parse_url(url));
+Result<Api> Api::connect(const sdk::Context& context) {
+  TCFDL_ASSIGN(const auto parsed, http::parse_url(context.api_url));
   http::ClientSettings settings;
   settings.host = parsed.host;
   settings.port = parsed.port;
-  settings.token = token;
+  settings.token = context.api_token;
+  if (parsed.tls) {
+    if (context.tls_root.empty()) {
+      return make_error(Code::kInvalidArgument,
+                        "{} needs the authority's root certificate, which a token made by that cluster carries: enrol "
+                        "again with one",
+                        context.api_url);
+    }
+    settings.tls = http::ClientTls{context.tls_root, context.tls_server_name};
+  }
   return Api(std::move(settings));
 }
 

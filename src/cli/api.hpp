@@ -15,9 +15,9 @@ namespace tcfdl::cli {
 /// Errors are the API's; UNAVAILABLE says where nobody answered. Movable; one thread at a time.
 class Api {
 public:
-  /// `url` as `http://127.0.0.1:PORT`. INVALID_ARGUMENT, UNIMPLEMENTED.
-  static Result<Api> at(const std::string& url, const std::string& token);
-  static Result<Api> connect(const sdk::Context& context) { return at(context.api_url, context.api_token); }
+  /// `context` needs `api_url`, for https also `tls_root` and `tls_server_name`; `api_token` if there is one.
+  /// INVALID_ARGUMENT.
+  static Result<Api> connect(const sdk::Context& context);
   /// The API of a context by name. Errors of sdk::load_context.
   static Result<Api> of_context(const std::string& name);
 

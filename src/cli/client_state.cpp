@@ -62,6 +62,8 @@ Result<sdk::Context> enrol(const Layout& layout, const sdk::Context& place) {
   return client;
 }
 
+} // namespace
+
 Result<sdk::Context> place_of(const std::string& cluster, const nlohmann::json& ready) {
   TCFDL_ASSIGN(auto object, http::JsonObject::of(ready, "the ready file of " + cluster));
   sdk::Context place;
@@ -73,12 +75,12 @@ Result<sdk::Context> place_of(const std::string& cluster, const nlohmann::json& 
   place.gateway_token = object.text("gateway_token");
   place.tasks_address = object.text("tasks_address");
   place.tasks_token = object.text("tasks_token");
+  place.tls_root = object.text_or("tls_root", "");
+  place.tls_server_name = object.text_or("tls_server_name", "");
   for (const auto* other : {"pid", "node", "nats_port"}) (void)object.value(other);
   TCFDL_TRY(object.finish());
   return place;
 }
-
-} // namespace
 
 Result<sdk::Context> admit(const Layout& layout, const std::string& cluster, const nlohmann::json& ready) {
   TCFDL_ASSIGN(auto context, place_of(cluster, ready));

@@ -8,6 +8,9 @@
 
 namespace tcfdl::cli {
 
+/// What a master's ready document says of how to reach it: a context without a client. INVALID_ARGUMENT.
+Result<sdk::Context> place_of(const std::string& name, const nlohmann::json& ready);
+
 /// The context of a cluster from its master's ready document. Enrols a client where there is none yet or its
 /// certificate is about to expire.
 Result<sdk::Context> admit(const Layout& layout, const std::string& cluster, const nlohmann::json& ready);

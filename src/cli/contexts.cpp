@@ -14,6 +14,7 @@ Json public_part(const sdk::Context& context) {
           {"api_url", context.api_url},
           {"gateway_url", context.gateway_url},
           {"tasks_address", context.tasks_address},
+          {"tls_server_name", context.tls_server_name},
           {"current", context.name == sdk::current_context()}};
 }
 
@@ -51,6 +52,15 @@ Status show_context(const Session& session, const std::string& name) {
   return {};
 }
 
+Status print_root(const Session& session, const std::string& name) {
+  TCFDL_ASSIGN(const auto context, sdk::load_context(name.empty() ? session.context : name));
+  if (context.tls_root.empty()) {
+    return make_error(Code::kNotFound, "context {} has no root: its API is {}", context.name, context.api_url);
+  }
+  print(context.tls_root);
+  return {};
+}
+
 Status use(const Session& session, const std::string& name) {
   TCFDL_TRY(sdk::load_context(name));
   TCFDL_TRY(sdk::set_current_context(name));
@@ -70,6 +80,9 @@ void add_context_commands(CLI::App& app, Session& session) {
   auto* shown_command = group->add_subcommand("show", "one context without its secrets");
   shown_command->add_option("name", *name, "its name; the current one if absent");
   shown_command->callback(session.run([&session, name] { return show_context(session, *name); }));
+  auto* root = group->add_subcommand("root", "the authority's certificate in PEM, as curl's --cacert wants it");
+  root->add_option("name", *name, "of the context; the current one if absent");
+  root->callback(session.run([&session, name] { return print_root(session, *name); }));
 }
 
 } // namespace tcfdl::cli

@@ -1,6 +1,8 @@
 #include "cli/enrolment.hpp"
 
 #include "base/clock.hpp"
+#include "crypto/pem.hpp"
+#include "crypto/tls_certificate.hpp"
 #include "http/json.hpp"
 #include "wire/signed.hpp"
 
@@ -74,6 +76,23 @@ Result<sdk::Context> enrol_client(Api& api, const wire::EnrolmentToken& token, c
   context.certificate = to_base64url(wire::serialize(reply.certificate()));
   context.authority_key = to_base64url(as_bytes(reply.authority_key()));
   return context;
+}
+
+Status read_trust(const wire::EnrolmentToken& token, sdk::Context& context) {
+  if (token.where.empty()) return {};
+  TCFDL_ASSIGN(auto object, http::JsonObject::parse(token.where, "the token"));
+  const auto root = object.text("root");
+  const auto server_name = object.text("server_name");
+  TCFDL_TRY(object.finish());
+  TCFDL_ASSIGN(const auto der, from_base64url(root));
+  const auto checked = crypto::check_tls_root(der, token.authority_key_hash, SystemClock().now());
+  if (!checked) return checked.error().within("the token's root certificate");
+  if (!crypto::is_dns_name(server_name)) {
+    return Error(Code::kInvalidArgument, "the token's 'server_name' is no name of a server");
+  }
+  context.tls_root = crypto::to_pem(der, "CERTIFICATE");
+  context.tls_server_name = server_name;
+  return {};
 }
 
 Result<std::string> create_token(Api& api, const std::string& role, std::chrono::seconds lifetime) {

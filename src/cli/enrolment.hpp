@@ -24,6 +24,10 @@ struct ClientKeys {
 Result<sdk::Context> enrol_client(Api& api, const wire::EnrolmentToken& token, const std::string& name,
                                   const ClientKeys& keys);
 
+/// How to know the cluster's servers, from a client's token, into the fields of a context; nothing for a token that
+/// does not say. UNAUTHENTICATED for a root that is not of the authority's key, INVALID_ARGUMENT for what is none.
+Status read_trust(const wire::EnrolmentToken& token, sdk::Context& context);
+
 /// Asks a master for a token. `role` is worker, client or master.
 Result<std::string> create_token(Api& api, const std::string& role, std::chrono::seconds lifetime);
 

@@ -145,7 +145,12 @@ Status Supervisor::mark_enrolled(const Group& group) const {
 Status Supervisor::fetch_tokens() {
   for (const auto& cluster : settings_.topology.clusters) {
     TCFDL_ASSIGN(const auto ready, ready_of(cluster.master()));
-    TCFDL_ASSIGN(auto api, Api::at(ready.value("api_url", ""), ready.value("api_token", "")));
+    sdk::Context place;
+    place.api_url = ready.value("api_url", "");
+    place.api_token = ready.value("api_token", "");
+    place.tls_root = ready.value("tls_root", "");
+    place.tls_server_name = ready.value("tls_server_name", "");
+    TCFDL_ASSIGN(auto api, Api::connect(place));
     for (const auto& worker : cluster.workers) {
       if (std::filesystem::exists(settings_.layout.enrolled(worker))) continue;
       const auto token = create_token(api, "worker", kTokenLifetime);

@@ -16,6 +16,7 @@ namespace tcfdl::collaboration {
 
 struct LinksSettings {
   std::string cluster;                        ///< our own
+  std::string root_pem;                       ///< who certifies the other clusters' servers
   std::chrono::milliseconds cache{2000};      ///< how long an inquiry's answer is believed
   std::chrono::milliseconds stale{3'600'000}; ///< and while the registry cannot be reached
 };

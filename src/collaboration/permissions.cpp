@@ -19,17 +19,19 @@ void add(std::vector<std::string>& list, std::initializer_list<std::string> more
 } // namespace
 
 Permissions worker_permissions(const std::string& node) {
-  return {.publish = {report_subject(node, "*"), kCredentialSubject, stream(node, "*", "a")},
+  return {.publish = {report_subject(node, "*"), kCredentialSubject, stream(node, "*", "a"), tasks_subject(node),
+                      stream(kTasksStreams, node, "b")},
           .subscribe = {inbox(node), command_subject(node), relay_subject(node), kRevocationsSubject,
-                        stream(node, "*", "b")},
+                        stream(node, "*", "b"), stream(kTasksStreams, node, "a")},
           .answers = true};
 }
 
 Permissions master_permissions(const std::string& node) {
   auto all = worker_permissions(node);
-  add(all.publish, {command_subject("*"), relay_subject("*"), kRevocationsSubject, stream("*", node, "b")});
-  add(all.subscribe,
-      {report_subject("*", "*"), kEnrolSubject, kCredentialSubject, kLinkSubjects, stream("*", node, "a")});
+  add(all.publish, {command_subject("*"), relay_subject("*"), kRevocationsSubject, stream("*", node, "b"),
+                    stream(kTasksStreams, "*", "a")});
+  add(all.subscribe, {report_subject("*", "*"), kEnrolSubject, kCredentialSubject, kLinkSubjects,
+                      stream("*", node, "a"), tasks_subject("*"), stream(kTasksStreams, "*", "b")});
   const auto bucket = "KV_" + kRoutesBucket;
   add(all.publish, {"$JS.API.STREAM.INFO." + bucket, "$JS.API.STREAM.CREATE." + bucket,
                     "$JS.API.STREAM.UPDATE." + bucket, "$KV." + kRoutesBucket + ".>"});

@@ -29,6 +29,12 @@ inline message_queue::StreamSettings relay_stream(const std::string& node, const
   return settings;
 }
 
+/// Served by a master: opens a stream of a node of its cluster to the master's task manager, as if to its TCP port.
+inline std::string tasks_subject(const std::string& node) { return "tcfdl.master.tasks." + node; }
+
+/// Where such streams run. No node has the name: names of nodes lack `_`.
+inline const std::string kTasksStreams = "task_manager";
+
 /// Served by a node for its master: NodeCommand in, NodeCommandReply out.
 inline std::string command_subject(const std::string& node) { return "tcfdl.node." + node + ".command"; }
 

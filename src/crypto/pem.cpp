@@ -53,4 +53,15 @@ Result<std::vector<Bytes>> pem_blocks(BytesView bytes, std::string_view label, s
   return blocks;
 }
 
+std::string to_pem(BytesView content, std::string_view label) {
+  constexpr std::size_t kLine = 64;
+  std::string text(4 * (content.size() / 3 + 1) + 1, '\0');
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), content.data(), static_cast<int>(content.size()));
+  text.resize(static_cast<std::size_t>(size));
+  auto pem = fmt::format("{}{}-----\n", kBegin, label);
+  for (std::size_t at = 0; at < text.size(); at += kLine) pem.append(text, at, kLine).append("\n");
+  return pem + fmt::format("-----END {}-----\n", label);
+}
+
 } // namespace tcfdl::crypto

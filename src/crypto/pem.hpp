@@ -15,4 +15,7 @@ bool is_pem(BytesView bytes);
 /// a block that does not end or is no base64, for none, and for more than `most`.
 Result<std::vector<Bytes>> pem_blocks(BytesView bytes, std::string_view label, std::size_t most);
 
+/// One block with that label, lines of 64 characters.
+std::string to_pem(BytesView content, std::string_view label);
+
 } // namespace tcfdl::crypto

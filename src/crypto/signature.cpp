@@ -1,16 +1,14 @@
 #include "crypto/signature.hpp"
 
 #include "crypto/hash.hpp"
-#include "crypto/openssl.hpp"
+#include "crypto/signature_native.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
 
 namespace tcfdl::crypto {
-namespace {
 
-/// libcrypto's form of a key; `scalar` is null for a public one.
 NativePtr<EVP_PKEY> native_key(const Point& point, const Scalar* scalar) {
   std::string curve = "P-256";
   std::array<std::uint8_t, kPointSize> encoded{};
@@ -33,6 +31,8 @@ NativePtr<EVP_PKEY> native_key(const Point& point, const Scalar* scalar) {
       "making an EC key");
   return NativePtr<EVP_PKEY>(key);
 }
+
+namespace {
 
 /// A context that holds the key and has its algorithm looked up; each operation works on a copy of it.
 KeyContextPtr prepared(const NativePtr<EVP_PKEY>& key, int (*init)(EVP_PKEY_CTX*)) {

@@ -6,6 +6,7 @@
 #include "http/problem.hpp"
 
 #include <algorithm>
+#include <netdb.h>
 
 namespace tcfdl::http {
 namespace {
@@ -22,6 +23,21 @@ bool is_repeatable(std::string_view method) {
 
 bool has_control(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+/// The first address of a name, numeric.
+Result<std::string> look_up(const std::string& host) {
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(host.c_str(), nullptr, &wanted, &found);
+  if (failure != 0) return make_error(Code::kUnavailable, "cannot find '{}': {}", host, ::gai_strerror(failure));
+  std::array<char, NI_MAXHOST> text{};
+  const int failed =
+      ::getnameinfo(found->ai_addr, found->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
+  ::freeaddrinfo(found);
+  if (failed != 0) return make_error(Code::kUnavailable, "cannot find '{}': {}", host, ::gai_strerror(failed));
+  return std::string(text.data());
 }
 
 /// One request and its answer on one connection.
@@ -155,8 +171,10 @@ private:
 
   Result<std::string> head_of(Request& request) const;
   Result<Taken> take(Deadline deadline, bool fresh);
+  Result<ClientSocket> connect(Deadline deadline);
   void keep(ClientSocket socket);
   [[nodiscard]] std::string where() const { return host_and_port(settings_.host, settings_.port); }
+  [[nodiscard]] std::string url() const { return (settings_.tls ? "https://" : "http://") + where(); }
 
   const Settings settings_;
   Guarded<std::vector<ClientSocket>> idle_;
@@ -194,12 +212,25 @@ Result<Client::Impl::Taken> Client::Impl::take(Deadline deadline, bool fresh) {
     if (!kept) break;
     if (kept->is_idle()) return Taken{*std::move(kept), true};
   }
-  TCFDL_ASSIGN(const auto literal, loopback_address(settings_.host));
-  auto socket = ClientSocket::connect(literal, settings_.port, deadline);
+  if (!settings_.tls) TCFDL_TRY(loopback_address(settings_.host));
+  auto socket = connect(deadline);
   if (socket) return Taken{*std::move(socket), false};
+  if (socket.error().code() == Code::kUnauthenticated) return socket.error().within("cannot connect to " + url());
   return make_error(socket.error().code(),
-                    "cannot connect to http://{}: {}; is the daemon running there, and is this its address?", where(),
+                    "cannot connect to {}: {}; is the daemon running there, and is this its address?", url(),
                     socket.error().message());
+}
+
+Result<ClientSocket> Client::Impl::connect(Deadline deadline) {
+  if (!settings_.tls) {
+    TCFDL_ASSIGN(const auto literal, loopback_address(settings_.host));
+    return ClientSocket::connect(literal, settings_.port, deadline);
+  }
+  TCFDL_ASSIGN(const auto context, crypto::TlsContext::client(settings_.tls->root_pem));
+  TCFDL_ASSIGN(const auto literal, look_up(settings_.host));
+  TCFDL_ASSIGN(auto socket, ClientSocket::connect(literal, settings_.port, deadline));
+  TCFDL_TRY(socket.secure(context, settings_.tls->server_name, deadline));
+  return socket;
 }
 
 void Client::Impl::keep(ClientSocket socket) {
@@ -223,7 +254,7 @@ Result<Response> Client::Impl::send(Request request, Deadline deadline, const Si
     // A kept connection may end just when it is used again; what can be repeated is sent once more on a new one.
     if (broken && taken.reused && !exchange.answered() && is_repeatable(request.method) && !request.upload) continue;
     const auto told = code == Code::kUnavailable ? Error(Code::kUnknown, response.error().message()) : response.error();
-    return told.within(fmt::format("{} http://{}{}", request.method, where(), request.target));
+    return told.within(fmt::format("{} {}{}", request.method, url(), request.target));
   }
 }
 

@@ -6,12 +6,20 @@
 #include "http/url.hpp"
 
 #include <memory>
+#include <optional>
 
 namespace tcfdl::http {
 
+/// Whom an HTTPS client believes.
+struct ClientTls {
+  std::string root_pem;
+  std::string server_name; // in the certificate, whatever the address is
+};
+
 struct ClientSettings {
-  std::string host = "127.0.0.1"; // loopback only, since the token goes unencrypted
+  std::string host = "127.0.0.1"; // loopback only without TLS, since the token goes unencrypted then
   std::uint16_t port = 0;
+  std::optional<ClientTls> tls{};
   std::string token{};                                   // sent as a bearer token when not empty
   std::uint64_t max_response = std::uint64_t{64} << 20U; // bytes of a body that no sink takes
 };
@@ -34,6 +42,7 @@ public:
   /// connecting, sending and receiving. With a sink, the body of a 2xx answer goes there and is not bounded. A body
   /// above 1 MiB or an upload is sent after `100 Continue`, an answer or one second, whichever is first.
   ///
+  /// UNAUTHENTICATED when the server does not prove that it is the one that TLS expects; it did not see the request.
   /// UNAVAILABLE when the server cannot be reached; it did not see the request. UNKNOWN when the connection broke
   /// before the answer: unless the method is safe to repeat (GET, HEAD, PUT, DELETE, OPTIONS), the server may have
   /// acted. DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED for an answer above `max_response`; INTERNAL for an answer that is no

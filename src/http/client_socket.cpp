@@ -1,5 +1,6 @@
 #include "http/client_socket.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
 #include <netinet/tcp.h>
@@ -11,6 +12,7 @@ namespace tcfdl::http {
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{64} << 10U;
+constexpr std::size_t kSealedPiece = std::size_t{64} << 10U;
 
 std::string reason(int number) { return std::generic_category().message(number); }
 
@@ -59,7 +61,54 @@ Result<ClientSocket> ClientSocket::connect(const std::string& literal, std::uint
   return socket;
 }
 
+Status ClientSocket::secure(const crypto::TlsContext& context, const std::string& server_name, Deadline deadline) {
+  tls_ = std::make_unique<crypto::TlsSession>(crypto::TlsSession::connect(context, server_name));
+  auto done = shake_hands(deadline);
+  if (done) return done;
+  if (done.error().code() != Code::kUnauthenticated) return done;
+  return make_error(Code::kUnauthenticated, "the server does not prove that it is {}: {}", server_name,
+                    done.error().message());
+}
+
+Status ClientSocket::shake_hands(Deadline deadline) {
+  for (;;) {
+    const auto done = tls_->handshake();
+    TCFDL_TRY(flush(deadline, false)); // after an error: tells the server why
+    if (!done) {
+      const auto code = done.error().code() == Code::kUnauthenticated ? Code::kUnauthenticated : Code::kUnavailable;
+      return make_error(code, "{}", done.error().message());
+    }
+    if (*done) return {};
+    Bytes sealed;
+    TCFDL_ASSIGN(const auto got, receive_raw(sealed, deadline));
+    if (got == 0) return Error(Code::kUnavailable, "the server ended the connection instead of TLS 1.3");
+    tls_->feed(sealed);
+  }
+}
+
+Result<bool> ClientSocket::flush(Deadline deadline, bool stop_early) {
+  const auto output = tls_->take_output();
+  for (BytesView rest = output; !rest.empty();) {
+    const int ready = wait(stop_early ? POLLIN | POLLOUT : POLLOUT, deadline);
+    if (ready == 0) return Deadline::exceeded("sending the request");
+    if (stop_early && (ready & POLLIN) != 0) return false;
+    const auto sent = ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (sent > 0) rest = rest.subspan(static_cast<std::size_t>(sent));
+    if (sent < 0 && !again(errno)) return Error(Code::kUnavailable, reason(errno));
+  }
+  return true;
+}
+
 Result<std::size_t> ClientSocket::send_some(BytesView bytes, Deadline deadline) {
+  if (tls_) {
+    const int ready = wait(POLLIN | POLLOUT, deadline);
+    if (ready == 0) return Deadline::exceeded("sending the request");
+    if ((ready & POLLIN) != 0) return std::size_t{0};
+    const auto piece = bytes.first(std::min(bytes.size(), kSealedPiece));
+    TCFDL_TRY(tls_->write(piece));
+    TCFDL_ASSIGN(const bool whole, flush(deadline, true));
+    return whole ? piece.size() : 0;
+  }
   for (;;) {
     const int ready = wait(POLLIN | POLLOUT, deadline);
     if (ready == 0) return Deadline::exceeded("sending the request");
@@ -71,6 +120,26 @@ Result<std::size_t> ClientSocket::send_some(BytesView bytes, Deadline deadline) 
 }
 
 Result<std::size_t> ClientSocket::receive(Bytes& into, Deadline deadline) {
+  if (!tls_) return receive_raw(into, deadline);
+  const auto old = into.size();
+  for (;;) {
+    for (bool more = true; more;) { // leaves nothing in the session, where nobody would look for it
+      const auto at = into.size();
+      into.resize(at + kReadSize);
+      const auto got = tls_->read(std::span(into).subspan(at));
+      into.resize(at + got.value_or(0));
+      if (!got) return Error(Code::kUnavailable, got.error().message());
+      more = *got > 0;
+    }
+    if (into.size() > old || tls_->ended()) return into.size() - old;
+    Bytes sealed;
+    TCFDL_ASSIGN(const auto got, receive_raw(sealed, deadline));
+    if (got == 0) return Error(Code::kUnavailable, "the connection was cut off");
+    tls_->feed(sealed);
+  }
+}
+
+Result<std::size_t> ClientSocket::receive_raw(Bytes& into, Deadline deadline) {
   const auto old = into.size();
   into.resize(old + kReadSize);
   for (;;) {

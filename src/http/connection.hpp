@@ -3,6 +3,7 @@
 
 #include "base/rate_limiter.hpp"
 #include "base/worker_pool.hpp"
+#include "crypto/tls_session.hpp"
 #include "http/admission.hpp"
 #include "http/parser.hpp"
 
@@ -58,10 +59,17 @@ private:
   // Input and output, each with a time limit; they leave their outcome in fault_.
   void arm(Duration within);
   void disarm();
+  asio::awaitable<void> read_socket(Bytes& into, Duration within);
+  asio::awaitable<bool> write_socket(BytesView bytes, std::uint64_t moved);
   asio::awaitable<void> receive(Duration within);
   asio::awaitable<bool> send(BytesView bytes);
   asio::awaitable<void> drain();
   [[nodiscard]] Duration patience(std::uint64_t moved) const;
+
+  // TLS.
+  asio::awaitable<bool> shake_hands();
+  [[nodiscard]] bool unseal(BytesView sealed);
+  void say_end();
 
   // Requests.
   asio::awaitable<bool> read_head();
@@ -85,6 +93,7 @@ private:
 
   ServerContext& context_;
   asio::ip::tcp::socket socket_;
+  std::optional<crypto::TlsSession> tls_;
   asio::steady_timer timer_;
   asio::steady_timer wake_;
   std::string remote_;

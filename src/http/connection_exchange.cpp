@@ -242,9 +242,14 @@ void Connection::watch() {
   watched_.resize(kWatchSize);
   socket_.async_read_some(asio::buffer(watched_), [self = shared_from_this()](const ErrorCode& ec, std::size_t count) {
     self->watching_ = false;
-    self->pending_.insert(self->pending_.end(), self->watched_.begin(),
-                          self->watched_.begin() + static_cast<std::ptrdiff_t>(count));
-    if (!ec) {
+    const auto arrived = BytesView(self->watched_).first(count);
+    bool alive = !ec;
+    if (self->tls_) {
+      alive = self->unseal(arrived) && alive;
+    } else {
+      self->pending_.insert(self->pending_.end(), arrived.begin(), arrived.end());
+    }
+    if (alive) {
       self->watch();
     } else if (!self->stop_watch_) {
       self->closing_ = true;

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "http/connection.hpp"
+#include "http/server_tls.hpp"
 #include "http/url.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -69,7 +70,7 @@ private:
 };
 
 Status Server::Impl::listen() {
-  TCFDL_ASSIGN(const auto literal, loopback_address(settings.address));
+  TCFDL_ASSIGN(const auto literal, listening_address(settings.address, settings.tls != nullptr));
   ErrorCode ec;
   const tcp::endpoint endpoint(asio::ip::make_address(literal, ec), settings.port);
   if (!ec) (void)acceptor_.open(endpoint.protocol(), ec);

@@ -23,9 +23,12 @@ struct Answered {
   int status = 0;
 };
 
+class ServerTls;
+
 struct ServerSettings {
-  std::string address = "127.0.0.1"; // loopback only
+  std::string address = "127.0.0.1"; // numeric; loopback only without TLS
   std::uint16_t port = 0;            // 0: a free one
+  std::shared_ptr<ServerTls> tls{};  // none: plain HTTP
   /// Who presents what `Authorization: Bearer` says. Without it only public routes answer.
   Authenticate authenticate{};
   /// Told of every request with a well-formed head before its answer is sent, on the I/O thread.
@@ -44,10 +47,11 @@ struct ServerSettings {
   std::size_t max_queued = 64;     // requests that wait for a thread
 };
 
-/// Serves HTTP/1.1 on a loopback address. Owned by the composition root; routes are added before `start()`. One I/O
-/// thread reads and writes; handlers run on a bounded pool of threads and may block; several run at a time. A handler's
-/// exception becomes a 500. Requests beyond the limits are refused before their body is read: 401 without a token,
-/// 403 below a route's level, 413, 429 beyond a caller's rate, 431, 503 when no thread is left. Destructor = stop.
+/// Serves HTTP/1.1, in TLS 1.3 where it has a certificate, otherwise on a loopback address. Owned by the composition
+/// root; routes are added before `start()`. One I/O thread reads and writes; handlers run on a bounded pool of threads
+/// and may block; several run at a time. A handler's exception becomes a 500. Requests beyond the limits are refused
+/// before their body is read: 401 without a token, 403 below a route's level, 413, 429 beyond a caller's rate, 431, 503
+/// when no thread is left. Destructor = stop.
 class Server {
 public:
   using Settings = ServerSettings;
@@ -63,7 +67,8 @@ public:
   void add_streaming(const std::string& method, const std::string& pattern, StreamHandler handler,
                      RouteOptions options = {});
 
-  /// Listens and serves. INVALID_ARGUMENT for an address that is no loopback address or wrong routes; UNAVAILABLE if
+  /// Listens and serves. INVALID_ARGUMENT for an address that is not numeric, for
+  /// one that is no loopback address without TLS, or wrong routes; UNAVAILABLE if
   /// the port is taken; FAILED_PRECONDITION after `stop()`. Idempotent while running.
   Status start();
 

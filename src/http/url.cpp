@@ -129,18 +129,22 @@ Result<Target> parse_target(std::string_view text) {
 }
 
 Result<Url> parse_url(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
+  constexpr std::string_view kPlain = "http://";
+  constexpr std::string_view kTls = "https://";
   const auto refuse = [text](const Error& why) {
     return make_error(why.code(), "address '{}': {}; write it as http://127.0.0.1:8080", printable(text, 128),
                       why.message());
   };
-  if (text.starts_with("https://")) return refuse(Error(Code::kUnimplemented, "TLS is not supported"));
-  if (!text.starts_with(kScheme)) return refuse(Error(Code::kInvalidArgument, "it does not start with http://"));
-  const auto rest = text.substr(kScheme.size());
+  Url url;
+  url.tls = text.starts_with(kTls);
+  if (url.tls) url.port = 443;
+  if (!url.tls && !text.starts_with(kPlain)) {
+    return refuse(Error(Code::kInvalidArgument, "it does not start with http:// or https://"));
+  }
+  const auto rest = text.substr(url.tls ? kTls.size() : kPlain.size());
   if (rest.find_first_of("@?# \t\r\n") != std::string_view::npos) {
     return refuse(Error(Code::kInvalidArgument, "it has a user, a query, a fragment or white space"));
   }
-  Url url;
   const auto slash = rest.find('/');
   if (auto status = parse_authority(url, rest.substr(0, slash)); !status) return refuse(status.error());
   if (slash != std::string_view::npos) url.path = rest.substr(slash);
@@ -151,6 +155,15 @@ Result<Url> parse_url(std::string_view text) {
 std::string host_and_port(std::string_view host, std::uint16_t port) {
   return host.find(':') == std::string_view::npos ? fmt::format("{}:{}", host, port)
                                                   : fmt::format("[{}]:{}", host, port);
+}
+
+Result<std::string> listening_address(std::string_view host, bool tls) {
+  if (!tls) return loopback_address(host);
+  std::string literal(host == "localhost" ? "127.0.0.1" : host);
+  in6_addr address{}; // large enough for both
+  if (::inet_pton(AF_INET, literal.c_str(), &address) == 1) return literal;
+  if (::inet_pton(AF_INET6, literal.c_str(), &address) == 1) return literal;
+  return make_error(Code::kInvalidArgument, "'{}' is no numeric address to listen on", printable(host, 64));
 }
 
 Result<std::string> loopback_address(std::string_view host) {

@@ -26,9 +26,10 @@ struct Url {
   std::string host; // IPv6 without brackets
   std::uint16_t port = 80;
   std::string path; // prefix without a slash at its end; empty for none
+  bool tls = false; // https, whose default port is 443
 };
 
-/// Reads `http://host[:port][/prefix]`. UNIMPLEMENTED for https; INVALID_ARGUMENT says what is wrong.
+/// Reads `http[s]://host[:port][/prefix]`. INVALID_ARGUMENT says what is wrong.
 Result<Url> parse_url(std::string_view text);
 
 /// `host:port`, with brackets around IPv6.
@@ -37,5 +38,8 @@ std::string host_and_port(std::string_view host, std::uint16_t port);
 /// The numeric form of a loopback host (127.0.0.0/8, ::1, localhost). INVALID_ARGUMENT for any other, since connections
 /// carry tokens unencrypted.
 Result<std::string> loopback_address(std::string_view host);
+
+/// The numeric form of where a server listens: any address with TLS, loopback alone without. INVALID_ARGUMENT.
+Result<std::string> listening_address(std::string_view host, bool tls);
 
 } // namespace tcfdl::http

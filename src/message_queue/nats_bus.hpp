@@ -5,12 +5,21 @@
 #include "message_queue/user_credential.hpp"
 
 #include <chrono>
+#include <optional>
 
 namespace tcfdl::message_queue {
+
+/// What a server must show.
+struct TlsTrust {
+  std::string root_pem;    ///< who signs servers' certificates
+  std::string server_name; ///< in the certificate, whatever the address is
+};
 
 struct NatsBusSettings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 4222;
+  /// Without it only loopback is connected to. A server that offers no TLS is refused then, and the other way around.
+  std::optional<TlsTrust> tls{};
   /// Who connects.
   std::shared_ptr<const UserCredential> credential;
   /// How logs name this connection.
@@ -37,7 +46,8 @@ struct NatsBusSettings {
 /// called from a handler.
 class NatsBus final : public Bus, public KeyValue {
 public:
-  /// UNAUTHENTICATED for wrong credentials, UNAVAILABLE if no server answers.
+  /// UNAUTHENTICATED for wrong credentials and for a server that does not prove who it is, UNAVAILABLE if no server
+  /// answers, INVALID_ARGUMENT for another address than loopback without TLS.
   static Result<std::unique_ptr<NatsBus>> connect(const NatsBusSettings& settings);
   ~NatsBus() override;
 

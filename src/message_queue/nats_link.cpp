@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "message_queue/names.hpp"
+#include "message_queue/server_config.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -18,6 +19,8 @@ Code code_of(natsStatus status) {
   case NATS_TIMEOUT: return Code::kDeadlineExceeded;
   case NATS_NOT_FOUND: return Code::kNotFound;
   case NATS_NOT_PERMITTED: return Code::kPermissionDenied;
+  case NATS_SECURE_CONNECTION_REQUIRED:
+  case NATS_SECURE_CONNECTION_WANTED:
   case NATS_CONNECTION_AUTH_FAILED: return Code::kUnauthenticated;
   case NATS_INVALID_ARG:
   case NATS_MAX_PAYLOAD: return Code::kInvalidArgument;
@@ -28,6 +31,42 @@ Code code_of(natsStatus status) {
   case NATS_INSUFFICIENT_BUFFER: return Code::kUnavailable;
   default: return Code::kInternal;
   }
+}
+
+/// TLS 1.2 and below: a suite that a server with a certificate cannot choose, and that is not offered without a shared
+/// key. What is left is TLS 1.3.
+constexpr const char* kNoOldSuites = "PSK-AES128-GCM-SHA256";
+
+natsStatus set_tls(natsOptions* options, const std::optional<TlsTrust>& tls) {
+  if (!tls) return NATS_OK;
+  auto status = natsOptions_SetSecure(options, true);
+  if (status == NATS_OK) status = natsOptions_SetCiphers(options, kNoOldSuites);
+  if (status == NATS_OK) status = natsOptions_SetCATrustedCertificates(options, tls->root_pem.c_str());
+  if (status == NATS_OK) status = natsOptions_SetExpectedHostname(options, tls->server_name.c_str());
+  return status;
+}
+
+/// Why a connection was not made; the library says more of TLS than its status does.
+Error refusal(natsStatus status, const NatsBusSettings& settings) {
+  const auto where =
+      fmt::format("cannot connect to the message queue at {}:{} as `{}`", settings.host, settings.port, settings.name);
+  natsStatus last = NATS_OK;
+  const auto detail = text_or_empty(nats_GetLastError(&last));
+  const bool tls = status == NATS_SSL_ERROR || (status == NATS_NO_SERVER && last == NATS_SSL_ERROR);
+  if (tls && !settings.tls) return make_error(Code::kUnauthenticated, "{}: the server demands TLS", where);
+  if (tls && detail.find("cert=") != std::string_view::npos) { // it names the certificate that it does not like
+    return make_error(Code::kUnauthenticated, "{}: the server does not prove that it is {}: {}", where,
+                      settings.tls->server_name, detail);
+  }
+  if (tls) return make_error(Code::kUnavailable, "{}: TLS failed: {}", where, detail);
+  if (status == NATS_SECURE_CONNECTION_WANTED) {
+    return make_error(Code::kUnauthenticated, "{}: the server offers no TLS", where);
+  }
+  if (status == NATS_SECURE_CONNECTION_REQUIRED) {
+    return make_error(Code::kUnauthenticated, "{}: the server demands TLS", where);
+  }
+  const auto code = code_of(status) == Code::kUnauthenticated ? Code::kUnauthenticated : Code::kUnavailable;
+  return make_error(code, "{}: {}", where, natsStatus_GetText(status));
 }
 
 } // namespace
@@ -48,6 +87,7 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
            natsOptions_SetURL(raw, url.c_str()),
            settings.credential ? natsOptions_SetUserCredentialsCallbacks(raw, give_jwt, this, sign_nonce, this)
                                : NATS_OK,
+           set_tls(raw, settings.tls),
            natsOptions_SetName(raw, settings.name.c_str()),
            natsOptions_SetCustomInboxPrefix(raw, settings.inbox_prefix.c_str()),
            natsOptions_SetTimeout(raw, settings.connect_timeout.count()),
@@ -73,13 +113,13 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
 
 Status NatsBus::Link::connect(bool retry) {
   TCFDL_TRY(check_subject(settings.inbox_prefix));
+  if (!settings.tls && !is_loopback(settings.host)) {
+    return make_error(Code::kInvalidArgument, "{} is not connected to without TLS", settings.host);
+  }
   TCFDL_ASSIGN(const auto held, options(retry));
   const auto status = natsConnection_Connect(&connection, held.get());
-  if (retry && status == NATS_NOT_YET_CONNECTED) return {};
-  auto outcome = check(status, "cannot connect to the message queue at",
-                       fmt::format("{}:{} as `{}`", settings.host, settings.port, settings.name));
-  if (outcome || outcome.error().code() == Code::kUnauthenticated) return outcome;
-  return make_error(Code::kUnavailable, "{}", outcome.error().message());
+  if (status == NATS_OK || (retry && status == NATS_NOT_YET_CONNECTED)) return {};
+  return refusal(status, settings);
 }
 
 natsStatus NatsBus::Link::give_jwt(char** jwt, char** /*error*/, void* closure) noexcept {

@@ -37,6 +37,15 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
+/// Where a server that listens there is reached from this machine.
+sockaddr_in reached_at(const std::string& host, std::uint16_t port) {
+  auto address = loopback(port);
+  in_addr listening{};
+  const bool numeric = ::inet_pton(AF_INET, host.c_str(), &listening) == 1;
+  if (numeric && listening.s_addr != htonl(INADDR_ANY)) address.sin_addr = listening;
+  return address;
+}
+
 Result<std::string> find_binary(const std::string& binary) {
   if (binary.find('/') != std::string::npos) {
     if (::access(binary.c_str(), X_OK) == 0) return binary;
@@ -92,6 +101,7 @@ Status EmbeddedServer::start() {
   TCFDL_ASSIGN(binary_, find_binary(settings_.binary));
   TCFDL_TRY(make_private_directory(settings_.state_directory));
   server_name_ = fmt::format("tcfdl-{}", make_uuid());
+  TCFDL_TRY(write_tls());
   TCFDL_TRY(write_config(settings_.trust));
   std::error_code ignored;
   if (std::filesystem::file_size(log_path(), ignored) > kLargestLog && !ignored) {
@@ -121,9 +131,31 @@ Status EmbeddedServer::set_trust(const ServerTrust& trust) {
   }
   const std::scoped_lock trust_lock(trust_mutex_);
   TCFDL_TRY(write_config(trust));
-  const std::scoped_lock lock(mutex_); // one that is started later reads the new file
-  if (pid_ > 0) ::kill(pid_, SIGHUP);
+  reload();
   return {};
+}
+
+Status EmbeddedServer::write_tls() const {
+  if (!settings_.tls) return {};
+  if (settings_.tls->certificate_pem.empty() || settings_.tls->key_pem == nullptr) {
+    return Error(Code::kInvalidArgument, "the message queue needs a TLS certificate and its key");
+  }
+  TCFDL_TRY(write_file(tls_key_file(settings_), settings_.tls->key_pem->span(), kPrivateFile));
+  return write_file(tls_certificate_file(settings_), as_bytes(settings_.tls->certificate_pem), kPrivateFile);
+}
+
+Status EmbeddedServer::set_certificate(const std::string& pem) {
+  if (!settings_.tls) return Error(Code::kFailedPrecondition, "this message queue has no TLS");
+  if (pem.empty()) return Error(Code::kInvalidArgument, "this is no certificate");
+  const std::scoped_lock trust_lock(trust_mutex_);
+  TCFDL_TRY(write_file(tls_certificate_file(settings_), as_bytes(pem), kPrivateFile));
+  reload();
+  return {};
+}
+
+void EmbeddedServer::reload() const {
+  const std::scoped_lock lock(mutex_); // one that is started later reads the new files
+  if (pid_ > 0) ::kill(pid_, SIGHUP);
 }
 
 void EmbeddedServer::stop() {
@@ -162,7 +194,7 @@ Status EmbeddedServer::wait_until_ready() {
 
 bool EmbeddedServer::answers() const {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto address = loopback(settings_.port);
+  const auto address = reached_at(settings_.host, settings_.port);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return false;
   const auto deadline = Deadline::after(milliseconds(500));
   std::string greeting;

@@ -32,6 +32,10 @@ public:
   /// closed by the server within a second; others are not touched. Any thread.
   Status set_trust(const ServerTrust& trust);
 
+  /// Replaces the certificate; connections that stand are not touched. INVALID_ARGUMENT for none,
+  /// FAILED_PRECONDITION for a server without TLS. Any thread.
+  Status set_certificate(const std::string& pem);
+
   /// Asks the server to end and kills it after `stop_timeout`. Idempotent.
   void stop();
 
@@ -54,6 +58,8 @@ private:
   [[nodiscard]] std::filesystem::path log_path() const { return settings_.state_directory / "nats-server.log"; }
 
   Status write_config(const ServerTrust& trust) const;
+  Status write_tls() const;
+  void reload() const;
 
   const ServerSettings settings_;
   // written by start() before the thread begins

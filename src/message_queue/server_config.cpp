@@ -2,6 +2,8 @@
 
 #include "message_queue/nats_jwt.hpp"
 
+#include <arpa/inet.h>
+
 namespace tcfdl::message_queue {
 namespace {
 
@@ -30,22 +32,54 @@ Result<std::string> trust_section(const ServerTrust& trust) {
                      trust.operator_jwt, accounts);
 }
 
+/// The server (2.9) has no option for the lowest version of TLS. The suites of TLS 1.3 are not configurable in it, so a
+/// list that names no other leaves nothing to agree on with an older client.
+Result<std::string> tls_section(const ServerSettings& settings) {
+  if (!settings.tls) return std::string();
+  TCFDL_ASSIGN(const auto certificate, quoted_path(tls_certificate_file(settings)));
+  TCFDL_ASSIGN(const auto key, quoted_path(tls_key_file(settings)));
+  return fmt::format("tls {{\n  cert_file: {}\n  key_file: {}\n  timeout: 20\n  cipher_suites: [ "
+                     "\"TLS_AES_128_GCM_SHA256\", \"TLS_AES_256_GCM_SHA384\", "
+                     "\"TLS_CHACHA20_POLY1305_SHA256\" ]\n}}\n",
+                     certificate, key);
+}
+
+Status check_listener(const ServerSettings& settings) {
+  if (settings.port == 0) return make_error(Code::kInvalidArgument, "the message queue needs a port");
+  if (!is_ipv4(settings.host)) {
+    return make_error(Code::kInvalidArgument, "the message queue listens on numeric IPv4 addresses, '{}' is none",
+                      settings.host);
+  }
+  if (settings.tls || is_loopback(settings.host)) return {};
+  return make_error(Code::kInvalidArgument, "the message queue does not listen on {} without TLS", settings.host);
+}
+
 } // namespace
 
+bool is_ipv4(const std::string& text) noexcept {
+  in_addr address{};
+  return ::inet_pton(AF_INET, text.c_str(), &address) == 1;
+}
+
+bool is_loopback(const std::string& host) noexcept {
+  return host == "localhost" || (is_ipv4(host) && host.starts_with("127."));
+}
+
 Result<std::string> make_server_config(const ServerSettings& settings, std::string_view server_name) {
-  if (settings.port == 0) return make_error(Code::kInvalidArgument, "the message queue needs a port");
+  TCFDL_TRY(check_listener(settings));
+  TCFDL_ASSIGN(const auto tls, tls_section(settings));
   TCFDL_ASSIGN(const auto access, trust_section(settings.trust));
   const auto& wanted = settings.jetstream_directory;
   TCFDL_ASSIGN(const auto store, quoted_path(wanted.empty() ? settings.state_directory / "jetstream" : wanted));
   TCFDL_ASSIGN(const auto log, quoted_path(settings.state_directory / "nats-server.log"));
   return fmt::format("server_name: \"{}\"\n"
-                     "host: \"127.0.0.1\"\n"
+                     "host: \"{}\"\n"
                      "port: {}\n"
                      "max_payload: {}\n"
                      "log_file: {}\n"
                      "jetstream {{ store_dir: {} }}\n"
-                     "{}",
-                     server_name, settings.port, settings.max_payload, log, store, access);
+                     "{}{}",
+                     server_name, settings.host, settings.port, settings.max_payload, log, store, tls, access);
 }
 
 } // namespace tcfdl::message_queue

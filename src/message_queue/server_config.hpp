@@ -2,10 +2,13 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "crypto/secret.hpp"
 
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 
 namespace tcfdl::message_queue {
@@ -17,13 +20,23 @@ struct ServerTrust {
   std::map<std::string, std::string> accounts;
 };
 
+/// What the server shows to its clients. Its listener speaks TLS 1.3 and nothing else; clients are authenticated inside
+/// of that by the nonce that they sign.
+struct ServerTls {
+  std::string certificate_pem; ///< the server's; clients have the root
+  std::shared_ptr<const crypto::SecretBytes> key_pem;
+};
+
 struct ServerSettings {
   /// A path, or a name looked up in PATH and the system's sbin directories.
   std::string binary = "nats-server";
   /// Holds the configuration and the log.
   std::filesystem::path state_directory;
-  /// On 127.0.0.1 only.
+  /// A numeric IPv4 address to listen on; 0.0.0.0 for all of the machine.
+  std::string host = "127.0.0.1";
   std::uint16_t port = 0;
+  /// Without it the server listens on loopback only.
+  std::optional<ServerTls> tls{};
   ServerTrust trust;
   /// Empty: `jetstream` in the state directory.
   std::filesystem::path jetstream_directory;
@@ -38,5 +51,17 @@ struct ServerSettings {
 /// The text of the configuration file. `server_name` tells this server from a stranger on its port. INVALID_ARGUMENT
 /// for anything that does not fit the file's grammar.
 Result<std::string> make_server_config(const ServerSettings& settings, std::string_view server_name);
+
+/// The files beside the configuration, whose names it has.
+inline std::filesystem::path tls_certificate_file(const ServerSettings& settings) {
+  return settings.state_directory / "tls-certificate.pem";
+}
+inline std::filesystem::path tls_key_file(const ServerSettings& settings) {
+  return settings.state_directory / "tls-key.pem";
+}
+
+/// Whether text is a numeric IPv4 address, and one of loopback.
+bool is_ipv4(const std::string& text) noexcept;
+bool is_loopback(const std::string& host) noexcept;
 
 } // namespace tcfdl::message_queue

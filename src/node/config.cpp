@@ -3,6 +3,8 @@
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "base/units.hpp"
+#include "crypto/tls_certificate.hpp"
+#include "message_queue/server_config.hpp"
 #include "tee/layers.hpp"
 #include "wire/address.hpp"
 
@@ -14,7 +16,8 @@ Result<ConfigMapping> open(const std::filesystem::path& file) {
   return ConfigMapping::parse(text, file.string());
 }
 
-ListenAddress listen_address(ConfigMapping& config, const std::string& key) {
+/// `KEY`, and `KEY_tls` where the server has TLS; those that have none stay on loopback.
+ListenAddress listen_address(ConfigMapping& config, const std::string& key, bool has_tls = false) {
   const auto text = config.text_or(key, "127.0.0.1:0");
   const auto parsed = wire::parse_address("tcp:" + text);
   if (!parsed) {
@@ -22,14 +25,37 @@ ListenAddress listen_address(ConfigMapping& config, const std::string& key) {
     return {};
   }
   const auto& tcp = std::get<wire::TcpAddress>(*parsed);
-  if (!wire::is_loopback(tcp)) {
-    config.refuse(key, fmt::format("{} is no loopback address; channels are not protected yet", tcp.host));
+  const bool loopback = wire::is_loopback(tcp);
+  if (!loopback && !has_tls) {
+    config.refuse(key, fmt::format("{} is no loopback address; this door has no TLS", tcp.host));
   }
-  return {tcp.host, tcp.port};
+  if (!has_tls) return {tcp.host, tcp.port};
+  const bool tls = config.boolean_or(key + "_tls", !loopback);
+  if (!loopback && !tls) config.refuse(key + "_tls", fmt::format("{} is not served without TLS", tcp.host));
+  return {tcp.host, tcp.port, tls};
 }
 
 std::uint16_t port(ConfigMapping& config, const std::string& key) {
   return static_cast<std::uint16_t>(config.integer_or(key, 0, 0, 65535));
+}
+
+/// `nats_address`, `nats_port` and `advertise`.
+QueueAddress queue_address(ConfigMapping& config) {
+  QueueAddress queue;
+  queue.listen = config.text_or("nats_address", "127.0.0.1");
+  queue.port = port(config, "nats_port");
+  queue.advertise = config.text_or("advertise", queue.listen);
+  if (!message_queue::is_ipv4(queue.listen)) {
+    config.refuse("nats_address", fmt::format("'{}' is no numeric IPv4 address, as 0.0.0.0", queue.listen));
+  }
+  if (queue.advertise == "0.0.0.0") {
+    config.refuse("advertise", "is needed where nats_address is 0.0.0.0: the name or address that others connect to");
+  } else if (!crypto::is_dns_name(queue.advertise)) {
+    config.refuse("advertise", fmt::format("'{}' is neither a name nor an IPv4 address", queue.advertise));
+  } else if (message_queue::is_loopback(queue.advertise) != message_queue::is_loopback(queue.listen)) {
+    config.refuse("advertise", fmt::format("others cannot reach {} at {}", queue.listen, queue.advertise));
+  }
+  return queue;
 }
 
 std::string label(ConfigMapping& config, const std::string& key, const std::string& value) {
@@ -96,7 +122,7 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
   TCFDL_ASSIGN(auto config, open(file));
   ServiceManagerConfig result;
   result.state = config.text("state");
-  result.nats_port = port(config, "nats_port");
+  result.nats = queue_address(config);
   result.certificate_lifetime = lifetime_of_certificates(config);
   for (auto& token : config.mappings("initial_tokens")) {
     if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
@@ -117,10 +143,10 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   MasterConfig result;
   result.cluster = label(config, "cluster", config.text("cluster"));
   result.host = host_config(config, result.cluster + "-master");
-  result.api = listen_address(config, "api");
+  result.api = listen_address(config, "api", true);
   result.gateway = listen_address(config, "gateway");
   result.tasks = listen_address(config, "tasks");
-  result.nats_port = port(config, "nats_port");
+  result.nats = queue_address(config);
   result.host_instances = config.boolean_or("host_instances", true);
   constexpr std::int64_t kHighestRate = 1'000'000;
   result.api_rate =

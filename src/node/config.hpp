@@ -7,10 +7,20 @@
 
 namespace tcfdl::node {
 
-/// A listening address on loopback; port 0 is chosen once and kept in the state.
+/// A listening address; port 0 is chosen once and kept in the state.
 struct ListenAddress {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
+  bool tls = false; ///< always, but on loopback
+};
+
+/// Where a message queue's server listens and how others find it; port 0 is chosen once and kept in the state.
+struct QueueAddress {
+  std::string listen = "127.0.0.1"; ///< numeric IPv4
+  std::uint16_t port = 0;
+  std::string advertise = "127.0.0.1"; ///< what tokens and the registry tell others: a name or an address
+  /// Where this machine itself reaches it.
+  [[nodiscard]] std::string local() const { return listen == "0.0.0.0" ? "127.0.0.1" : listen; }
 };
 
 struct InitialToken {
@@ -20,7 +30,7 @@ struct InitialToken {
 
 struct ServiceManagerConfig {
   std::filesystem::path state;
-  std::uint16_t nats_port = 0;
+  QueueAddress nats;
   std::chrono::seconds certificate_lifetime{}; ///< of what it certifies and the keys it issues
   std::vector<InitialToken> initial_tokens;    ///< for masters; made at the first start
   std::string log_level;
@@ -48,7 +58,7 @@ struct MasterConfig {
   ListenAddress api;
   ListenAddress gateway;
   ListenAddress tasks;
-  std::uint16_t nats_port = 0;
+  QueueAddress nats;
   bool host_instances = true;
   unsigned api_rate = 100; ///< requests a second of one holder of a token; 0: no limit
   unsigned call_rate = 0;  ///< calls a second of one caller; 0: no limit

@@ -39,10 +39,18 @@ bool CredentialKeeper::read_kept() {
   const auto bytes = read_file(settings_.file, kLargestReply);
   if (!bytes) return false;
   auto kept = wire::parse<collaboration::CredentialReply>(*bytes);
-  if (!kept || kept->credential().expires() <= clock_.now()) return false;
+  if (!kept || kept->credential().expires() <= clock_.now() || !check_certificate(*kept)) return false;
   credential_->replace(kept->credential().jwt());
   reply_.with([&](auto& reply) { reply = *std::move(kept); });
   return true;
+}
+
+Status CredentialKeeper::check_certificate(const collaboration::CredentialReply& reply) const {
+  if (!settings_.certificate) return {};
+  const auto& wanted = *settings_.certificate;
+  const auto leaf = crypto::Certificate::parse(as_bytes(reply.tls_certificate()));
+  if (!leaf) return leaf.error().within("the TLS certificate that came with the credential");
+  return crypto::check_tls_certificate(*leaf, wanted.root, wanted.key, wanted.server_name, clock_.now());
 }
 
 collaboration::CredentialReply CredentialKeeper::reply() const {
@@ -53,9 +61,11 @@ Status CredentialKeeper::renew(const AskCredential& ask, Deadline deadline) {
   collaboration::CredentialRequest request;
   request.set_user_key(credential_->public_text());
   request.mutable_own()->set_signing_key(settings_.signing_key);
+  if (settings_.certificate) request.mutable_own()->set_tls_key(wire::field(settings_.certificate->key.bytes()));
   const auto fresh = ask(request, deadline);
   if (!fresh) return fresh.error().within("asking for a NATS credential");
   TCFDL_TRY(message_queue::check_jwt_form(fresh->credential().jwt()));
+  TCFDL_TRY(check_certificate(*fresh));
   TCFDL_TRY(write_file(settings_.file, wire::serialize(*fresh), kPrivateFile));
   credential_->replace(fresh->credential().jwt());
   reply_.with([&](auto& reply) { reply = *fresh; });

@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/renewal.hpp"
 #include "collaboration/credentials.pb.h"
+#include "crypto/tls_certificate.hpp"
 #include "message_queue/bus.hpp"
 #include "message_queue/user_credential.hpp"
 #include "wire/held_certificate.hpp"
@@ -21,9 +22,17 @@ using CredentialRenewed = std::function<Status(const collaboration::CredentialRe
 AskCredential ask_over(message_queue::Bus& bus, std::string subject, const crypto::SigningKey& signing,
                        wire::HeldCertificate certificate, const Clock& clock);
 
+/// The TLS certificate that comes with a credential.
+struct WantedCertificate {
+  crypto::VerifyKey key;
+  crypto::Certificate root;
+  std::string server_name; ///< a name that it must have
+};
+
 struct CredentialKeeperSettings {
-  std::filesystem::path file; ///< holds the last reply; nothing in it is secret
-  std::string signing_key{};  ///< masters: public nkey that is to sign the cluster's users
+  std::filesystem::path file;                     ///< holds the last reply; nothing in it is secret
+  std::string signing_key{};                      ///< masters: public nkey that is to sign the cluster's users
+  std::optional<WantedCertificate> certificate{}; ///< masters: of their servers
   /// How often it looks at the clock at least, which may jump while waits do not.
   std::chrono::milliseconds look_every = std::chrono::minutes(10);
 };
@@ -41,6 +50,7 @@ public:
   ~CredentialKeeper() { stop(); }
 
   [[nodiscard]] std::shared_ptr<const message_queue::UserCredential> credential() const { return credential_; }
+  /// Its certificate, if one is wanted, was checked.
   [[nodiscard]] collaboration::CredentialReply reply() const;
 
   /// What it renews with, and what puts each new reply in force, one at a time; none for nothing.
@@ -53,6 +63,7 @@ private:
   CredentialKeeper(CredentialKeeperSettings settings, message_queue::Nkey key, const Clock& clock);
   [[nodiscard]] bool read_kept();
   Status renew(const AskCredential& ask, Deadline deadline);
+  [[nodiscard]] Status check_certificate(const collaboration::CredentialReply& reply) const;
 
   const CredentialKeeperSettings settings_;
   const Clock& clock_;

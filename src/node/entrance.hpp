@@ -13,10 +13,15 @@ struct NodeEntrance {
   std::string jwt;   ///< of the same user; expires with the token
   std::string tasks; ///< workers: the master's task manager, as wire::Address
   std::string tasks_token;
+  Bytes root;              ///< who certifies servers: X.509 in DER, of the authority's key
+  std::string server_name; ///< of that NATS server in its certificate
 
   [[nodiscard]] Bytes to_json() const;
-  /// INVALID_ARGUMENT names the field.
+  /// INVALID_ARGUMENT names the field. Whose key `root` is of is `check_root`'s to say.
   static Result<NodeEntrance> from_json(BytesView text);
+
+  /// UNAUTHENTICATED unless `root` is of the key with that SHA-256.
+  [[nodiscard]] Status check_root(BytesView authority_key_hash) const;
 
   /// Settings of a bus connection there for `user`.
   [[nodiscard]] message_queue::NatsBusSettings

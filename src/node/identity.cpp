@@ -5,6 +5,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/rfc3339.hpp"
+#include "crypto/hash.hpp"
 #include "wire/enrolment_token.hpp"
 
 namespace tcfdl::node {
@@ -79,10 +80,14 @@ wire::ProxyIdentity proxy_identity(const wire::Certificate& node, const wire::Si
 Result<NodeEntrance> read_entrance(const HostConfig& config, NodeState& state) {
   TCFDL_ASSIGN(const auto text, state.keep(kEntrance, [&]() -> Result<std::string> {
     TCFDL_ASSIGN(const auto token, read_token(config));
-    TCFDL_TRY(NodeEntrance::from_json(token.where));
+    TCFDL_ASSIGN(const auto entrance, NodeEntrance::from_json(token.where));
+    TCFDL_TRY(entrance.check_root(token.authority_key_hash));
     return std::string(as_text(token.where));
   }));
-  return NodeEntrance::from_json(as_bytes(text));
+  auto entrance = NodeEntrance::from_json(as_bytes(text));
+  if (entrance) return entrance;
+  return entrance.error().within(fmt::format("{}: enrol {} with a new token and an empty state directory",
+                                             state.directory().string(), config.node));
 }
 
 Result<NodeIdentity> obtain_identity(const HostConfig& config, NodeState& state, NodeEntrance entrance, wire::Role role,
@@ -91,6 +96,7 @@ Result<NodeIdentity> obtain_identity(const HostConfig& config, NodeState& state,
   if (state.get(kCertificate).empty()) TCFDL_TRY(enrol(config, state, role, signing, proxy, send));
   TCFDL_ASSIGN(const auto authority_bytes, from_base64url(state.get(kAuthorityKey)));
   TCFDL_ASSIGN(auto authority, crypto::VerifyKey::from_bytes(authority_bytes));
+  TCFDL_TRY(entrance.check_root(crypto::sha256(authority_bytes)));
   TCFDL_ASSIGN(auto certificate, kept_statement(state, kCertificate));
   TCFDL_ASSIGN(auto proxy_certificate, kept_statement(state, kProxyCertificate));
   TCFDL_ASSIGN(const auto checked, wire::verify_certificate(authority, certificate, {role}, SystemClock().now()));

@@ -1,10 +1,15 @@
 // The master as a daemon: the composition of a cluster.
+#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/stop_order.hpp"
 #include "collaboration/link_service.hpp"
+#include "collaboration/server_names.hpp"
 #include "collaboration/subjects.hpp"
+#include "crypto/pem.hpp"
+#include "http/server_tls.hpp"
 #include "message_queue/server.hpp"
+#include "message_queue/server_config.hpp"
 #include "node/cluster_credentials.hpp"
 #include "node/credential_keeper.hpp"
 #include "node/daemon.hpp"
@@ -13,6 +18,7 @@
 #include "node/host.hpp"
 #include "node/identity.hpp"
 #include "node/master_api.hpp"
+#include "node/node_reports.hpp"
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
 #include "node/task_door.hpp"
@@ -34,7 +40,7 @@ struct Kept {
 
   static Result<Kept> read(const MasterConfig& config, NodeState& state) {
     Kept kept{0, config.api, config.gateway, config.tasks, {}, {}, {}};
-    TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats_port));
+    TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats.port));
     TCFDL_ASSIGN(kept.api.port, state.port("api_port", config.api.port));
     TCFDL_ASSIGN(kept.gateway.port, state.port("gateway_port", config.gateway.port));
     TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", config.tasks.port));
@@ -46,15 +52,6 @@ struct Kept {
 
   [[nodiscard]] std::string tasks_address() const { return fmt::format("tcp:{}:{}", tasks.host, tasks.port); }
 };
-
-/// Proxies ask for keys, which are bound to their own certificate. Whatever else an authority does is not theirs to ask
-/// under the master's signature.
-Status check_proxys_request(BytesView bytes) {
-  TCFDL_ASSIGN(const auto request, wire::parse<wire::AuthorityRequest>(bytes));
-  if (request.has_instance_keys() || request.has_sender_keys() || request.has_renew_node()) return {};
-  return Error(Code::kPermissionDenied,
-               "nodes ask the authority for keys and their own certificates, and for nothing else");
-}
 
 /// The proxy's events: to the host or the gateway, and to the service manager.
 class MasterEvents final : public ProxyEvents {
@@ -91,65 +88,6 @@ private:
   ServiceManagerClient* service_manager_ = nullptr; // guarded by mutex_, as are those below
   Host* host_ = nullptr;
   GatewayKeeper* gateway_ = nullptr;
-};
-
-/// A report, if it is of the node that its subject names, which is who may publish there.
-Result<wire::NodeReport> read_report(const message_queue::Message& message) {
-  TCFDL_ASSIGN(auto report, wire::parse<wire::NodeReport>(message.data));
-  const auto node = collaboration::subject_token(message.subject, collaboration::kReportingNode);
-  if (report.node() == node && (!report.has_status() || report.status().node() == node)) return report;
-  return Error(Code::kPermissionDenied, "a node reports in its own name only");
-}
-
-/// What nodes say: heartbeats, ends of tasks, their proxies' requests to the authority, and those for credentials.
-class NodeReports {
-public:
-  struct Parts {
-    message_queue::Bus& bus;
-    message_queue::Bus& service_manager_bus;
-    ServiceManagerClient& service_manager;
-    ClusterCredentials& credentials;
-    instance_manager::ClusterInstances& instances;
-    task_manager::TaskManager& tasks;
-    RevocationRelay& revocations;
-  };
-
-  static Result<std::unique_ptr<NodeReports>> start(const Parts& parts) {
-    auto reports = std::make_unique<NodeReports>();
-    auto& bus = parts.bus;
-    const auto subject = [](const char* what) { return collaboration::report_subject("*", what); };
-    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [parts](const auto& message) {
-      const auto report = read_report(message);
-      if (!report || !report->has_status() || !parts.credentials.admits(report->node())) return;
-      parts.instances.on_node_status(report->status());
-      parts.revocations.on_node(report->status().revocations());
-    }));
-    TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
-      const auto report = read_report(message);
-      if (!report) return;
-      for (const auto& event : report->tasks().events()) to.handle_event(event);
-    }));
-    const auto ask_authority = [&to = parts.service_manager](const auto& message) -> Result<Bytes> {
-      TCFDL_ASSIGN(const auto report, read_report(message));
-      TCFDL_TRY(check_proxys_request(as_bytes(report.authority())));
-      return to.authority(as_bytes(report.authority()), Deadline::after(seconds(10)));
-    };
-    TCFDL_ASSIGN(reports->authority_, bus.serve(subject("authority"), ask_authority));
-    const auto enrol = [&to = parts.service_manager_bus](BytesView bytes) {
-      return to.request(collaboration::kServiceEnrolSubject, bytes, Deadline::after(seconds(10)));
-    };
-    TCFDL_ASSIGN(reports->enrol_, bus.serve(collaboration::kEnrolSubject, enrol));
-    const auto issue = [&by = parts.credentials](BytesView bytes) { return by.handle(bytes); };
-    TCFDL_ASSIGN(reports->credential_, bus.serve(collaboration::kCredentialSubject, issue));
-    return reports;
-  }
-
-private:
-  message_queue::Subscription status_;
-  message_queue::Subscription events_;
-  message_queue::Subscription authority_;
-  message_queue::Subscription enrol_;
-  message_queue::Subscription credential_;
 };
 
 FetchFile fetch_from(database::FileStore& files) {
@@ -203,16 +141,22 @@ public:
   }
 
   [[nodiscard]] nlohmann::json ready() const {
-    return {{"pid", ::getpid()},
-            {"cluster", config_.cluster},
-            {"node", config_.host.node},
-            {"api_url", fmt::format("http://{}:{}", kept_.api.host, kept_.api.port)},
-            {"api_token", kept_.api_token},
-            {"gateway_url", fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port)},
-            {"gateway_token", kept_.gateway_token},
-            {"tasks_address", kept_.tasks_address()},
-            {"tasks_token", kept_.tasks_token},
-            {"nats_port", kept_.nats_port}};
+    nlohmann::json document{
+        {"pid", ::getpid()},
+        {"cluster", config_.cluster},
+        {"node", config_.host.node},
+        {"api_url", fmt::format("{}://{}:{}", kept_.api.tls ? "https" : "http", api_host(), kept_.api.port)},
+        {"api_token", kept_.api_token},
+        {"gateway_url", fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port)},
+        {"gateway_token", kept_.gateway_token},
+        {"tasks_address", kept_.tasks_address()},
+        {"tasks_token", kept_.tasks_token},
+        {"nats_port", kept_.nats_port}};
+    if (kept_.api.tls) {
+      document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
+      document["tls_server_name"] = collaboration::cluster_server(config_.cluster);
+    }
+    return document;
   }
 
 private:
@@ -244,8 +188,12 @@ private:
     };
     TCFDL_ASSIGN(auto user, state_->nats_key("nats_user", message_queue::NkeyKind::kUser));
     TCFDL_ASSIGN(auto signing, state_->nats_key("nats_signing", message_queue::NkeyKind::kAccount));
-    TCFDL_ASSIGN(keeper_, CredentialKeeper::open({config_.host.state / "nats_credential", signing.public_text()},
-                                                 std::move(user), ask_first, clock_));
+    TCFDL_ASSIGN(auto tls_key, state_->tls_key());
+    TCFDL_ASSIGN(auto root, crypto::Certificate::parse(entrance_.root));
+    CredentialKeeperSettings keeping{config_.host.state / "nats_credential", signing.public_text()};
+    keeping.certificate.emplace(tls_key.public_key(), std::move(root), collaboration::cluster_server(config_.cluster));
+    tls_key_pem_ = std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(tls_key));
+    TCFDL_ASSIGN(keeper_, CredentialKeeper::open(std::move(keeping), std::move(user), ask_first, clock_));
     ClusterCredentialsSettings settings{config_.host.state / "nats_users.json", config_.cluster, config_.host.node};
     TCFDL_ASSIGN(credentials_, ClusterCredentials::open(std::move(settings), std::move(signing),
                                                         keeper_->reply().account(), identity_->authority, clock_));
@@ -269,25 +217,55 @@ private:
     stops_.add([this] { renewal_->stop(); });
   }
 
+  static std::string certificate_pem(const collaboration::CredentialReply& reply) {
+    return crypto::to_pem(as_bytes(reply.tls_certificate()), "CERTIFICATE");
+  }
+
+  /// Where others reach the API.
+  [[nodiscard]] std::string api_host() const {
+    return kept_.api.host == "0.0.0.0" ? config_.nats.advertise : kept_.api.host;
+  }
+
+  /// What a client's token tells it: how to know the servers of this cluster.
+  [[nodiscard]] Bytes client_entrance() const {
+    const nlohmann::json json{{"root", to_base64url(entrance_.root)},
+                              {"server_name", collaboration::cluster_server(config_.cluster)}};
+    return to_bytes(json.dump());
+  }
+
+  /// How others find this cluster's message queue and know it.
+  [[nodiscard]] NodeEntrance own_entrance(const std::string& host) const {
+    NodeEntrance here;
+    here.cluster = config_.cluster;
+    here.host = host;
+    here.port = kept_.nats_port;
+    here.root = entrance_.root;
+    here.server_name = collaboration::cluster_server(config_.cluster);
+    return here;
+  }
+
   Status wire_messaging() {
     message_queue::ServerSettings settings;
     settings.state_directory = config_.host.state / "nats";
+    settings.host = config_.nats.listen;
     settings.port = kept_.nats_port;
+    settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
+    TCFDL_ASSIGN(api_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
     TCFDL_TRY(server_->start());
     stops_.add([this] { server_->stop(); });
     keeper_->start(ask_over(*service_manager_bus_, collaboration::credential_subject(config_.cluster),
                             identity_->signing, identity_->certificate, clock_),
-                   [this](const collaboration::CredentialReply& reply) {
+                   [this](const collaboration::CredentialReply& reply) -> Status {
+                     TCFDL_TRY(server_->set_certificate(certificate_pem(reply)));
+                     TCFDL_TRY(api_tls_->replace(certificate_pem(reply)));
                      credentials_->set_account(reply.account());
                      return server_->set_trust(credentials_->trust());
                    });
     stops_.add([this] { keeper_->stop(); });
     TCFDL_ASSIGN(auto user, credentials_->own_user());
-    NodeEntrance here;
-    here.port = kept_.nats_port;
-    auto own = here.bus(config_.host.node, std::move(user));
+    auto own = own_entrance(config_.nats.local()).bus(config_.host.node, std::move(user));
     own.workers = 64; // leases for other clusters wait on them
     TCFDL_ASSIGN(bus_, message_queue::NatsBus::connect(own));
     TCFDL_ASSIGN(revocations_, RevocationRelay::start({*bus_, *service_manager_bus_, *service_manager_},
@@ -314,9 +292,12 @@ private:
   /// What a worker's token tells it, with a user that may enrol until the token expires.
   Result<Bytes> worker_entrance(UnixSeconds expires) const {
     TCFDL_ASSIGN(auto user, credentials_->enrolling_user(expires));
-    return NodeEntrance{config_.cluster,     "127.0.0.1",           kept_.nats_port,  std::move(user.seed),
-                        std::move(user.jwt), kept_.tasks_address(), kept_.tasks_token}
-        .to_json();
+    auto entrance = own_entrance(config_.nats.advertise);
+    entrance.seed = std::move(user.seed);
+    entrance.jwt = std::move(user.jwt);
+    if (message_queue::is_loopback(entrance.host)) entrance.tasks = kept_.tasks_address(); // else by the message queue
+    entrance.tasks_token = kept_.tasks_token;
+    return entrance.to_json();
   }
 
   Status wire_storage() {
@@ -328,7 +309,7 @@ private:
                  database::FileStore::open(*database_, clock_,
                                            function_manager::artefact_settings(config_.host.state / "artefacts")));
     wire::LinkAddress link;
-    link.set_host("127.0.0.1");
+    link.set_host(config_.nats.advertise);
     link.set_port(kept_.nats_port);
     registry_ = std::make_unique<RegisteredFunctions>(*service_manager_, std::move(link));
     TCFDL_ASSIGN(function_manager_,
@@ -337,7 +318,9 @@ private:
   }
 
   Status wire_tasks() {
-    links_ = std::make_unique<collaboration::Links>(collaboration::LinksSettings{config_.cluster}, *service_manager_);
+    links_ = std::make_unique<collaboration::Links>(
+        collaboration::LinksSettings{config_.cluster, crypto::to_pem(entrance_.root, "CERTIFICATE")},
+        *service_manager_);
     signer_ = std::make_unique<MasterSigner>(identity_->signing, identity_->certificate);
     peers_ = std::make_unique<LinkedPeers>(*links_);
     tasks_ = std::make_unique<task_manager::TaskManager>(
@@ -405,7 +388,7 @@ private:
         std::make_unique<ClientCertificates>([this](const std::string& client) { return renew_certificate(client); },
                                              identity_->authority, revocations_->known(), clock_);
     TCFDL_ASSIGN(
-        door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *audit_,
+        door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *bus_, *audit_,
                                                  identity_->authority, revocations_->known(), *certificates_, clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
@@ -414,11 +397,12 @@ private:
     api_ = std::make_unique<MasterApi>(
         MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
                        *links_, *commander_, *files_, *access_, *audit_, *service_manager_, *service_manager_bus_,
-                       [this](UnixSeconds expires) { return worker_entrance(expires); },
+                       [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
                        [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
+    if (kept_.api.tls) settings.server.tls = api_tls_;
     settings.server.authenticate = authenticate_with(*access_);
     settings.server.on_answered = record_in(*audit_);
     settings.server.requests_per_second = config_.api_rate;
@@ -440,6 +424,8 @@ private:
   Kept kept_;
   NodeEntrance entrance_;
   MasterEvents events_;
+  std::shared_ptr<const crypto::SecretBytes> tls_key_pem_;
+  std::shared_ptr<http::ServerTls> api_tls_;
   std::unique_ptr<CredentialKeeper> keeper_;
   std::unique_ptr<ClusterCredentials> credentials_;
   std::unique_ptr<message_queue::EmbeddedServer> server_;

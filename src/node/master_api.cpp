@@ -280,6 +280,8 @@ Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenReque
   Bytes entrance;
   if (request.role == wire::ROLE_WORKER) {
     TCFDL_ASSIGN(entrance, parts_.worker_entrance(made.expires()));
+  } else if (request.role == wire::ROLE_CLIENT) {
+    entrance = parts_.client_entrance;
   }
   const wire::EnrolmentToken text{made.secret(), to_bytes(made.authority_key_hash()), std::move(entrance)};
   return api_service::IssuedToken{text.text(), made.expires()};

@@ -27,6 +27,8 @@ struct MasterApiParts {
   message_queue::Bus& service_manager_bus;
   /// NodeEntrance as JSON, for a token of a worker that expires then, Unix seconds.
   std::function<Result<Bytes>(UnixSeconds expires)> worker_entrance;
+  /// How to know this cluster's servers, for clients' tokens: JSON of `root` and `server_name`.
+  Bytes client_entrance;
   std::function<Status(const std::string& node)> revoke_node;
 };
 

@@ -2,7 +2,9 @@
 #include "attestation/verifiers.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "collaboration/server_names.hpp"
 #include "collaboration/subjects.hpp"
+#include "crypto/pem.hpp"
 #include "crypto/secret.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
@@ -25,7 +27,8 @@ constexpr const char* kOwnUser = "service_manager";
 constexpr std::int64_t kTokenLifetime = 24L * 3600;
 
 Status write_initial_tokens(const ServiceManagerConfig& config, service_manager::Authority& authority,
-                            service_manager::authority::NatsOperator& nats, NodeState& state, std::uint16_t port) {
+                            service_manager::authority::NatsOperator& nats, NodeState& state,
+                            const NodeEntrance& here) {
   for (const auto& initial : config.initial_tokens) {
     const auto done = "initial_token_" + initial.cluster;
     if (!state.get(done).empty()) continue;
@@ -35,13 +38,60 @@ Status write_initial_tokens(const ServiceManagerConfig& config, service_manager:
     wanted.set_lifetime(kTokenLifetime);
     TCFDL_ASSIGN(const auto made, authority.create_token(wanted));
     TCFDL_ASSIGN(const auto user, nats.enrolling_user(initial.cluster, made.expires()));
-    const NodeEntrance entrance{initial.cluster, "127.0.0.1", port, user.seed, user.jwt, {}, {}};
+    auto entrance = here;
+    entrance.cluster = initial.cluster;
+    entrance.host = config.nats.advertise;
+    entrance.seed = user.seed;
+    entrance.jwt = user.jwt;
     const wire::EnrolmentToken token{made.secret(), to_bytes(made.authority_key_hash()), entrance.to_json()};
     TCFDL_TRY(write_file(initial.file, as_bytes(token.text() + "\n"), kPrivateFile));
     TCFDL_TRY(state.set(done, "written"));
   }
   return {};
 }
+
+/// The certificate of the service manager's own server: issued now, and anew at half of its life.
+class OwnCertificate {
+public:
+  OwnCertificate(const service_manager::authority::TlsAuthority& authority, crypto::SigningKey key, const Clock& clock)
+      : authority_(authority), key_(std::move(key)), clock_(clock) {}
+  Result<message_queue::ServerTls> issue() {
+    TCFDL_ASSIGN(auto pem, issue_pem());
+    return message_queue::ServerTls{std::move(pem),
+                                    std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(key_))};
+  }
+  /// Renews it while what is returned lives; the server and this outlive that.
+  std::jthread keep_new(message_queue::EmbeddedServer& server) {
+    return std::jthread([this, &server](const std::stop_token& stop) { run(stop, server); });
+  }
+
+private:
+  static constexpr std::int64_t kLifetime = 30L * 24 * 3600;
+  static constexpr std::chrono::minutes kLookEvery{10}; // the clock may jump while waits do not
+
+  Result<std::string> issue_pem() {
+    TCFDL_ASSIGN(const auto made,
+                 authority_.issue(key_.public_key(), {collaboration::kServiceManagerServer}, clock_.now() + kLifetime));
+    renew_at_ = clock_.now() + kLifetime / 2;
+    return crypto::to_pem(made.der(), "CERTIFICATE");
+  }
+  void run(const std::stop_token& stop, message_queue::EmbeddedServer& server) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    while (!wake.wait_for(lock, stop, kLookEvery, [&] { return stop.stop_requested(); })) {
+      if (clock_.now() < renew_at_) continue;
+      const auto pem = issue_pem();
+      const auto renewed = pem ? server.set_certificate(*pem) : Status(pem.error());
+      if (!renewed) spdlog::error("the TLS certificate is not renewed: {}", renewed.error().message());
+    }
+  }
+
+  const service_manager::authority::TlsAuthority& authority_;
+  const crypto::SigningKey key_;
+  const Clock& clock_;
+  UnixSeconds renew_at_ = 0; // of the thread that renews, once it runs
+};
 
 /// Erases the keys of epochs that are over, and tells every master of a newer revocation list. One thread.
 class TrustKeeper {
@@ -78,7 +128,7 @@ private:
 Status serve(const ServiceManagerConfig& config) {
   const SystemClock clock;
   TCFDL_ASSIGN(auto state, NodeState::open(config.state));
-  TCFDL_ASSIGN(const auto port, state.port("nats_port", config.nats_port));
+  TCFDL_ASSIGN(const auto port, state.port("nats_port", config.nats.port));
   TCFDL_ASSIGN(const auto database, database::Database::open(config.state / "service_manager.sqlite"));
   TCFDL_TRY(service_manager::prepare_schema(*database));
   service_manager::OperationLog log(*database, clock);
@@ -96,13 +146,21 @@ Status serve(const ServiceManagerConfig& config) {
 
   message_queue::ServerSettings server_settings;
   server_settings.state_directory = config.state / "nats";
+  server_settings.host = config.nats.listen;
   server_settings.port = port;
+  TCFDL_ASSIGN(auto tls_key, state.tls_key());
+  OwnCertificate certificate(service.tls(), std::move(tls_key), clock);
+  TCFDL_ASSIGN(server_settings.tls, certificate.issue());
   TCFDL_ASSIGN(server_settings.trust, nats.own_trust());
   message_queue::EmbeddedServer server(std::move(server_settings));
   TCFDL_TRY(server.start());
+  const auto renewal = certificate.keep_new(server);
   TCFDL_ASSIGN(auto own, nats.own_user(kOwnUser));
   NodeEntrance here;
+  here.host = config.nats.local();
   here.port = port;
+  here.root = service.tls().root().der();
+  here.server_name = collaboration::kServiceManagerServer;
   auto bus_settings = here.bus(kOwnUser, std::move(own));
   bus_settings.workers = 8;
   TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(bus_settings));
@@ -118,10 +176,10 @@ Status serve(const ServiceManagerConfig& config) {
   TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject,
                                                     [&](BytesView bytes) { return service.handle_enrolment(bytes); }));
   const TrustKeeper keeper(*authority, *bus);
-  TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, port));
+  TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, here));
   ReadyFile ready(config.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}}));
-  spdlog::info("ready: registry and authority on 127.0.0.1:{}", port);
+  spdlog::info("ready: registry and authority on {}:{}", config.nats.listen, port);
   wait_for_stop();
   return {};
 }

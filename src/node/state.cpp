@@ -85,8 +85,8 @@ Result<message_queue::Nkey> NodeState::nats_key(const std::string& key, message_
   return message_queue::Nkey::parse_seed(seed, kind);
 }
 
-Result<crypto::SigningKey> NodeState::signing_key() {
-  TCFDL_ASSIGN(const auto text, keep("signing_key", []() -> Result<std::string> {
+Result<crypto::SigningKey> NodeState::key(const std::string& name) {
+  TCFDL_ASSIGN(const auto text, keep(name, []() -> Result<std::string> {
                  return to_base64url(crypto::SigningKey::generate().private_bytes().span());
                }));
   TCFDL_ASSIGN(const auto bytes, from_base64url(text));

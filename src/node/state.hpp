@@ -32,9 +32,12 @@ public:
   /// A NATS key of the daemon's own.
   Result<message_queue::Nkey> nats_key(const std::string& key, message_queue::NkeyKind kind);
   /// The daemon's signing key.
-  Result<crypto::SigningKey> signing_key();
+  Result<crypto::SigningKey> signing_key() { return key("signing_key"); }
+  /// The key of its TLS servers, which other processes hold too.
+  Result<crypto::SigningKey> tls_key() { return key("tls_key"); }
 
 private:
+  Result<crypto::SigningKey> key(const std::string& name);
   NodeState(std::filesystem::path directory, UniqueFd lock)
       : directory_(std::move(directory)), lock_(std::move(lock)) {}
 

@@ -51,6 +51,9 @@ Result<std::unique_ptr<TaskDoor>> TaskDoor::start(TaskDoorSettings settings, con
   TCFDL_ASSIGN(door->listener_,
                wire::Listener::start(door->settings_.address, {.name = "tasks", .max_connections = 4096},
                                      [raw = door.get()](wire::Connection& connection) { raw->serve(connection); }));
+  TCFDL_ASSIGN(door->streams_, TaskStreams::start(parts.bus, [raw = door.get()](wire::Connection& connection) {
+                 raw->serve(connection);
+               }));
   return door;
 }
 

@@ -6,6 +6,7 @@
 #include "database/file_store.hpp"
 #include "node/client_certificates.hpp"
 #include "node/host.hpp"
+#include "node/task_streams.hpp"
 #include "security_manager/audit_log.hpp"
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
@@ -31,6 +32,7 @@ struct TaskDoorParts {
   database::FileStore& files;
   ProxyProcess& proxy;
   Host& host;
+  message_queue::Bus& bus;           ///< by which workers on other machines come
   security_manager::AuditLog& audit; ///< of refused calls
   const crypto::VerifyKey& authority;
   const wire::Revocations& revocations;
@@ -38,11 +40,14 @@ struct TaskDoorParts {
   const Clock& clock;
 };
 
-/// A thread a connection.
+/// Connections to its address and streams of the message queue, a thread each.
 class TaskDoor {
 public:
   static Result<std::unique_ptr<TaskDoor>> start(TaskDoorSettings settings, const TaskDoorParts& parts);
-  void stop() noexcept { listener_->stop(); }
+  void stop() noexcept {
+    streams_->stop();
+    listener_->stop();
+  }
 
 private:
   TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts)
@@ -65,6 +70,7 @@ private:
   RateLimiter calls_;
   wire::HangupWatcher watcher_;
   std::unique_ptr<wire::Listener> listener_;
+  std::unique_ptr<TaskStreams> streams_;
 };
 
 } // namespace tcfdl::node

@@ -10,6 +10,7 @@
 #include "node/host.hpp"
 #include "node/identity.hpp"
 #include "node/run.hpp"
+#include "node/task_streams.hpp"
 #include "sdk/task_manager_client.hpp"
 
 namespace tcfdl::node {
@@ -115,7 +116,14 @@ Status serve(const WorkerConfig& config) {
                CredentialKeeper::open({config.host.state / "nats_credential"}, std::move(user_key), ask_first, clock));
   enrolment.reset();
   TCFDL_ASSIGN(bus, message_queue::NatsBus::connect(entrance.bus(config.host.node, keeper->credential())));
-  TCFDL_ASSIGN(auto tasks, wire::parse_address(identity.entrance.tasks));
+  std::unique_ptr<wire::Listener> tasks_relay; // for a master on another machine
+  auto tasks_address = identity.entrance.tasks;
+  if (tasks_address.empty()) {
+    TCFDL_ASSIGN(const auto here, local_address(config.host, state, "tasks"));
+    TCFDL_ASSIGN(tasks_relay, relay_tasks(*bus, config.host.node, here));
+    tasks_address = wire::to_string(tasks_relay->address());
+  }
+  TCFDL_ASSIGN(auto tasks, wire::parse_address(tasks_address));
   TCFDL_ASSIGN(const auto caller, caller_identity(config.host.node, identity));
   sdk::TaskManagerClient master(std::move(tasks), identity.entrance.tasks_token, caller);
 
@@ -124,7 +132,7 @@ Status serve(const WorkerConfig& config) {
   host_settings.role = "worker";
   host_settings.cluster = identity.entrance.cluster;
   TCFDL_ASSIGN(host_settings.agent, local_address(config.host, state, "agent"));
-  host_settings.tasks = identity.entrance.tasks;
+  host_settings.tasks = tasks_address;
   host_settings.tasks_token = identity.entrance.tasks_token;
   host_settings.proxy_certificate = identity.proxy_certificate;
   Host host(std::move(host_settings), *bus, proxy, fetch_from(master));

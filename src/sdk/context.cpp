@@ -30,6 +30,12 @@ constexpr std::array<Field, 13> kFields{{
     {"authority_key", &Context::authority_key},
 }};
 
+/// Those that a context may lack.
+constexpr std::array<Field, 2> kOptionalFields{{
+    {"tls_root", &Context::tls_root},
+    {"tls_server_name", &Context::tls_server_name},
+}};
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
@@ -55,6 +61,10 @@ Result<Context> parse_context(const std::string& text, const std::filesystem::pa
       return make_error(Code::kInvalidArgument, "{}: '{}' is missing", path.string(), key);
     }
     context.*member = found->get<std::string>();
+  }
+  for (const auto& [key, member] : kOptionalFields) {
+    const auto found = json.find(key);
+    if (found != json.end() && found->is_string()) context.*member = found->get<std::string>();
   }
   return context;
 }
@@ -109,6 +119,9 @@ Status update_certificate(const std::string& name, const Context& known, BytesVi
 Status write_context(const Context& context, const std::filesystem::path& file) {
   nlohmann::ordered_json json;
   for (const auto& [key, member] : kFields) json[key] = context.*member;
+  for (const auto& [key, member] : kOptionalFields) {
+    if (!(context.*member).empty()) json[key] = context.*member;
+  }
   return write_file(file, as_bytes(json.dump(2) + "\n"), kPrivateFile);
 }
 

@@ -13,17 +13,19 @@ namespace tcfdl::sdk {
 struct Context {
   std::string name;
   std::string cluster;
-  std::string api_url;       ///< http://127.0.0.1:PORT, the master's administration
-  std::string api_token;     ///< bearer token of api_url
-  std::string gateway_url;   ///< http://127.0.0.1:PORT, task calls over HTTP
-  std::string gateway_token; ///< bearer token of gateway_url
-  std::string tasks_address; ///< tcp:127.0.0.1:PORT, the task manager
-  std::string tasks_token;   ///< admits connections to tasks_address
-  std::string client;        ///< the caller's name in its certificate
-  std::string signing_key;   ///< private, signs as the caller
-  std::string seal_key;      ///< private, HPKE
-  std::string certificate;   ///< a serialised wire::Signed certificate of role client
-  std::string authority_key; ///< 65 bytes, pinned at enrolment
+  std::string api_url;         ///< http://127.0.0.1:PORT or https://HOST:PORT, the master's administration
+  std::string api_token;       ///< bearer token of api_url
+  std::string gateway_url;     ///< http://127.0.0.1:PORT, task calls over HTTP
+  std::string gateway_token;   ///< bearer token of gateway_url
+  std::string tasks_address;   ///< tcp:127.0.0.1:PORT, the task manager
+  std::string tasks_token;     ///< admits connections to tasks_address
+  std::string client;          ///< the caller's name in its certificate
+  std::string signing_key;     ///< private, signs as the caller
+  std::string seal_key;        ///< private, HPKE
+  std::string certificate;     ///< a serialised wire::Signed certificate of role client
+  std::string authority_key;   ///< 65 bytes, pinned at enrolment
+  std::string tls_root;        ///< the authority's X.509 certificate in PEM; empty where api_url is no https
+  std::string tls_server_name; ///< of the cluster's servers in their certificates; empty with tls_root
 };
 
 /// `$XDG_CONFIG_HOME/tcfdl/contexts` or `~/.config/tcfdl/contexts`; TCFDL_CONTEXT_DIR overrides it.

@@ -1,5 +1,7 @@
 #include "service_manager/service.hpp"
 
+#include "collaboration/server_names.hpp"
+
 namespace tcfdl::service_manager {
 namespace {
 
@@ -69,16 +71,29 @@ Result<Bytes> Service::handle_credential(BytesView request) {
   return wire::serialize(reply);
 }
 
+Result<collaboration::CredentialReply> Service::own_credential(const Master& master,
+                                                               const collaboration::CredentialRequest& request) {
+  const auto& cluster = master.certificate.cluster();
+  collaboration::CredentialReply reply;
+  TCFDL_ASSIGN(*reply.mutable_credential(), nats_.master_user(cluster, request.user_key()));
+  TCFDL_ASSIGN(*reply.mutable_account(), nats_.cluster_account(cluster, request.own().signing_key()));
+  if (request.own().tls_key().empty()) return reply;
+  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(request.own().tls_key())));
+  // The names are of who asks, never of what he asks for.
+  TCFDL_ASSIGN(const auto certificate, tls_.issue(key,
+                                                  {collaboration::cluster_server(cluster),
+                                                   collaboration::node_server(master.certificate.subject(), cluster)},
+                                                  reply.credential().expires()));
+  reply.set_tls_certificate(wire::field(certificate.der()));
+  return reply;
+}
+
 Result<collaboration::CredentialReply> Service::answer(const Master& master,
                                                        const collaboration::CredentialRequest& request) {
   const auto& cluster = master.certificate.cluster();
   collaboration::CredentialReply reply;
   switch (request.kind_case()) {
-  case collaboration::CredentialRequest::kOwn: {
-    TCFDL_ASSIGN(*reply.mutable_credential(), nats_.master_user(cluster, request.user_key()));
-    TCFDL_ASSIGN(*reply.mutable_account(), nats_.cluster_account(cluster, request.own().signing_key()));
-    return reply;
-  }
+  case collaboration::CredentialRequest::kOwn: return own_credential(master, request);
   case collaboration::CredentialRequest::kLink: {
     TCFDL_ASSIGN(*reply.mutable_credential(), nats_.link_user(request.link().cluster(), cluster, request.user_key()));
     return reply;

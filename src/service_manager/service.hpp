@@ -36,7 +36,10 @@ Result<OpenedRequest> open_request(const crypto::VerifyKey& authority, BytesView
 class Service {
 public:
   Service(Authority& authority, Registry& registry, authority::NatsOperator& nats, const Clock& clock)
-      : authority_(authority), registry_(registry), nats_(nats), clock_(clock) {}
+      : authority_(authority), registry_(registry), nats_(nats), clock_(clock), tls_(authority.tls()) {}
+
+  /// Who certifies servers.
+  [[nodiscard]] const authority::TlsAuthority& tls() const noexcept { return tls_; }
 
   /// An AuthenticatedRequest of a master around an AuthorityRequest; gives an AuthorityReply. Masters make tokens for
   /// workers and clients of their own cluster only.
@@ -46,7 +49,8 @@ public:
   Result<Bytes> handle_registry(BytesView request);
 
   /// An AuthenticatedRequest of a master around a CredentialRequest; gives a CredentialReply: the master's own user
-  /// here with its cluster's account, a user at another cluster's server, or nothing for a revocation.
+  /// here with its cluster's account and the certificate of its servers, a user at another cluster's server, or nothing
+  /// for a revocation.
   Result<Bytes> handle_credential(BytesView request);
 
   /// A bare AuthorityRequest that enrols, since who enrols has no certificate yet; the token authenticates it.
@@ -58,12 +62,15 @@ private:
   Result<wire::CreateTokenReply> create_token(const Master& master, wire::CreateToken request);
   Result<wire::AuthorityReply> answer(const Master& master, const wire::AuthorityRequest& request);
   Result<collaboration::CredentialReply> answer(const Master& master, const collaboration::CredentialRequest& request);
+  Result<collaboration::CredentialReply> own_credential(const Master& master,
+                                                        const collaboration::CredentialRequest& request);
   Result<wire::RegistryReply> answer(const Master& master, const wire::RegistryRequest& request);
 
   Authority& authority_;
   Registry& registry_;
   authority::NatsOperator& nats_;
   const Clock& clock_;
+  const authority::TlsAuthority tls_;
   ReplayGuard replays_{2 * kRequestWindow};
 };
 

@@ -30,9 +30,10 @@ struct EnrolmentToken {
 inline Result<EnrolmentToken> parse_enrolment_token(std::string_view text) {
   constexpr std::string_view kPrefix = "tcfdl1.";
   constexpr std::string_view kSpace = " \t\r\n";
+  constexpr std::size_t kLongest = 8192;
   const Error bad(Code::kInvalidArgument, "this is no enrolment token; it has the form tcfdl1.SECRET.HASH");
   const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos || text.size() > 4096) return bad;
+  if (first == std::string_view::npos || text.size() > kLongest) return bad;
   text = text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
   if (!text.starts_with(kPrefix) || text.find_first_of(kSpace) != std::string_view::npos) return bad;
   text.remove_prefix(kPrefix.size());

@@ -174,8 +174,7 @@ Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadli
 
 Result<UniqueFd> listen_on(const Address& address) {
   if (const auto* tcp = std::get_if<TcpAddress>(&address); tcp != nullptr && !is_loopback(*tcp)) {
-    return make_error(Code::kFailedPrecondition,
-                      "refusing to listen on {}: channels are not protected yet, use an address of 127.0.0.0/8",
+    return make_error(Code::kFailedPrecondition, "refusing to listen on {} without TLS: use an address of 127.0.0.0/8",
                       to_string(address));
   }
   if (const auto* local = std::get_if<UnixAddress>(&address)) ::unlink(local->path.c_str());

@@ -31,7 +31,7 @@ private:
 /// Connects. UNAVAILABLE names the address and the reason.
 Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadline deadline);
 
-/// A listening socket. TCP addresses must be loopback until channels are protected: FAILED_PRECONDITION otherwise.
+/// A listening socket. TCP addresses must be loopback, since there is no TLS: FAILED_PRECONDITION otherwise.
 /// An abandoned Unix socket file is replaced. A TCP port of 0 is chosen by the system.
 Result<UniqueFd> listen_on(const Address& address);
 

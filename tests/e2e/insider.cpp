@@ -1,10 +1,36 @@
 #include "insider.hpp"
 
+#include "base/encoding.hpp"
+#include "collaboration/server_names.hpp"
+#include "crypto/pem.hpp"
 #include "service_manager/authority/operations.hpp"
 
 namespace tcfdl::test {
 
 namespace authority = service_manager::authority;
+
+namespace {
+
+Json state_of(const Platform& platform, const std::string& node) {
+  return Json::parse(read_text_file(platform.state() / "nodes" / node / "node.json").value());
+}
+
+/// How the node's server is known, which every node that enrolled was told.
+message_queue::TlsTrust trust_in(const Platform& platform, const std::string& node) {
+  message_queue::TlsTrust trust;
+  trust.server_name = collaboration::kServiceManagerServer;
+  for (const auto& entry : std::filesystem::directory_iterator(platform.state() / "nodes")) {
+    const auto name = entry.path().filename().string();
+    const auto state = state_of(platform, name);
+    if (!state.contains("entrance")) continue;
+    const auto entrance = Json::parse(state["entrance"].get<std::string>());
+    trust.root_pem = crypto::to_pem(from_base64url(entrance["root"].get<std::string>()).value(), "CERTIFICATE");
+    if (name == node) trust.server_name = collaboration::cluster_server(entrance["cluster"].get<std::string>());
+  }
+  return trust;
+}
+
+} // namespace
 
 AuthorityCopy::AuthorityCopy(const Platform& platform) {
   const auto state = platform.state() / "nodes" / "service-manager";
@@ -25,7 +51,7 @@ message_queue::Nkey AuthorityCopy::account_key(const std::string& account) {
 std::unique_ptr<message_queue::NatsBus> connect_insider(const Platform& platform, const std::string& node,
                                                         const message_queue::Nkey& account,
                                                         message_queue::Permissions permissions) {
-  const auto state = Json::parse(read_text_file(platform.state() / "nodes" / node / "node.json").value());
+  const auto state = state_of(platform, node);
   auto key = message_queue::Nkey::generate(message_queue::NkeyKind::kUser);
   message_queue::UserClaims claims;
   claims.name = "insider";
@@ -36,6 +62,7 @@ std::unique_ptr<message_queue::NatsBus> connect_insider(const Platform& platform
   message_queue::NatsBusSettings settings;
   settings.port = static_cast<std::uint16_t>(std::stoi(state.value("nats_port", "0")));
   settings.credential = std::make_shared<message_queue::UserCredential>(std::move(key), std::move(jwt));
+  settings.tls = trust_in(platform, node);
   settings.inbox_prefix = "_INBOX_insider";
   return message_queue::NatsBus::connect(settings).value();
 }

@@ -28,6 +28,8 @@ const Subjects& all_subjects() {
                                   "tcfdl.master.report.n2.events",
                                   "tcfdl.master.report.n2.authority",
                                   "tcfdl.master.report",
+                                  "tcfdl.master.tasks.n1",
+                                  "tcfdl.master.tasks.n2",
                                   "tcfdl.node.n1.command",
                                   "tcfdl.node.n2.command",
                                   "tcfdl.link.open.n1",
@@ -40,6 +42,10 @@ const Subjects& all_subjects() {
                                   "tcfdl.stream.n1.n2.00.b",
                                   "tcfdl.stream.n2.n1.00.a",
                                   "tcfdl.stream.n2.n1.00.b",
+                                  "tcfdl.stream.task_manager.n1.00.a",
+                                  "tcfdl.stream.task_manager.n1.00.b",
+                                  "tcfdl.stream.task_manager.n2.00.a",
+                                  "tcfdl.stream.task_manager.n2.00.b",
                                   "tcfdl.stream.n2.link_c1.00.a",
                                   "tcfdl.stream.n2.link_c1.00.b",
                                   "tcfdl.stream.n2.link_c2.00.a",
@@ -98,23 +104,27 @@ Subjects joined(Subjects left, const Subjects& right) {
 }
 
 std::vector<Kind> kinds() {
-  const Subjects worker_publish{"tcfdl.master.credential", "tcfdl.master.report.n1.status",
+  const Subjects worker_publish{"tcfdl.master.credential",          "tcfdl.master.report.n1.status",
                                 "tcfdl.master.report.n1.authority", "tcfdl.stream.n1.n1.00.a",
-                                "tcfdl.stream.n1.n2.00.a"};
-  const Subjects worker_subscribe{"tcfdl.node.n1.command",   "tcfdl.link.open.n1",       "tcfdl.stream.n1.n1.00.b",
-                                  "tcfdl.stream.n1.n2.00.b", "tcfdl.master.revocations", "_INBOX_n1.1.2"};
+                                "tcfdl.stream.n1.n2.00.a",          "tcfdl.master.tasks.n1",
+                                "tcfdl.stream.task_manager.n1.00.b"};
+  const Subjects worker_subscribe{
+      "tcfdl.node.n1.command",    "tcfdl.link.open.n1", "tcfdl.stream.n1.n1.00.b",          "tcfdl.stream.n1.n2.00.b",
+      "tcfdl.master.revocations", "_INBOX_n1.1.2",      "tcfdl.stream.task_manager.n1.00.a"};
   return {
       {"worker", "n1", worker_permissions("n1"), worker_publish, worker_subscribe},
       {"master", "n1", master_permissions("n1"),
        joined(worker_publish,
               {"tcfdl.master.revocations", "tcfdl.node.n1.command", "tcfdl.node.n2.command", "tcfdl.link.open.n1",
                "tcfdl.link.open.n2", "tcfdl.stream.n1.n1.00.b", "tcfdl.stream.n2.n1.00.b", "$KV.routes.i1",
+               "tcfdl.stream.task_manager.n1.00.a", "tcfdl.stream.task_manager.n2.00.a",
                "$JS.API.STREAM.INFO.KV_routes", "$JS.API.STREAM.CREATE.KV_routes", "$JS.API.STREAM.UPDATE.KV_routes"}),
        joined(worker_subscribe,
               {"tcfdl.master.enrol", "tcfdl.master.credential", "tcfdl.master.report.n1.status",
                "tcfdl.master.report.n1.authority", "tcfdl.master.report.n2.status", "tcfdl.master.report.n2.events",
                "tcfdl.master.report.n2.authority", "tcfdl.link.request.c1", "tcfdl.link.request.c2",
-               "tcfdl.stream.n1.n1.00.a", "tcfdl.stream.n2.n1.00.a"})},
+               "tcfdl.stream.n1.n1.00.a", "tcfdl.stream.n2.n1.00.a", "tcfdl.master.tasks.n1", "tcfdl.master.tasks.n2",
+               "tcfdl.stream.task_manager.n1.00.b", "tcfdl.stream.task_manager.n2.00.b"})},
       {"worker's token",
        "token",
        enrolling_worker_permissions("token"),

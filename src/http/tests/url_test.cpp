@@ -38,10 +38,12 @@ TEST(ParseUrl, ReadsHostPortAndPrefix) {
   EXPECT_EQ(v6->port, 9);
   EXPECT_EQ(v6->path, "/api");
   EXPECT_EQ(parse_url("http://localhost")->port, 80);
+  EXPECT_FALSE(plain->tls);
+  EXPECT_TRUE(parse_url("https://192.0.2.7:8443/")->tls);
+  EXPECT_EQ(parse_url("https://192.0.2.7")->port, 443);
 }
 
 TEST(ParseUrl, SaysWhatIsWrong) {
-  EXPECT_EQ(parse_url("https://127.0.0.1").error().code(), Code::kUnimplemented);
   for (const auto* text : {"", "127.0.0.1:80", "http://", "http://:80", "http://a:0", "http://a:65536", "http://a:x",
                            "http://a:", "http://u@a", "http://a?x", "http://[::1", "http://[::1]80", "http://a b"}) {
     const auto url = parse_url(text);
@@ -57,6 +59,14 @@ TEST(LoopbackAddress, AcceptsLoopbackOnly) {
   for (const auto* host : {"0.0.0.0", "128.0.0.1", "::", "::ffff:127.0.0.1", "127.1", "localhost.", ""}) {
     EXPECT_FALSE(loopback_address(host)) << host;
   }
+}
+
+TEST(ListeningAddress, IsAnyWithTlsAndLoopbackWithout) {
+  for (const auto* host : {"0.0.0.0", "192.0.2.7", "::", "127.0.0.1"})
+    EXPECT_EQ(listening_address(host, true).value(), host);
+  EXPECT_FALSE(listening_address("0.0.0.0", false));
+  EXPECT_TRUE(listening_address("127.0.0.1", false));
+  EXPECT_FALSE(listening_address("west.example", true));
 }
 
 TEST(Query, ReadsIntegersWithinTheirRange) {

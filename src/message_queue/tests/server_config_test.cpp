@@ -27,6 +27,24 @@ TEST(ServerConfig, BelievesTheOperatorAndItsAccounts) {
   EXPECT_THAT(config, Not(HasSubstr("password")));
 }
 
+TEST(ServerConfig, ListensElsewhereThanOnLoopbackWithTlsOnly) {
+  auto settings = good_settings();
+  EXPECT_THAT(make_server_config(settings, "name").value(), Not(HasSubstr("tls")));
+  for (const std::string host : {"0.0.0.0", "192.0.2.1"}) {
+    settings.host = host;
+    settings.tls.reset();
+    EXPECT_THAT(make_server_config(settings, "name").error().message(), HasSubstr(host + " without TLS"));
+    settings.tls.emplace();
+    const auto config = make_server_config(settings, "name").value();
+    EXPECT_THAT(config, HasSubstr("host: \"" + host + "\""));
+    EXPECT_THAT(config, HasSubstr("cert_file: \"state/tls-certificate.pem\""));
+  }
+  for (const std::string host : {"", "localhost", "::1", "1.2.3.4\"\nport: 1"}) {
+    settings.host = host;
+    EXPECT_EQ(make_server_config(settings, "name").error().code(), Code::kInvalidArgument) << host;
+  }
+}
+
 TEST(ServerConfig, RefusesAnOpenServerAndTrustOutsideTheGrammar) {
   auto settings = good_settings();
   settings.trust = {};

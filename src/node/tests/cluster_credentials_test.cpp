@@ -176,6 +176,37 @@ TEST_F(ClusterCredentialsTest, AreKeptByTheNodeUntilTheyExpire) {
   EXPECT_EQ(asked, 2);
 }
 
+TEST_F(ClusterCredentialsTest, AMastersComeWithACertificateOfItsKeyAndName) {
+  const auto worker = node("w1");
+  const auto tls_key = crypto::SigningKey::generate();
+  const auto root = crypto::make_tls_root(authority_, "tcfdl.internal", {clock_.now() - 10, clock_.now() + 10'000});
+  std::string name = "west.cluster.tcfdl.internal";
+  const AskCredential ask_here = [&](const CredentialRequest& request, Deadline) -> Result<CredentialReply> {
+    const auto key = crypto::VerifyKey::from_bytes(as_bytes(request.own().tls_key())).value();
+    TCFDL_ASSIGN(auto reply, ask(worker));
+    const crypto::Validity validity{clock_.now() - 10, reply.credential().expires()};
+    TCFDL_ASSIGN(const auto leaf, crypto::issue_tls_certificate(authority_, root, {key, {name}, validity}));
+    reply.set_tls_certificate(wire::field(leaf.der()));
+    return reply;
+  };
+  const auto keep = [&](const crypto::SigningKey& key) {
+    CredentialKeeperSettings settings{directory_.path() / "credential"};
+    settings.certificate.emplace(key.public_key(), root, "west.cluster.tcfdl.internal");
+    auto user = Nkey::parse_seed(as_text(worker.user.seed_text().span()), NkeyKind::kUser).value();
+    return CredentialKeeper::open(std::move(settings), std::move(user), ask_here, clock_);
+  };
+  const auto first = keep(tls_key);
+  ASSERT_TRUE(first) << first.error().to_string();
+  EXPECT_EQ(keep(tls_key).value()->reply().tls_certificate(), first.value()->reply().tls_certificate());
+  // What was kept is of another key, so another is asked for; one for another name is refused.
+  const auto other_key = crypto::SigningKey::generate();
+  EXPECT_NE(keep(other_key).value()->reply().tls_certificate(), first.value()->reply().tls_certificate());
+  name = "east.cluster.tcfdl.internal";
+  const auto refused = keep(tls_key);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr("is not for west.cluster.tcfdl.internal"));
+}
+
 TEST_F(ClusterCredentialsTest, AreRenewedAtHalfLifeAndTriedAgainAfterAFailure) {
   const auto worker = node("w1");
   std::atomic<int> asked = 0;

@@ -46,7 +46,8 @@ TEST_F(NodeConfigTest, AMasterMaySayMore) {
   EXPECT_EQ(config->host.node, "m1");
   EXPECT_EQ(config->api.port, 8001);
   EXPECT_EQ(config->gateway.host, "127.0.0.2");
-  EXPECT_EQ(config->nats_port, 4222);
+  EXPECT_EQ(config->nats.port, 4222);
+  EXPECT_EQ(config->nats.listen, "127.0.0.1");
   EXPECT_FALSE(config->host_instances);
   EXPECT_TRUE(config->host.local_tcp);
 }
@@ -58,15 +59,41 @@ TEST_F(NodeConfigTest, RefusesUnknownKeysByName) {
 }
 
 TEST_F(NodeConfigTest, RefusesAddressesThatOthersCouldReach) {
-  for (const auto* key : {"api", "gateway", "tasks"}) {
+  for (const auto* key : {"gateway", "tasks"}) {
     for (const auto* address : {"0.0.0.0:80", "192.168.1.1:80", "10.0.0.1:0"}) {
       EXPECT_THAT(refusal<MasterConfig>(fmt::format("{}{}: {}\n", master_, key, address)), HasSubstr("no loopback"));
     }
+  }
+  for (const auto* key : {"api", "gateway", "tasks"}) {
     for (const auto* address : {"localhost", "127.0.0.1:70000", "127.0.0.1", "'::1:80'"}) {
       EXPECT_THAT(refusal<MasterConfig>(fmt::format("{}{}: {}\n", master_, key, address)), HasSubstr(key));
     }
   }
   EXPECT_THAT(refusal<MasterConfig>(master_ + "nats_port: 65536\n"), HasSubstr("nats_port"));
+}
+
+TEST_F(NodeConfigTest, TheApiIsServedToOthersInTlsOnly) {
+  const auto others = read<MasterConfig>(master_ + "api: 0.0.0.0:8443\n");
+  ASSERT_TRUE(others) << others.error().to_string();
+  EXPECT_TRUE(others->api.tls);
+  EXPECT_FALSE(read<MasterConfig>(master_)->api.tls);
+  EXPECT_TRUE(read<MasterConfig>(master_ + "api_tls: true\n")->api.tls);
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "api: 0.0.0.0:8443\napi_tls: false\n"), HasSubstr("without TLS"));
+}
+
+TEST_F(NodeConfigTest, AMessageQueueIsServedWhereOthersFindIt) {
+  const auto everywhere = read<MasterConfig>(master_ + "nats_address: 0.0.0.0\nadvertise: west.example\n");
+  ASSERT_TRUE(everywhere) << everywhere.error().to_string();
+  EXPECT_EQ(everywhere->nats.advertise, "west.example");
+  EXPECT_EQ(everywhere->nats.local(), "127.0.0.1");
+  const auto one = read<ServiceManagerConfig>("state: /s\nnats_address: 192.0.2.7\n");
+  ASSERT_TRUE(one) << one.error().to_string();
+  EXPECT_EQ(one->nats.advertise, "192.0.2.7");
+  EXPECT_EQ(one->nats.local(), "192.0.2.7");
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "nats_address: 0.0.0.0\n"), HasSubstr("advertise"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "nats_address: west.example\n"), HasSubstr("nats_address"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "advertise: west.example\n"), HasSubstr("cannot reach 127.0.0.1"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "nats_address: 192.0.2.7\nadvertise: 'a b'\n"), HasSubstr("advertise"));
 }
 
 TEST_F(NodeConfigTest, StartsTheTeeThatIsNamedOnly) {

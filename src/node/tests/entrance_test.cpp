@@ -1,10 +1,23 @@
 #include "node/entrance.hpp"
 
+#include "crypto/hash.hpp"
+#include "crypto/tls_certificate.hpp"
+
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 namespace tcfdl::node {
 namespace {
+
+const crypto::SigningKey& authority() {
+  static const auto key = crypto::SigningKey::generate();
+  return key;
+}
+
+Bytes root_of(const crypto::SigningKey& key) {
+  const auto now = SystemClock().now();
+  return crypto::make_tls_root(key, "tcfdl.internal", {now - 1000, now + 1000}).der();
+}
 
 NodeEntrance entrance() {
   return {.cluster = "west",
@@ -13,7 +26,9 @@ NodeEntrance entrance() {
           .seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
           .jwt = "a.b.c",
           .tasks = "tcp:127.0.0.1:1",
-          .tasks_token = "token"};
+          .tasks_token = "token",
+          .root = root_of(authority()),
+          .server_name = "west.cluster.tcfdl.internal"};
 }
 
 std::string refusal(const nlohmann::json& json) {
@@ -23,9 +38,10 @@ std::string refusal(const nlohmann::json& json) {
 }
 
 TEST(NodeEntrance, ComesBackFromItsText) {
-  const auto read = NodeEntrance::from_json(entrance().to_json());
+  const auto made = entrance();
+  const auto read = NodeEntrance::from_json(made.to_json());
   ASSERT_TRUE(read) << read.error().to_string();
-  EXPECT_EQ(read->to_json(), entrance().to_json());
+  EXPECT_EQ(read->to_json(), made.to_json());
   EXPECT_EQ(read->port, 4222);
   EXPECT_EQ(read->tasks_token, "token");
 }
@@ -48,6 +64,27 @@ TEST(NodeEntrance, NamesTheFieldThatIsMissingOrWrong) {
   auto json = good;
   json["cluster"] = "../west";
   EXPECT_THAT(refusal(json), testing::HasSubstr("cluster"));
+}
+
+TEST(NodeEntrance, BelievesARootOfTheTokensAuthorityOnly) {
+  const auto hash = crypto::sha256(authority().public_key().bytes());
+  auto believed = entrance();
+  EXPECT_TRUE(believed.check_root(hash));
+  believed.root = root_of(crypto::SigningKey::generate());
+  EXPECT_EQ(believed.check_root(hash).error().code(), Code::kUnauthenticated);
+}
+
+TEST(NodeEntrance, ConnectsByTlsAndKnowsWhomTo) {
+  const auto settings = entrance().bus("worker-1", nullptr);
+  ASSERT_TRUE(settings.tls);
+  EXPECT_EQ(settings.tls->server_name, "west.cluster.tcfdl.internal");
+  EXPECT_THAT(settings.tls->root_pem, testing::StartsWith("-----BEGIN CERTIFICATE-----"));
+  auto json = nlohmann::json::parse(entrance().to_json());
+  json["root"] = "AAAA";
+  EXPECT_THAT(refusal(json), testing::HasSubstr("'root' is no certificate"));
+  json = nlohmann::json::parse(entrance().to_json());
+  json["server_name"] = "a name";
+  EXPECT_THAT(refusal(json), testing::HasSubstr("'server_name'"));
 }
 
 TEST(NodeEntrance, RefusesWhatIsNoObject) {

@@ -33,7 +33,9 @@ protected:
             .signing_key = "s",
             .seal_key = "h",
             .certificate = "d",
-            .authority_key = "k"};
+            .authority_key = "k",
+            .tls_root = "PEM",
+            .tls_server_name = "west.cluster.tcfdl.internal"};
   }
   static Code code_of(const std::string& name) {
     const auto loaded = load_context(name);
@@ -51,7 +53,8 @@ TEST_F(ContextTest, ComesBackAsItWasSaved) {
   for (const auto field :
        {&Context::name, &Context::cluster, &Context::api_url, &Context::api_token, &Context::gateway_url,
         &Context::gateway_token, &Context::tasks_address, &Context::tasks_token, &Context::client,
-        &Context::signing_key, &Context::seal_key, &Context::certificate, &Context::authority_key}) {
+        &Context::signing_key, &Context::seal_key, &Context::certificate, &Context::authority_key, &Context::tls_root,
+        &Context::tls_server_name}) {
     EXPECT_EQ((*loaded).*field, saved.*field);
   }
 }

@@ -7,6 +7,7 @@
 #include "service_manager/authority/grants.hpp"
 #include "service_manager/authority/key_store.hpp"
 #include "service_manager/authority/operations.hpp"
+#include "service_manager/authority/tls_authority.hpp"
 #include "service_manager/registry/registry.hpp"
 
 namespace tcfdl::service_manager {
@@ -45,6 +46,9 @@ public:
 
   /// 32 bytes from which the keys of the NATS operator are derived.
   [[nodiscard]] BytesView nats_root() const noexcept { return keys_->nats_root(); }
+
+  /// The authority as the root of TLS; the authority outlives it.
+  [[nodiscard]] authority::TlsAuthority tls() const { return {keys_->signing_key(), parts_.clock}; }
 
   /// A one-time token for one master, worker or client of the cluster. A client's grants are '*' when none are named.
   /// INVALID_ARGUMENT names the field: role, cluster, lifetime (0: one hour; 30 days at most), grants.

@@ -50,6 +50,24 @@ TEST_F(Requests, AMasterAdministersItsCluster) {
   EXPECT_THAT(refusal(service_->handle_registry(request(body))), Refuses(Code::kNotFound, "plates/read"));
 }
 
+TEST_F(Requests, AMastersCredentialComesWithACertificateInItsOwnName) {
+  const auto key = crypto::SigningKey::generate();
+  collaboration::CredentialRequest body;
+  body.set_user_key(message_queue::Nkey::generate(message_queue::NkeyKind::kUser).public_text());
+  body.mutable_own()->set_signing_key(message_queue::Nkey::generate(message_queue::NkeyKind::kAccount).public_text());
+  body.mutable_own()->set_tls_key(wire::field(key.public_key().bytes()));
+  const auto answer = reply<collaboration::CredentialReply>(service_->handle_credential(request(body)));
+  const auto leaf = must(crypto::Certificate::parse(as_bytes(answer.tls_certificate())));
+  const auto& root = service_->tls().root();
+  for (const auto* name : {"west.cluster.tcfdl.internal", "m.west.cluster.tcfdl.internal"}) {
+    must(crypto::check_tls_certificate(leaf, root, key.public_key(), name, clock_.now()));
+  }
+  EXPECT_FALSE(crypto::check_tls_certificate(leaf, root, key.public_key(), "east.cluster.tcfdl.internal", kNow));
+  EXPECT_EQ(leaf.validity().not_after, answer.credential().expires());
+  body.mutable_own()->set_tls_key("no key");
+  EXPECT_THAT(refusal(service_->handle_credential(request(body))), Refuses(Code::kInvalidArgument, ""));
+}
+
 TEST_F(Requests, AMasterPassesOnItsProxiesRequests) {
   must(registry_->register_function("west", signed_descriptor()));
   HolderKeys instance{.name = "i"};

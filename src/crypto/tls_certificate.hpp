@@ -1,0 +1,38 @@
+// X.509 certificates for TLS (RFC 5280): a root that is the authority's own key, and its short-lived leaves.
+#pragma once
+
+#include "crypto/signature.hpp"
+#include "crypto/x509.hpp"
+
+namespace tcfdl::crypto {
+
+/// A self-signed root of `key`, whose leaves have names below `domain` only; no further CA may stand below it. Its
+/// subject names the key, so roots that one key made at different times stand for each other.
+Certificate make_tls_root(const SigningKey& key, const std::string& domain, Validity validity);
+
+/// What a leaf says. At least one name; the first is the common name's source and at most 253 characters long.
+struct TlsLeaf {
+  VerifyKey key;
+  std::vector<std::string> dns_names;
+  Validity validity;
+};
+
+/// A leaf for servers and clients (extendedKeyUsage has both) with a random serial; `issuer` is the root's key.
+/// INVALID_ARGUMENT for no name and for names that are none.
+Result<Certificate> issue_tls_certificate(const SigningKey& issuer, const Certificate& root, const TlsLeaf& leaf);
+
+/// Reads a root that is not trusted yet: its key must be the one whose 65 bytes have that SHA-256. INVALID_ARGUMENT for
+/// what is no certificate, UNAUTHENTICATED for another key, for one that it did not sign itself, and at a wrong time.
+Result<Certificate> check_tls_root(BytesView certificate, BytesView key_hash, UnixSeconds now);
+
+/// Whether `leaf` is of the root, in force, of that key, and for that name. UNAUTHENTICATED says what is not.
+Status check_tls_certificate(const Certificate& leaf, const Certificate& root, const VerifyKey& key,
+                             const std::string& dns_name, UnixSeconds now);
+
+/// PKCS #8 (RFC 5958) in PEM, unencrypted: what servers read.
+SecretBytes private_key_pem(const SigningKey& key);
+
+/// Whether a text is a DNS name of letters, digits, `-` and dots, as certificates and servers write it.
+bool is_dns_name(std::string_view text) noexcept;
+
+} // namespace tcfdl::crypto

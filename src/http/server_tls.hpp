@@ -1,0 +1,30 @@
+// What a server shows in TLS, replaceable while it runs.
+#pragma once
+
+#include "base/guarded.hpp"
+#include "crypto/tls_session.hpp"
+
+namespace tcfdl::http {
+
+/// Any thread. Connections keep what they began with.
+class ServerTls {
+public:
+  /// INVALID_ARGUMENT for a certificate or key that is none, or a pair that does not fit.
+  static Result<std::shared_ptr<ServerTls>> make(const std::string& certificate_pem,
+                                                 std::shared_ptr<const crypto::SecretBytes> key_pem);
+
+  /// A new certificate of the same key. After an error the old one stays.
+  Status replace(const std::string& certificate_pem);
+  [[nodiscard]] crypto::TlsContext context() const {
+    return context_.with([](const crypto::TlsContext& context) { return context; });
+  }
+
+private:
+  ServerTls(std::shared_ptr<const crypto::SecretBytes> key_pem, crypto::TlsContext context)
+      : key_pem_(std::move(key_pem)), context_(std::move(context)) {}
+
+  const std::shared_ptr<const crypto::SecretBytes> key_pem_;
+  Guarded<crypto::TlsContext> context_;
+};
+
+} // namespace tcfdl::http
