@@ -81,6 +81,9 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
   ServiceManagerConfig result;
   result.state = config.text("state");
   result.nats_port = port(config, "nats_port");
+  result.policy = config.text("policy");
+  result.collateral = config.texts("collateral");
+  result.certificates = config.text_or("certificates", "");
   for (auto& token : config.mappings("initial_tokens")) {
     if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
     InitialToken initial;

@@ -21,6 +21,9 @@ struct InitialToken {
 struct ServiceManagerConfig {
   std::filesystem::path state;
   std::uint16_t nats_port = 0;
+  std::filesystem::path policy;             ///< docs/formats/attestation_policy.md, with a version
+  std::vector<std::string> collateral;      ///< directories of Intel's files, one a kind of platform
+  std::filesystem::path certificates;       ///< directory of AMD's; empty: none
   std::vector<InitialToken> initial_tokens; ///< for masters; made at the first start
   std::string log_level;
   std::filesystem::path ready_file;

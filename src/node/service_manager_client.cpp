@@ -6,7 +6,39 @@
 namespace tcfdl::node {
 
 Result<Bytes> ServiceManagerClient::authority(BytesView request, Deadline deadline) {
-  return ask(collaboration::authority_subject(cluster_), request, deadline);
+  auto reply = ask(collaboration::authority_subject(cluster_), request, deadline);
+  if (reply) remember(*reply);
+  return reply;
+}
+
+void ServiceManagerClient::remember(BytesView authority_reply) {
+  constexpr std::size_t kMost = 4096;
+  const auto reply = wire::parse<wire::AuthorityReply>(authority_reply);
+  if (!reply || !reply->has_instance_keys()) return;
+  const auto& certificate = reply->instance_keys().certificate();
+  const auto parsed = wire::parse<wire::Certificate>(certificate.statement());
+  if (!parsed) return;
+  certified_.with([&](auto& known) {
+    if (known.size() >= kMost) known.erase(known.begin());
+    known[parsed->subject()] = certificate;
+  });
+}
+
+std::optional<wire::Signed> ServiceManagerClient::certified(const std::string& subject) const {
+  return certified_.with([&](const auto& known) -> std::optional<wire::Signed> {
+    const auto found = known.find(subject);
+    if (found == known.end()) return std::nullopt;
+    return found->second;
+  });
+}
+
+Result<std::string> ServiceManagerClient::attestation_result(const wire::Signed& certificate, BytesView nonce,
+                                                             Deadline deadline) {
+  collaboration::CredentialRequest request;
+  request.mutable_attestation_result()->set_certificate(wire::field(wire::serialize(certificate)));
+  request.mutable_attestation_result()->set_nonce(wire::field(nonce));
+  TCFDL_ASSIGN(const auto reply, credential(request, deadline));
+  return reply.attestation_result();
 }
 
 Result<wire::RegistryReply> ServiceManagerClient::registry(const wire::RegistryRequest& request, Deadline deadline) {

@@ -2,9 +2,13 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/guarded.hpp"
 #include "collaboration/ports.hpp"
 #include "crypto/signature.hpp"
 #include "message_queue/bus.hpp"
+
+#include <map>
+#include <optional>
 
 namespace tcfdl::node {
 
@@ -23,9 +27,14 @@ public:
   Result<collaboration::CredentialReply> credential(const collaboration::CredentialRequest& request, Deadline deadline);
   Result<collaboration::Credential> link_credential(const std::string& cluster, const std::string& user_key,
                                                     Deadline deadline) override;
+  /// The attestation result of a certificate of the cluster, a JWT. The nonce has 8 to 64 bytes or none.
+  Result<std::string> attestation_result(const wire::Signed& certificate, BytesView nonce, Deadline deadline);
+  /// The certificate of an instance or gateway that this client passed on lately; nullopt for others.
+  [[nodiscard]] std::optional<wire::Signed> certified(const std::string& subject) const;
   Result<wire::Inquired> inquire(const wire::Inquire& request, Deadline deadline) override;
 
 private:
+  void remember(BytesView authority_reply);
   Result<Bytes> ask(const std::string& subject, BytesView body, Deadline deadline);
 
   message_queue::Bus& bus_;
@@ -33,6 +42,7 @@ private:
   const crypto::SigningKey& signing_;
   const wire::Signed certificate_;
   const Clock& clock_;
+  Guarded<std::map<std::string, wire::Signed>> certified_; // by subject
 };
 
 } // namespace tcfdl::node

@@ -38,7 +38,11 @@ CREATE TABLE nats_root (id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT N
 CREATE TABLE nats_revocations (cluster TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (cluster, user));
 )";
 
-constexpr std::array kScripts = {kFirst, kNats};
+constexpr std::string_view kPolicies = R"(
+CREATE TABLE policies (version INTEGER PRIMARY KEY, hash BLOB NOT NULL, adopted INTEGER NOT NULL);
+)";
+
+constexpr std::array kScripts = {kFirst, kNats, kPolicies};
 
 } // namespace
 

@@ -46,7 +46,8 @@ public:
   Result<Bytes> handle_registry(BytesView request);
 
   /// An AuthenticatedRequest of a master around a CredentialRequest; gives a CredentialReply: the master's own user
-  /// here with its cluster's account, a user at another cluster's server, or nothing for a revocation.
+  /// here with its cluster's account, a user at another cluster's server, an attestation result, or nothing
+  /// for a revocation.
   Result<Bytes> handle_credential(BytesView request);
 
   /// A bare AuthorityRequest that enrols, since who enrols has no certificate yet; the token authenticates it.

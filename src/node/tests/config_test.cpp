@@ -92,17 +92,29 @@ TEST_F(NodeConfigTest, RefusesNamesThatAreNoLabels) {
 }
 
 TEST_F(NodeConfigTest, TheServiceManagerMakesTokensForMastersOnly) {
-  const auto config =
-      read<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: master, cluster: west, file: /t/west}\n"
-                                 "- {role: master, cluster: east, file: /t/east}\n");
+  const auto config = read<ServiceManagerConfig>(
+      "state: /s\npolicy: /p\ninitial_tokens:\n- {role: master, cluster: west, file: /t/west}\n"
+      "- {role: master, cluster: east, file: /t/east}\n");
   ASSERT_TRUE(config) << config.error().to_string();
   ASSERT_EQ(config->initial_tokens.size(), 2U);
   EXPECT_EQ(config->initial_tokens[1].cluster, "east");
   EXPECT_EQ(config->initial_tokens[1].file, "/t/east");
-  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: client, cluster: w, file: /t}\n"),
-              HasSubstr("masters"));
-  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: master, cluster: W_, file: /t}\n"),
+  EXPECT_THAT(
+      refusal<ServiceManagerConfig>("state: /s\npolicy: /p\ninitial_tokens:\n- {role: client, cluster: w, file: /t}\n"),
+      HasSubstr("masters"));
+  EXPECT_THAT(refusal<ServiceManagerConfig>(
+                  "state: /s\npolicy: /p\ninitial_tokens:\n- {role: master, cluster: W_, file: /t}\n"),
               HasSubstr("cluster"));
+}
+
+TEST_F(NodeConfigTest, TheServiceManagerNeedsAPolicyAndIsToldWhereEndorsementsAre) {
+  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\n"), HasSubstr("policy"));
+  const auto config =
+      read<ServiceManagerConfig>("state: /s\npolicy: /p.yaml\ncollateral: [/intel/a, /intel/b]\ncertificates: /amd\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->policy, "/p.yaml");
+  EXPECT_EQ(config->collateral, (std::vector<std::string>{"/intel/a", "/intel/b"}));
+  EXPECT_EQ(config->certificates, "/amd");
 }
 
 TEST_F(NodeConfigTest, AMissingFileIsNotFound) {

@@ -1,5 +1,4 @@
 // Enrolment of nodes with their proxies, and of clients.
-#include "attestation/report_data.hpp"
 #include "service_manager/authority/authority.hpp"
 #include "service_manager/authority/operations.hpp"
 #include "service_manager/operations.pb.h"
@@ -80,26 +79,6 @@ Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
   TCFDL_TRY(parts_.log.append(operation_of(request, token.cluster)));
   if (is_node(request.role())) return certify_node(request, token.cluster, judged);
   return certify_client(request, token.cluster, token.grants);
-}
-
-Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& request) const {
-  const auto& proxy = request.proxy();
-  const auto& kind = proxy.evidence().tee_kind();
-  const auto* const verifier = attestation::find_verifier(parts_.verifiers, kind);
-  if (verifier == nullptr) {
-    return make_error(Code::kPermissionDenied, "proxy.evidence: no verifier here reads evidence of a TEE of kind '{}'",
-                      kind);
-  }
-  const auto data = attestation::report_data("proxy", as_bytes(proxy.nonce()),
-                                             {as_bytes(proxy.verify_key()), as_bytes(proxy.seal_key())});
-  const attestation::Expectations expected{.report_data = Bytes(data.begin(), data.end()),
-                                           .node = request.name(),
-                                           .platform_key = to_bytes(request.platform_key())};
-  auto findings = verifier->verify(proxy.evidence(), settings_.endorsements, expected, parts_.clock.now());
-  attestation::appraise(settings_.policy, findings);
-  const auto claims = findings.outcome();
-  if (!claims) return claims.error().within("proxy.evidence");
-  return Judged{.tee_kind = claims->tee_kind, .assurance = findings.assurance(), .measurement = claims->measurement};
 }
 
 Result<wire::EnrolReply> Authority::certify_client(const wire::EnrolRequest& request, const std::string& cluster,

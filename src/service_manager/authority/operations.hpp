@@ -6,7 +6,7 @@
 namespace tcfdl::service_manager::authority {
 
 /// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved, NatsRootMade,
-/// NatsUserRevoked and Issued.
+/// NatsUserRevoked, PolicyAdopted and Issued.
 void teach(OperationLog& log);
 
 struct Token {
@@ -28,6 +28,21 @@ struct Subject {
 
 Result<std::optional<Subject>> find_subject(database::Database& database, const std::string& cluster,
                                             const std::string& name);
+
+/// With what a node enrolled last.
+struct NodeEvidence {
+  wire::Role role = wire::ROLE_UNSPECIFIED;
+  Bytes platform_key;
+  Bytes evidence; ///< wire::Evidence
+  UnixSeconds enrolled = 0;
+};
+
+Result<std::optional<NodeEvidence>> find_evidence(database::Database& database, const std::string& cluster,
+                                                  const std::string& node);
+
+/// Keeps a policy's version with the hash of its file; 0 is none, and is not kept. FAILED_PRECONDITION when a higher
+/// version was kept, or this one with another hash.
+Status adopt_policy(database::Database& database, OperationLog& log, std::uint64_t version, BytesView hash);
 
 /// ALREADY_EXISTS when the name is another's: of another key or role.
 Status check_name(database::Database& database, const std::string& cluster, const std::string& name, wire::Role role,
