@@ -88,7 +88,7 @@ TEST_F(ResultToken, SaysOfflineWhatTheAuthoritySigned) {
 
 TEST_F(ResultToken, IsOfTheFormThatTheRfcsGive) {
   const auto text = token();
-  const auto header = as_text(from_base64url(text.substr(0, text.find('.'))).value());
+  const std::string header(as_text(from_base64url(text.substr(0, text.find('.'))).value()));
   EXPECT_EQ(header,
             fmt::format(R"({{"alg":"ES256","kid":"{}","typ":"eat+jwt"}})", thumbprint(authority_.public_key())));
   const auto rest = text.substr(text.find('.') + 1);
