@@ -30,6 +30,8 @@ struct CallOptions {
   /// A UUID that makes the call idempotent; empty: a new one is drawn.
   std::string task_id;
   std::string content_type = "application/octet-stream";
+  /// Asks for a receipt: what ran where on which data, signed inside the instance. It costs hashing both bodies.
+  bool receipt = false;
   /// Cancels the call; the running handler is told.
   std::stop_token cancel;
 };
@@ -53,6 +55,9 @@ struct CallReport {
   std::uint64_t transfer_us = 0; ///< on the way, both directions
   std::uint64_t run_us = 0;      ///< in the handler, and opening and sealing around it
   std::uint64_t open_us = 0;     ///< opening the result
+  /// The receipt that was asked for, verified but for the bodies; `tcfdl receipt verify` reads it. Whoever has it can
+  /// try guesses of the data.
+  Bytes receipt;
 };
 
 struct CallResult {

@@ -54,11 +54,21 @@ Result<Json> enrol(Enrolment& enrolment, const http::Request& request) {
 
 Result<Json> revoke(Enrolment& enrolment, const http::Request& request) {
   TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
-  const auto node = body.text("node");
+  const auto node = body.text_or("node", "");
+  const auto instance = body.text_or("instance", "");
+  const auto client = body.text_or("client", "");
   TCFDL_TRY(body.finish());
-  TCFDL_TRY(check_label(node, "body: 'node'"));
-  TCFDL_TRY(enrolment.revoke_node(node));
-  return Json{{"revoked", node}};
+  if ((node.empty() ? 0 : 1) + (instance.empty() ? 0 : 1) + (client.empty() ? 0 : 1) != 1) {
+    return Error(Code::kInvalidArgument, "body: names one of 'node', 'instance' and 'client'");
+  }
+  const auto name = node + instance + client;
+  if (!instance.empty()) {
+    TCFDL_TRY(enrolment.revoke_instance(instance));
+  } else {
+    TCFDL_TRY(check_label(name, node.empty() ? "body: 'client'" : "body: 'node'"));
+    TCFDL_TRY(node.empty() ? enrolment.revoke_client(client) : enrolment.revoke_node(node));
+  }
+  return Json{{"revoked", name}};
 }
 
 } // namespace

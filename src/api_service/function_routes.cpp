@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t kLargestDeployment = std::uint64_t{2} << 20U;
 constexpr std::int64_t kMostInstances = 1000;
+constexpr std::int64_t kLongestOverlap = 24L * 3600; // seconds
 constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 20U;
 
 Result<Json> wrapped(const char* key, Result<Json> list) {
@@ -71,6 +72,14 @@ http::Response remove(Functions& functions, const http::Request& request) {
   return removed ? http::Response::empty() : http::problem(removed.error(), request.path);
 }
 
+Result<Json> rotate_key(Functions& functions, const http::Request& request) {
+  TCFDL_ASSIGN(const auto name, function_of(request));
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
+  const std::chrono::seconds overlap(body.integer_or("overlap_s", 0, 0, kLongestOverlap));
+  TCFDL_TRY(body.finish());
+  return functions.rotate_key(name, overlap);
+}
+
 Result<Json> read_logs(Logs& logs, const http::Request& request) {
   TCFDL_ASSIGN(const auto name, function_of(request));
   TCFDL_ASSIGN(const auto bytes, request.query_integer_or("bytes", 64L << 10U, 1, kMostLogBytes));
@@ -93,6 +102,10 @@ void add_function_routes(http::Server& server, Functions& functions, Logs& logs)
   server.add(
       "DELETE", "/v1/functions/{name...}",
       [&functions](const http::Request& request) { return remove(functions, request); }, from(Level::kDeployer));
+  server.add(
+      "POST", "/v1/functions/{name...}/keys",
+      [&functions](const http::Request& request) { return answer(rotate_key(functions, request), request, 201); },
+      from(Level::kDeployer));
   server.add(
       "GET", "/v1/functions/{name...}/logs",
       [&logs](const http::Request& request) { return answer(read_logs(logs, request), request); },

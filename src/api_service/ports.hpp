@@ -45,6 +45,9 @@ public:
   virtual Result<Deployed> deploy(const Deployment& deployment) = 0;
   /// NOT_FOUND.
   virtual Status remove(const FunctionName& name) = 0;
+  /// Has the authority make keys of a next epoch; gives {name, epoch, until}: until when, in Unix seconds, the one
+  /// before is valid. `overlap` 0: the authority's own. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for the overlap.
+  virtual Result<Json> rotate_key(const FunctionName& name, std::chrono::seconds overlap) = 0;
 };
 
 /// Files by SHA-256; digests are 64 lower-case hexadecimal digits.
@@ -131,6 +134,10 @@ public:
   virtual Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) = 0;
   /// Ends a worker's enrolment and its credential. NOT_FOUND; UNAVAILABLE while the service manager is out of reach.
   virtual Status revoke_node(const std::string& node) = 0;
+  /// Revoke certificates and keys of an instance of this cluster, or of a client, whose enrolment ends. The same
+  /// errors.
+  virtual Status revoke_instance(const std::string& instance) = 0;
+  virtual Status revoke_client(const std::string& client) = 0;
 };
 
 class Metrics {

@@ -38,15 +38,27 @@ Status create(const Session& session, const TokenOptions& options) {
   return {};
 }
 
-Status revoke_node(const Session& session, const std::string& node) {
+/// `kind`: node, instance or client.
+Status revoke(const Session& session, const std::string& kind, const std::string& name) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
-  TCFDL_ASSIGN(const auto answer, api.post("/v1/revocations", {{"node", node}}));
+  TCFDL_ASSIGN(const auto answer, api.post("/v1/revocations", {{kind, name}}));
   if (session.json) {
     print_json(answer);
+  } else if (kind == "instance") {
+    print(fmt::format("{} is revoked; another takes its place, with keys of its own\n", name));
   } else {
-    print(fmt::format("{} is revoked; to admit it again, enrol it with a new key\n", node));
+    print(fmt::format("{} is revoked; to admit it again, enrol it with a new key\n", name));
   }
   return {};
+}
+
+void add_revoke(CLI::App& app, Session& session, const std::string& kind, const std::string& group_help,
+                const std::string& help) {
+  auto* group = app.add_subcommand(kind, group_help)->require_subcommand(1);
+  auto* command = group->add_subcommand("revoke", help);
+  auto name = std::make_shared<std::string>();
+  command->add_option("NAME", *name, "its name")->required();
+  command->callback(session.run([&session, kind, name] { return revoke(session, kind, *name); }));
 }
 
 struct EnrolOptions {
@@ -119,11 +131,9 @@ void add_admission_commands(CLI::App& app, Session& session) {
   command->add_option("--out", options->out, "write it there, for the owner only")->type_name("FILE");
   command->callback(session.run([&session, options] { return create(session, *options); }));
   add_enrol(app, session);
-  auto* nodes = app.add_subcommand("node", "the nodes of a cluster")->require_subcommand(1);
-  auto* revoking = nodes->add_subcommand("revoke", "end a worker's enrolment, at once");
-  auto name = std::make_shared<std::string>();
-  revoking->add_option("NODE", *name, "its name")->required();
-  revoking->callback(session.run([&session, name] { return revoke_node(session, *name); }));
+  add_revoke(app, session, "node", "the nodes of a cluster", "end a worker's enrolment, at once");
+  add_revoke(app, session, "instance", "the instances of a cluster", "void an instance's certificate and keys");
+  add_revoke(app, session, "client", "the clients of a cluster", "end a client's enrolment and void its keys");
 }
 
 } // namespace tcfdl::cli

@@ -18,4 +18,11 @@ Result<Json> bench_call(const Session& session, const BenchCallOptions& options)
 /// What protection costs without any transport, beside single operations of OpenSSL.
 Result<Json> bench_crypto(unsigned repeats);
 
+// Parts of it, beside a floor that it measured.
+
+/// Verification of evidence of every kind of TEE; rows have `per_second` besides.
+Status bench_attestation(unsigned repeats, const std::string& floor, double floor_p50, Json& rows);
+/// What end-to-end protection costs a task that comes with a capsule which is there already.
+Status bench_session(unsigned repeats, const std::string& floor, double floor_p50, Json& rows);
+
 } // namespace tcfdl::cli

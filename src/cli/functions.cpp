@@ -81,6 +81,19 @@ Status remove(const Session& session, const std::string& name) {
   return {};
 }
 
+Status rotate_key(const Session& session, const std::string& name, std::chrono::milliseconds overlap) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(overlap).count();
+  TCFDL_ASSIGN(const auto answer, api.post(function_target(name, "/keys"), {{"overlap_s", seconds}}));
+  if (session.json) {
+    print_json(answer);
+  } else {
+    print(fmt::format("{}: epoch {} is in force; the keys of the one before are erased at {} (Unix seconds)\n", name,
+                      shown(answer, "epoch"), shown(answer, "until")));
+  }
+  return {};
+}
+
 Status logs(const Session& session, const std::string& name, std::size_t bytes) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto answer, api.get(function_target(name, fmt::format("/logs?bytes={}", bytes))));
@@ -148,6 +161,10 @@ void add_function_commands(CLI::App& app, Session& session) {
     return show(session, *name);
   }));
   named("remove", "remove a function")->callback(session.run([&session, name] { return remove(session, *name); }));
+  auto* rotating = named("rotate-key", "keys of a next epoch; those of the one before are erased after an overlap");
+  auto overlap = std::make_shared<std::chrono::milliseconds>(0);
+  add_duration(*rotating, "--overlap", *overlap, "while both are valid, up to 24h; default 15m");
+  rotating->callback(session.run([&session, name, overlap] { return rotate_key(session, *name, *overlap); }));
   auto* reading = named("logs", "the output of its instances");
   auto bytes = std::make_shared<std::size_t>(std::size_t{64} << 10U);
   reading->add_option("--bytes", *bytes, "of each instance")->check(CLI::Range(1, 1 << 20));

@@ -22,6 +22,7 @@ struct InvokeOptions {
   std::string cluster;
   std::string summary;
   std::string task_id;
+  std::string receipt;
   std::chrono::milliseconds timeout{30'000};
 };
 
@@ -91,10 +92,15 @@ Status invoke(const InvokeOptions& options, const Session& session) {
   call.timeout = options.timeout;
   call.cluster = options.cluster;
   call.task_id = options.task_id;
+  call.receipt = !options.receipt.empty();
   TCFDL_ASSIGN(const auto body, options.in == "-" ? read_input() : read_file(options.in, kLargestBody));
   TCFDL_ASSIGN(const auto client, Client::connect(session.context));
   TCFDL_ASSIGN(const auto result, client->call(options.function, body, call));
   TCFDL_TRY(write_output(options.out, result.body));
+  if (call.receipt) {
+    // It holds the salts, so it is for the caller alone.
+    TCFDL_TRY(write_file(std::filesystem::absolute(options.receipt), result.report.receipt, kPrivateFile));
+  }
   return tell(options, session.json, result.report, result.body.size());
 }
 
@@ -112,6 +118,8 @@ void add_invoke_command(CLI::App& app, Session& session) {
   add_duration(*command, "--timeout", options->timeout, "of the whole call; default 30s");
   command->add_option("--summary", options->summary, "write where and how long as JSON there")->type_name("FILE");
   command->add_option("--task-id", options->task_id, "makes repeats of the call one task")->type_name("UUID");
+  command->add_option("--receipt", options->receipt, "write there what the instance signed; `receipt verify` reads it")
+      ->type_name("FILE");
   command->callback(session.run([&session, options] { return invoke(*options, session); }));
 }
 

@@ -18,6 +18,7 @@ Result<TopologyCluster> read_cluster(ConfigMapping& mapping) {
   cluster.name = mapping.text("name");
   cluster.workers = mapping.texts("workers");
   cluster.host_instances = mapping.boolean_or("host_instances", cluster.workers.empty());
+  cluster.calls_per_second = mapping.integer_or("calls_per_second", 0, 0, 1'000'000);
   if (const auto good = check_label(cluster.name, "cluster"); !cluster.name.empty() && !good) {
     mapping.refuse("name", good.error().message());
   }
@@ -99,8 +100,8 @@ std::string write_software_tee(const Topology& topology) {
 std::string write_topology(const Topology& topology) {
   auto text = fmt::format("local_adapter: {}\n{}clusters:\n", topology.local_adapter, write_software_tee(topology));
   for (const auto& cluster : topology.clusters) {
-    text +=
-        fmt::format("  - name: \"{}\"\n    host_instances: {}\n    workers: [", cluster.name, cluster.host_instances);
+    text += fmt::format("  - name: \"{}\"\n    host_instances: {}\n    calls_per_second: {}\n    workers: [",
+                        cluster.name, cluster.host_instances, cluster.calls_per_second);
     for (std::size_t i = 0; i < cluster.workers.size(); ++i) {
       text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", cluster.workers[i]);
     }

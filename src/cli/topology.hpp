@@ -16,7 +16,8 @@ constexpr std::string_view kLocalClient = "local-user";
 struct TopologyCluster {
   std::string name;
   std::vector<std::string> workers;
-  bool host_instances = false; ///< whether the master's node runs instances
+  bool host_instances = false;       ///< whether the master's node runs instances
+  std::int64_t calls_per_second = 0; ///< of one caller; 0: no limit
 
   [[nodiscard]] std::string master() const { return name + "-master"; }
   friend bool operator==(const TopologyCluster&, const TopologyCluster&) = default;

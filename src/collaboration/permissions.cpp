@@ -20,13 +20,14 @@ void add(std::vector<std::string>& list, std::initializer_list<std::string> more
 
 Permissions worker_permissions(const std::string& node) {
   return {.publish = {report_subject(node, "*"), kCredentialSubject, stream(node, "*", "a")},
-          .subscribe = {inbox(node), command_subject(node), relay_subject(node), stream(node, "*", "b")},
+          .subscribe = {inbox(node), command_subject(node), relay_subject(node), kRevocationsSubject,
+                        stream(node, "*", "b")},
           .answers = true};
 }
 
 Permissions master_permissions(const std::string& node) {
   auto all = worker_permissions(node);
-  add(all.publish, {command_subject("*"), relay_subject("*"), stream("*", node, "b")});
+  add(all.publish, {command_subject("*"), relay_subject("*"), kRevocationsSubject, stream("*", node, "b")});
   add(all.subscribe,
       {report_subject("*", "*"), kEnrolSubject, kCredentialSubject, kLinkSubjects, stream("*", node, "a")});
   const auto bucket = "KV_" + kRoutesBucket;
@@ -46,7 +47,8 @@ Permissions link_permissions(const std::string& cluster) {
 }
 
 Permissions service_manager_permissions(const std::string& user) {
-  return {.subscribe = {inbox(user), authority_subject("*"), registry_subject("*"), credential_subject("*"),
+  return {.publish = {kServiceRevocationsSubject},
+          .subscribe = {inbox(user), authority_subject("*"), registry_subject("*"), credential_subject("*"),
                         kServiceEnrolSubject},
           .answers = true};
 }
@@ -54,7 +56,7 @@ Permissions service_manager_permissions(const std::string& user) {
 Permissions cluster_permissions(const std::string& cluster) {
   return {.publish = {authority_subject(cluster), registry_subject(cluster), credential_subject(cluster),
                       kServiceEnrolSubject},
-          .subscribe = {inbox(cluster)}};
+          .subscribe = {inbox(cluster), kServiceRevocationsSubject}};
 }
 
 Permissions enrolling_master_permissions(const std::string& user, const std::string& cluster) {

@@ -62,4 +62,8 @@ inline std::string registry_subject(const std::string& cluster) { return "tcfdl.
 inline std::string credential_subject(const std::string& cluster) { return "tcfdl.sm.credential." + cluster; }
 inline const std::string kServiceEnrolSubject = "tcfdl.sm.enrol";
 
+/// Where a signed RevocationList is told: by the service manager to masters, and by a master to its nodes.
+inline const std::string kServiceRevocationsSubject = "tcfdl.sm.revocations";
+inline const std::string kRevocationsSubject = "tcfdl.master.revocations";
+
 } // namespace tcfdl::collaboration

@@ -4,6 +4,7 @@
 #include "gateway/invoke.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/provider.hpp"
+#include "sdk/revocation_watch.hpp"
 #include "sdk/task_manager_client.hpp"
 
 #include <csignal>
@@ -45,6 +46,11 @@ Status serve() {
   TCFDL_ASSIGN(const auto attachment, sdk::attach(environment, *proxy, clock, deadline));
   sdk::TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
   sdk::Caller caller(attachment.identity, task_manager, *proxy, clock);
+  wire::Revocations revocations(attachment.identity.authority);
+  const auto forget_void = [&](bool is_newer) {
+    if (is_newer) caller.forget_void(revocations);
+  };
+  TCFDL_ASSIGN(const auto watch, sdk::RevocationWatch::start(environment.proxy, revocations, forget_void, deadline));
   http::Server server(server_settings(std::get<wire::TcpAddress>(listen), std::move(token)));
   add_invoke_route(server, caller);
   server.add("GET", "/healthz", [](const http::Request&) { return http::Response::json(200, R"({"status":"ok"})"); },

@@ -1,6 +1,7 @@
 // One connection of the server. Internal: included by source files only.
 #pragma once
 
+#include "base/rate_limiter.hpp"
 #include "base/worker_pool.hpp"
 #include "http/admission.hpp"
 #include "http/parser.hpp"
@@ -26,6 +27,7 @@ struct ServerContext {
   const Router& router;           // constant
   asio::io_context& io;
   WorkerPool& pool;
+  RateLimiter rates; // by caller
   std::set<Connection*> connections;
   bool stopping = false;
   std::function<void()> on_idle;       // called when the last connection ends

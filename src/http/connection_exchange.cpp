@@ -94,6 +94,10 @@ Admission Connection::admit_head() {
             .has_body = !parser_->is_done()};
   if (const auto length = parser_->content_length_remaining()) head.length = *length;
   auto admission = admit(head, context_.router, context_.settings);
+  if (!admission.answer && admission.request.caller) {
+    const auto taken = context_.rates.take(admission.request.caller->name);
+    if (!taken) admission.answer = problem(taken.error(), admission.request.path);
+  }
   if (!admission.answer && (context_.stopping || context_.pool.full())) {
     admission.answer =
         problem(Error(Code::kUnavailable, "the server is busy; try again later"), admission.request.path);

@@ -31,8 +31,13 @@ class Server::Impl {
 public:
   explicit Impl(Settings given)
       : settings(std::move(given)), pool_(settings.threads, settings.max_queued, WorkerPool::AtStop::kRun),
-        acceptor_(io_), pause_(io_),
-        context_{.settings = settings, .router = router, .io = io_, .pool = pool_, .connections = {}, .on_idle = {}} {}
+        acceptor_(io_), pause_(io_), context_{.settings = settings,
+                                              .router = router,
+                                              .io = io_,
+                                              .pool = pool_,
+                                              .rates = RateLimiter(settings.requests_per_second),
+                                              .connections = {},
+                                              .on_idle = {}} {}
 
   Status start();
   void stop();

@@ -30,6 +30,7 @@ struct ServerSettings {
   Authenticate authenticate{};
   /// Told of every request with a well-formed head before its answer is sent, on the I/O thread.
   std::function<void(const Answered&)> on_answered{};
+  unsigned requests_per_second = 0;                 // of one caller; beyond it 429; 0: no limit
   std::uint64_t max_body = std::uint64_t{1} << 20U; // bytes, for routes that name no limit of their own
   std::uint32_t max_header = 16U << 10U;            // bytes of request line and fields
   std::chrono::milliseconds header_timeout{10'000}; // from a request's first byte (or the connection) to its last field
@@ -46,7 +47,7 @@ struct ServerSettings {
 /// Serves HTTP/1.1 on a loopback address. Owned by the composition root; routes are added before `start()`. One I/O
 /// thread reads and writes; handlers run on a bounded pool of threads and may block; several run at a time. A handler's
 /// exception becomes a 500. Requests beyond the limits are refused before their body is read: 401 without a token,
-/// 403 below a route's level, 413, 431, 503 when no thread is left. Destructor = stop.
+/// 403 below a route's level, 413, 429 beyond a caller's rate, 431, 503 when no thread is left. Destructor = stop.
 class Server {
 public:
   using Settings = ServerSettings;

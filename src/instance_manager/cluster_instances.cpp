@@ -81,6 +81,12 @@ void ClusterInstances::on_node_status(const wire::NodeStatus& status) {
   post([this, status] { handle_status(status); });
 }
 
+void ClusterInstances::remove_node(const NodeId& node, const std::string& reason) {
+  post([this, node, reason] {
+    if (nodes_.contains(node)) drop_node(node, reason);
+  });
+}
+
 void ClusterInstances::handle_tick() {
   post([this] {
     const auto now = queue_.now();
@@ -88,7 +94,8 @@ void ClusterInstances::handle_tick() {
     for (const auto& [id, node] : nodes_) {
       if (now - node.seen >= settings_.node_lost_after) silent.push_back(id);
     }
-    for (const auto& id : silent) drop_node(id);
+    const auto reason = fmt::format("no heartbeat for {} ms", settings_.node_lost_after.count());
+    for (const auto& id : silent) drop_node(id, reason);
     std::erase_if(ordered_, [&](const auto& each) { return now - each.second.since >= settings_.reported_within; });
   });
   const auto period = std::chrono::duration<double, std::milli>(settings_.reconcile_every) * (0.9 + random_unit() / 5);
@@ -176,8 +183,8 @@ void ClusterInstances::drop_instance(const InstanceId& id, const std::string& re
   known_.erase(found);
 }
 
-void ClusterInstances::drop_node(const NodeId& node) {
-  const auto reason = fmt::format("node {} is lost: no heartbeat for {} ms", node, settings_.node_lost_after.count());
+void ClusterInstances::drop_node(const NodeId& node, const std::string& why) {
+  const auto reason = fmt::format("node {} is lost: {}", node, why);
   spdlog::warn("instances: {}", reason);
   nodes_.erase(node);
   std::vector<InstanceId> gone;

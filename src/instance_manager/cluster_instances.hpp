@@ -74,6 +74,9 @@ public:
   /// A heartbeat; its sender is known to be the node that it names.
   void on_node_status(const wire::NodeStatus& status);
 
+  /// Counts the node and its instances as gone, until it reports again.
+  void remove_node(const NodeId& node, const std::string& reason);
+
   [[nodiscard]] ClusterView view() const;
 
 private:
@@ -113,7 +116,7 @@ private:
   void handle_status(const wire::NodeStatus& status);
   void update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status);
   void announce(const InstanceId& id, Known& known, const wire::NodeStatus& report, const wire::InstanceStatus& before);
-  void drop_node(const NodeId& node);
+  void drop_node(const NodeId& node, const std::string& why);
   void drop_instance(const InstanceId& id, const std::string& reason);
   void withdraw(const InstanceId& id, Known& known, const std::string& reason);
   void note_problem(const wire::InstanceStatus& status);

@@ -64,7 +64,7 @@ Status check_subjects(const std::vector<std::string>& subjects) {
 }
 
 /// The server takes a missing list for everything; so nothing is said by denying everything.
-std::string permission(const std::vector<std::string>& allow, std::vector<std::string> deny) {
+std::string permission(const std::vector<std::string>& allow, const std::vector<std::string>& deny) {
   if (allow.empty()) return R"({"deny":[">"]})";
   const auto denied = deny.empty() ? std::string() : fmt::format(R"(,"deny":{})", quoted_list(deny));
   return fmt::format(R"({{"allow":{}{}}})", quoted_list(allow), denied);
@@ -129,8 +129,8 @@ Result<std::string> sign_user(const Nkey& signer, const UserClaims& claims, Unix
       signer.public_text() == claims.account ? std::string() : fmt::format(R"("issuer_account":"{}",)", claims.account);
   const auto nats =
       fmt::format(R"({{"pub":{},"sub":{},{}"subs":-1,"data":-1,"payload":-1,{}"type":"user","version":2}})",
-                  permission(permissions.publish, std::move(deny_publish)),
-                  permission(permissions.subscribe, std::move(deny_subscribe)), answers, issuer_account);
+                  permission(permissions.publish, deny_publish), permission(permissions.subscribe, deny_subscribe),
+                  answers, issuer_account);
   return sign(signer, {signer.public_text(), claims.user, claims.name, now, claims.expires}, nats);
 }
 

@@ -154,6 +154,13 @@ Result<std::string> ClusterCredentials::refuse(const std::string& node) {
   });
 }
 
+bool ClusterCredentials::admits(const std::string& node) const {
+  return node == settings_.node || users_.with([&](const Users& users) {
+    const auto found = users.nodes.find(node);
+    return found != users.nodes.end() && !users.revoked.contains(found->second.verify_key);
+  });
+}
+
 Status ClusterCredentials::forget(const std::string& node) {
   return users_.with([&](Users& users) -> Status {
     auto changed = users;

@@ -47,6 +47,8 @@ public:
   /// Issues nothing more to the node's present key; gives the public nkey of its user, which is still in force. Again
   /// the same until it is forgotten. NOT_FOUND.
   Result<std::string> refuse(const std::string& node);
+  /// Whether the node is this one, or a worker with a credential that is not revoked.
+  [[nodiscard]] bool admits(const std::string& node) const;
   /// Forgets a node whose user is void.
   Status forget(const std::string& node);
 

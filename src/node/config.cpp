@@ -108,6 +108,10 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.tasks = listen_address(config, "tasks");
   result.nats_port = port(config, "nats_port");
   result.host_instances = config.boolean_or("host_instances", true);
+  constexpr std::int64_t kHighestRate = 1'000'000;
+  result.api_rate =
+      static_cast<unsigned>(config.integer_or("api_requests_per_second", result.api_rate, 0, kHighestRate));
+  result.call_rate = static_cast<unsigned>(config.integer_or("calls_per_second", result.call_rate, 0, kHighestRate));
   TCFDL_TRY(config.finish());
   return result;
 }

@@ -52,6 +52,8 @@ struct MasterConfig {
   ListenAddress tasks;
   std::uint16_t nats_port = 0;
   bool host_instances = true;
+  unsigned api_rate = 100; ///< requests a second of one holder of a token; 0: no limit
+  unsigned call_rate = 0;  ///< calls a second of one caller; 0: no limit
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

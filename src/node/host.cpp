@@ -110,6 +110,13 @@ Status Host::start() {
                                                          [this](const auto& relay) { return open(relay); }));
   TCFDL_ASSIGN(commands_, bus_.serve(collaboration::command_subject(settings_.config.node),
                                      [this](BytesView bytes) { return handle_command(bytes); }));
+  auto told = bus_.subscribe(collaboration::kRevocationsSubject,
+                             [this](const auto& message) { handle_revocations(message.data); });
+  if (told) {
+    revocations_ = *std::move(told);
+  } else { // its credential is of an older program
+    spdlog::warn("no revocation lists come until the NATS credential is renewed: {}", told.error().message());
+  }
   reporter_ = std::thread([this] { report_loop(); });
   return {};
 }
@@ -120,6 +127,7 @@ void Host::stop() noexcept {
     if (std::exchange(stopping_, true)) return;
   }
   commands_.reset();
+  revocations_.reset();
   relay_.reset();
   instances_.stop();
   agent_listener_.reset();
@@ -198,6 +206,7 @@ wire::NodeStatus Host::status() const {
   *status.mutable_proxy_certificate() = settings_.proxy_certificate;
   instance_manager::fill_system_status(status);
   for (const auto& layer : proxy_.layers()) status.add_layers(layer);
+  status.set_revocations(proxy_.revocation_number());
   for (auto& instance : instances_.status()) *status.add_instances() = std::move(instance);
   return status;
 }
@@ -215,6 +224,15 @@ Result<Bytes> Host::handle_command(BytesView bytes) {
     return Error(Code::kUnimplemented, "this node does not know the command");
   }
   return wire::serialize(reply);
+}
+
+/// The proxy checks the list; the master tells it again while the heartbeat says that the proxy has an older one.
+void Host::handle_revocations(BytesView bytes) {
+  const auto list = wire::parse<wire::Signed>(bytes);
+  if (!list) return;
+  const auto taken = proxy_.set_revocations(*list);
+  if (!taken) spdlog::warn("the TEE proxy does not take a revocation list: {}", taken.error().message());
+  instances_changed();
 }
 
 Result<std::unique_ptr<wire::Connection>> Host::open(const wire::OpenRelay& relay) {

@@ -70,6 +70,7 @@ private:
   void send_events(std::vector<wire::TaskEvent> events);
   [[nodiscard]] wire::NodeStatus status() const;
   Result<Bytes> handle_command(BytesView bytes);
+  void handle_revocations(BytesView bytes);
   Result<std::unique_ptr<wire::Connection>> open_instance(const std::string& instance);
   Result<std::unique_ptr<wire::Connection>> open_node(const wire::OpenRelay& relay, Deadline deadline);
   static instance_manager::NodeInstancesSettings instance_settings(const HostSettings& settings);
@@ -86,6 +87,7 @@ private:
   std::unique_ptr<wire::Listener> agent_listener_;
   std::unique_ptr<collaboration::RelayServer> relay_;
   message_queue::Subscription commands_;
+  message_queue::Subscription revocations_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -13,6 +13,7 @@
 #include "node/host.hpp"
 #include "node/identity.hpp"
 #include "node/master_api.hpp"
+#include "node/revocation_relay.hpp"
 #include "node/run.hpp"
 #include "node/task_door.hpp"
 
@@ -109,15 +110,18 @@ public:
     ClusterCredentials& credentials;
     instance_manager::ClusterInstances& instances;
     task_manager::TaskManager& tasks;
+    RevocationRelay& revocations;
   };
 
   static Result<std::unique_ptr<NodeReports>> start(const Parts& parts) {
     auto reports = std::make_unique<NodeReports>();
     auto& bus = parts.bus;
     const auto subject = [](const char* what) { return collaboration::report_subject("*", what); };
-    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [&to = parts.instances](const auto& message) {
+    TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [parts](const auto& message) {
       const auto report = read_report(message);
-      if (report && report->has_status()) to.on_node_status(report->status());
+      if (!report || !report->has_status() || !parts.credentials.admits(report->node())) return;
+      parts.instances.on_node_status(report->status());
+      parts.revocations.on_node(report->status().revocations());
     }));
     TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
       const auto report = read_report(message);
@@ -274,6 +278,9 @@ private:
     auto own = here.bus(config_.host.node, std::move(user));
     own.workers = 64; // leases for other clusters wait on them
     TCFDL_ASSIGN(bus_, message_queue::NatsBus::connect(own));
+    TCFDL_ASSIGN(revocations_, RevocationRelay::start({*bus_, *service_manager_bus_, *service_manager_},
+                                                      config_.host.state / "revocations", identity_->authority));
+    stops_.add([this] { revocations_->stop(); });
     return bus_->create_bucket(collaboration::kRoutesBucket);
   }
 
@@ -287,6 +294,7 @@ private:
     TCFDL_TRY(service_manager_->credential(request, deadline));
     TCFDL_TRY(keeper_->renew_now(deadline));
     TCFDL_TRY(credentials_->forget(node));
+    instances_->remove_node(NodeId(node), "its enrolment is revoked");
     spdlog::warn("the enrolment of {} is revoked", node);
     return {};
   }
@@ -334,8 +342,8 @@ private:
     TCFDL_TRY(functions_->restore());
     instances_->start();
     stops_.add([this] { instances_->stop(); });
-    TCFDL_ASSIGN(reports_, NodeReports::start(
-                               {*bus_, *service_manager_bus_, *service_manager_, *credentials_, *instances_, *tasks_}));
+    TCFDL_ASSIGN(reports_, NodeReports::start({*bus_, *service_manager_bus_, *service_manager_, *credentials_,
+                                               *instances_, *tasks_, *revocations_}));
     stops_.add([this] { reports_.reset(); });
     local_tasks_ = std::make_unique<LeasesForPeers>(*tasks_, config_.cluster);
     TCFDL_ASSIGN(auto service, collaboration::LinkService::start(*bus_, *local_tasks_));
@@ -368,10 +376,14 @@ private:
   }
 
   Status wire_doors() {
-    TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port}, kept_.tasks_token, config_.cluster,
-                          config_.host.node, identity_->proxy_certificate};
-    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door),
-                                        {*tasks_, *links_, *files_, *proxy_, *host_, identity_->authority, clock_}));
+    TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port},
+                          kept_.tasks_token,
+                          config_.cluster,
+                          config_.host.node,
+                          identity_->proxy_certificate,
+                          config_.call_rate};
+    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *audit_,
+                                                          identity_->authority, revocations_->known(), clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
@@ -386,6 +398,7 @@ private:
     settings.server.port = kept_.api.port;
     settings.server.authenticate = authenticate_with(*access_);
     settings.server.on_answered = record_in(*audit_);
+    settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;
     settings.gateway_url = fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port);
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
@@ -408,6 +421,7 @@ private:
   std::unique_ptr<message_queue::EmbeddedServer> server_;
   std::unique_ptr<message_queue::NatsBus> bus_;
   std::unique_ptr<message_queue::NatsBus> service_manager_bus_;
+  std::unique_ptr<RevocationRelay> revocations_;
   std::unique_ptr<ProxyProcess> proxy_;
   std::unique_ptr<NodeIdentity> identity_;
   std::unique_ptr<ServiceManagerClient> service_manager_;

@@ -166,6 +166,34 @@ Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& d
 
 Status MasterApi::remove(const FunctionName& name) { return parts_.deployments.remove(name); }
 
+Result<wire::AuthorityReply> MasterApi::ask_authority(const wire::AuthorityRequest& request) {
+  TCFDL_ASSIGN(const auto bytes,
+               parts_.service_manager.authority(wire::serialize(request), Deadline::after(seconds(10))));
+  return wire::parse<wire::AuthorityReply>(bytes);
+}
+
+Result<Json> MasterApi::rotate_key(const FunctionName& name, std::chrono::seconds overlap) {
+  wire::AuthorityRequest request;
+  request.mutable_rotate_key()->set_function(name.str());
+  request.mutable_rotate_key()->set_overlap(overlap.count());
+  TCFDL_ASSIGN(const auto reply, ask_authority(request));
+  return Json{{"name", name.str()}, {"epoch", reply.rotated().epoch()}, {"until", reply.rotated().until()}};
+}
+
+Status MasterApi::revoke_instance(const std::string& instance) {
+  wire::AuthorityRequest request;
+  request.mutable_revoke()->set_instance(instance);
+  TCFDL_TRY(ask_authority(request));
+  return {};
+}
+
+Status MasterApi::revoke_client(const std::string& client) {
+  wire::AuthorityRequest request;
+  request.mutable_revoke()->set_client(client);
+  TCFDL_TRY(ask_authority(request));
+  return {};
+}
+
 Status MasterApi::put(const std::string& digest, BytesView content) {
   if (to_hex(crypto::sha256(content)) != digest) {
     return make_error(Code::kInvalidArgument, "the content has SHA-256 {}, not {}", to_hex(crypto::sha256(content)),

@@ -48,6 +48,7 @@ public:
   Result<api_service::Json> get(const FunctionName& name) override;
   Result<api_service::Deployed> deploy(const api_service::Deployment& deployment) override;
   Status remove(const FunctionName& name) override;
+  Result<api_service::Json> rotate_key(const FunctionName& name, std::chrono::seconds overlap) override;
 
   Result<bool> contains(const std::string& digest) override { return parts_.files.contains(digest); }
   Status put(const std::string& digest, BytesView content) override;
@@ -63,10 +64,14 @@ public:
   Result<api_service::Json> records(std::int64_t limit) override;
   Result<wire::AuthorityReply> enrol(const wire::AuthorityRequest& request) override;
   Status revoke_node(const std::string& node) override { return parts_.revoke_node(node); }
+  Status revoke_instance(const std::string& instance) override;
+  Status revoke_client(const std::string& client) override;
   std::string text() override;
   api_service::HealthState state() override;
 
 private:
+  Result<wire::AuthorityReply> ask_authority(const wire::AuthorityRequest& request);
+
   const MasterApiParts parts_;
 };
 

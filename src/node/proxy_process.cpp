@@ -173,6 +173,7 @@ Status ProxyProcess::restore_identity() {
   wire::ProxyCommand message;
   *message.mutable_identity() = *identity;
   TCFDL_ASSIGN(const auto reply, command(message, Deadline::after(seconds(10))));
+  revocations_ = reply.revocations();
   const std::scoped_lock lock(mutex_);
   layers_.assign(reply.layers().begin(), reply.layers().end());
   return {};
@@ -196,6 +197,14 @@ Status ProxyProcess::set_identity(const wire::ProxyIdentity& identity) {
     identity_ = identity;
   }
   return restore_identity();
+}
+
+Result<std::uint64_t> ProxyProcess::set_revocations(const wire::Signed& list) {
+  wire::ProxyCommand message;
+  *message.mutable_revocations() = list;
+  TCFDL_ASSIGN(const auto reply, command(message, Deadline::after(seconds(10))));
+  revocations_ = reply.revocations();
+  return reply.revocations();
 }
 
 Result<wire::ProxyReply> ProxyProcess::entry(const wire::ProxyRequest& request, Deadline deadline) {

@@ -5,6 +5,7 @@
 #include "instance_manager/ports.hpp"
 #include "wire/socket.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <thread>
@@ -54,6 +55,10 @@ public:
   [[nodiscard]] std::vector<std::string> layers() const;
   /// Where instances attach and paths pass.
   [[nodiscard]] const wire::Address& address() const noexcept { return settings_.instances; }
+  /// Gives the proxy a RevocationList, which it checks; the number that it knows now.
+  Result<std::uint64_t> set_revocations(const wire::Signed& list);
+  /// Of the list that the proxy knows.
+  [[nodiscard]] std::uint64_t revocation_number() const noexcept { return revocations_.load(); }
   Result<wire::ProxyReply> entry(const wire::ProxyRequest& request, Deadline deadline);
 
   Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) override;
@@ -80,8 +85,9 @@ private:
   std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
   std::vector<std::string> layers_;                  // guarded by mutex_
   std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
-  pid_t pid_ = -1;                                   // guarded by mutex_
-  bool stopping_ = false;                            // guarded by mutex_
+  std::atomic<std::uint64_t> revocations_ = 0;
+  pid_t pid_ = -1;        // guarded by mutex_
+  bool stopping_ = false; // guarded by mutex_
   std::thread thread_;
 };
 

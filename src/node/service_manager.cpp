@@ -17,6 +17,8 @@
 #include "wire/enrolment_token.hpp"
 
 #include <algorithm>
+#include <condition_variable>
+#include <thread>
 
 namespace tcfdl::node {
 namespace {
@@ -78,6 +80,37 @@ std::string applicant(BytesView request) {
   const auto parsed = wire::parse<wire::AuthorityRequest>(request);
   return parsed && check_label(parsed->enrol().name(), "name") ? parsed->enrol().name() : "somebody";
 }
+/// Erases the keys of epochs that are over, and tells every master of a newer revocation list. One thread.
+class TrustKeeper {
+public:
+  TrustKeeper(service_manager::Authority& authority, message_queue::Bus& bus)
+      : authority_(authority), bus_(bus), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+private:
+  void run(const std::stop_token& stop) {
+    std::uint64_t told = 0;
+    std::mutex mutex;
+    std::condition_variable_any ended;
+    for (std::unique_lock lock(mutex); !stop.stop_requested();
+         ended.wait_for(lock, stop, std::chrono::milliseconds(250), [] { return false; })) {
+      const auto erased = authority_.erase_retired_keys();
+      if (!erased) spdlog::error("keys of an epoch that is over are not erased yet: {}", erased.error().to_string());
+      const auto number = authority_.revocation_number();
+      if (!number || *number == told) continue;
+      const auto done = tell();
+      if (done) told = *number;
+      if (!done) spdlog::debug("revocation list {} is not told yet: {}", *number, done.error().message());
+    }
+  }
+  Status tell() {
+    TCFDL_ASSIGN(const auto list, authority_.revocations());
+    return bus_.publish(collaboration::kServiceRevocationsSubject, wire::serialize(list));
+  }
+
+  service_manager::Authority& authority_;
+  message_queue::Bus& bus_;
+  std::jthread thread_;
+};
 
 Status serve(const ServiceManagerConfig& config) {
   const SystemClock clock;
@@ -120,6 +153,7 @@ Status serve(const ServiceManagerConfig& config) {
     if (!reply) spdlog::warn("refused to enrol {}: {}", applicant(bytes), one_line(reply.error().to_string()));
     return reply;
   }));
+  const TrustKeeper keeper(*authority, *bus);
   TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, port));
   ReadyFile ready(config.ready_file);
   TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}, {"policy_version", authority->policy_version()}}));

@@ -88,6 +88,7 @@ Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection) {
                wire::verify_certificate(parts_.authority, answer.certificate(),
                                         {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_WORKER},
                                         parts_.clock.now()));
+  TCFDL_TRY(parts_.revocations.check(caller));
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(caller.verify_key())));
   TCFDL_TRY(wire::verify_labelled(key, "Hello", {nonce, as_bytes(settings_.node)}, as_bytes(answer.signature())));
   return caller;
@@ -96,6 +97,10 @@ Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection) {
 /// Returns whether the connection goes on.
 bool TaskDoor::handle(wire::Connection& connection, const wire::Certificate& caller,
                       const wire::TaskManagerRequest& request) {
+  if (const auto trusted = parts_.revocations.check(caller); !trusted) { // since it was admitted
+    (void)send(connection, refusal(trusted.error()));
+    return false;
+  }
   if (request.has_open_relay()) return relay(connection, request.open_relay());
   if (request.has_fetch_file()) return send_file(connection, request.fetch_file().digest());
   const auto reply = answer(connection, caller, request);
@@ -120,14 +125,23 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
 
 Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wire::Certificate& caller,
                                          wire::LeaseRequest request) {
-  if (!wire::grants_allow(caller, request.function())) {
-    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), request.function());
+  if (const auto allowed = check_call(caller, request.function()); !allowed) {
+    parts_.audit.add({caller.subject(), "caller", "", "CALL", request.function(), false,
+                      std::string(code_name(allowed.error().code()))});
+    return allowed.error();
   }
   request.set_caller(caller.subject());
   request.set_caller_key(caller.verify_key());
   std::stop_source gone;
   const auto watch = watcher_.watch(connection.descriptor(), Deadline::after(hours(24)), gone);
   return parts_.tasks.acquire(request, gone.get_token());
+}
+
+Status TaskDoor::check_call(const wire::Certificate& caller, const std::string& function) {
+  if (!wire::grants_allow(caller, function)) {
+    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), function);
+  }
+  return calls_.take(caller.subject());
 }
 
 /// Where a relay leads. Through proxies, this node's is the first of them.

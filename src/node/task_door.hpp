@@ -1,12 +1,15 @@
 // The master's direct door: leases, relays, artefacts and the entry proxy for callers and nodes of its cluster.
 #pragma once
 
+#include "base/rate_limiter.hpp"
 #include "collaboration/links.hpp"
 #include "database/file_store.hpp"
 #include "node/host.hpp"
+#include "security_manager/audit_log.hpp"
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/listener.hpp"
+#include "wire/revocations.hpp"
 #include "wire/signed.hpp"
 
 namespace tcfdl::node {
@@ -17,6 +20,7 @@ struct TaskDoorSettings {
   std::string cluster;
   std::string node;
   wire::Signed entry_proxy; ///< certificate of the cluster's entry proxy
+  unsigned call_rate = 0;   ///< calls a second of one caller; 0: no limit
 };
 
 /// What the door opens to; all outlive it.
@@ -26,7 +30,9 @@ struct TaskDoorParts {
   database::FileStore& files;
   ProxyProcess& proxy;
   Host& host;
+  security_manager::AuditLog& audit; ///< of refused calls
   const crypto::VerifyKey& authority;
+  const wire::Revocations& revocations;
   const Clock& clock;
 };
 
@@ -37,7 +43,8 @@ public:
   void stop() noexcept { listener_->stop(); }
 
 private:
-  TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts) : settings_(std::move(settings)), parts_(parts) {}
+  TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts)
+      : settings_(std::move(settings)), parts_(parts), calls_(settings_.call_rate) {}
   void serve(wire::Connection& connection);
   Result<wire::Certificate> admit(wire::Connection& connection);
   bool handle(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskManagerRequest& request);
@@ -45,12 +52,14 @@ private:
                                         const wire::TaskManagerRequest& request);
   Result<wire::LeaseGrant> lease(wire::Connection& connection, const wire::Certificate& caller,
                                  wire::LeaseRequest request);
+  [[nodiscard]] Status check_call(const wire::Certificate& caller, const std::string& function);
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
   bool send_file(wire::Connection& connection, const std::string& digest);
 
   const TaskDoorSettings settings_;
   const TaskDoorParts parts_;
+  RateLimiter calls_;
   wire::HangupWatcher watcher_;
   std::unique_ptr<wire::Listener> listener_;
 };

@@ -1,6 +1,7 @@
 #include "sdk/caller.hpp"
 
 #include "wire/lease_request.hpp"
+#include "wire/receipt.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -102,6 +103,8 @@ Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::
 
 /// How often a call asks anew when what it was offered is an older version, as while a new one is deployed.
 constexpr unsigned kOlderOffers = 5;
+/// How often a call gets other keys, as while epochs change.
+constexpr unsigned kMostNewKeys = 3;
 
 /// Refuses what the instance would refuse, before anything travels.
 Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
@@ -129,6 +132,8 @@ struct Caller::Attempt {
   bool accepted = false;
   bool answered = false;
   bool older = false;        ///< the offer is of a version below one that is known
+  bool refused_keys = false; ///< the instance takes no capsule of that epoch
+  unsigned new_keys = 0;     ///< how often that was so
   unsigned returns = 0;      ///< how often an instance that had failed was all there was
   unsigned older_offers = 0; ///< so far
 };
@@ -174,6 +179,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       wait(state, state.older_offers++);
       continue;
     }
+    if (state.refused_keys && state.new_keys++ < kMostNewKeys && body.repeatable() && result.restart()) continue;
     if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
       return make_error(
@@ -207,7 +213,7 @@ void Caller::wait(const Attempt& attempt, unsigned times) {
 }
 
 Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
-  attempt.accepted = attempt.answered = attempt.older = false;
+  attempt.accepted = attempt.answered = attempt.older = attempt.refused_keys = false;
   attempt.grant.Clear();
   const auto asked = Deadline::Clock::now();
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
@@ -264,6 +270,23 @@ Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
   return instance;
 }
 
+/// Takes a receipt that verifies and is of this task. The bodies may be gone: whoever has them holds them against it.
+Status Caller::take_receipt(Attempt& attempt, Bytes receipt) const {
+  const auto verdict = wire::verify_receipt(
+      receipt, {.authority = identity_.authority, .now = clock_.now(), .input = std::nullopt, .output = std::nullopt});
+  TCFDL_ASSIGN(const auto statement, verdict.outcome());
+  const auto owner = crypto::sha256(as_bytes(attempt.descriptor.owner_key()));
+  if (statement.task_id() != attempt.request.task_id() || statement.instance() != attempt.grant.instance() ||
+      statement.function() != attempt.request.function() || statement.owner() != wire::field(owner) ||
+      statement.caller_key() != wire::field(identity_.signing.public_key().bytes())) {
+    return make_error(Code::kUnauthenticated, "the receipt is of task {} of {} at {}, not of {} of {} at {}",
+                      statement.task_id(), statement.function(), statement.instance(), attempt.request.task_id(),
+                      attempt.request.function(), attempt.grant.instance());
+  }
+  attempt.report.receipt = std::move(receipt);
+  return {};
+}
+
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
   const auto start = Deadline::Clock::now();
   std::shared_ptr<const ReadyCapsule> capsule;
@@ -276,7 +299,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   header.set_task_id(attempt.request.task_id());
   header.set_function(attempt.request.function());
   header.set_assurance(attempt.grant.assurance());
-  header.set_epoch(attempt.descriptor.epoch());
+  header.set_epoch(capsule ? capsule->header.epoch() : attempt.descriptor.epoch());
   header.set_sender(identity_.name);
   header.set_expires_ms(unix_millis_at(attempt.deadline));
   header.set_content_type(attempt.options.content_type);
@@ -286,6 +309,10 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
       static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
 
   TCFDL_ASSIGN(auto instance, connect(attempt));
+  if (attempt.options.receipt) {
+    header.set_receipt(true);
+    header.set_claimed_route(instance->way);
+  }
   ExchangeOutput output;
   Status done;
   {
@@ -297,12 +324,17 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
                            !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
     if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
   }
+  if (!done && done.error().code() == Code::kFailedPrecondition && output.in_step && !output.accepted && capsule) {
+    attempt.refused_keys = true;
+    capsules_.forget(attempt.request.function(), attempt.grant.assurance(), *capsule);
+  }
   attempt.accepted = output.accepted;
   attempt.answered = output.answered;
   if (output.in_step) pool_.give_back(attempt.grant.instance(), std::move(instance));
   attempt.report.seal_us += sealing_us + output.seal_us;
   attempt.report.run_us = output.run_us;
   attempt.report.open_us = output.open_us;
+  if (done && attempt.options.receipt) done = take_receipt(attempt, std::move(output.receipt));
   const auto spent = output.seal_us + output.run_us + output.open_us;
   attempt.report.transfer_us = output.total_us > spent ? output.total_us - spent : 0;
   return done;

@@ -14,11 +14,14 @@ public:
   /// `names`: the functions and versions seen before; none: they are remembered in memory.
   Caller(const Identity& identity, TaskManager& task_manager, Proxy& proxy, const Clock& clock,
          std::unique_ptr<wire::KnownNames> names = nullptr)
-      : task_manager_(task_manager), identity_(identity), capsules_(identity, proxy, clock),
+      : task_manager_(task_manager), identity_(identity), clock_(clock), capsules_(identity, proxy, clock),
         pool_(identity, task_manager, clock), names_(names ? std::move(names) : std::make_unique<wire::KnownNames>()) {}
 
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                           const CallOptions& options) override;
+
+  /// Drops capsules and keys that a newer list voids.
+  void forget_void(const wire::Revocations& revocations) { capsules_.forget_void(revocations); }
 
 protected:
   Result<CallResult> call_whole(const std::string& function, BytesView body, const CallOptions& options) override;
@@ -34,10 +37,12 @@ private:
   Status take_offer(Attempt& attempt, std::uint64_t body_size);
   Status confirm_owner(Attempt& attempt, const ReadyCapsule& capsule);
   Result<std::unique_ptr<InstanceConnection>> connect(Attempt& attempt);
+  Status take_receipt(Attempt& attempt, Bytes receipt) const;
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);
 
   TaskManager& task_manager_;
   const Identity& identity_;
+  const Clock& clock_;
   CapsuleSession capsules_;
   InstancePool pool_;
   const std::unique_ptr<wire::KnownNames> names_;

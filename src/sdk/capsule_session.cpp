@@ -6,24 +6,58 @@ namespace {
 /// A capsule is replaced this long before its end, seconds, so that no task outlives it.
 constexpr std::int64_t kRenewBefore = 120;
 
+std::string entry_name(const std::string& function, const std::string& assurance) { return function + ' ' + assurance; }
+
 } // namespace
 
-Result<std::shared_ptr<const ReadyCapsule>>
-CapsuleSession::get(const std::string& function, const std::string& assurance, std::uint32_t epoch, Deadline deadline) {
-  const auto found = entry(fmt::format("{} {} {}", function, assurance, epoch));
+Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::get(const std::string& function,
+                                                                const std::string& assurance, std::uint32_t least_epoch,
+                                                                Deadline deadline) {
+  const auto found = entry(entry_name(function, assurance));
   const std::scoped_lock lock(found->mutex);
   const auto now = clock_.now();
-  if (found->capsule && found->capsule->header.expires() > now + kRenewBefore) return found->capsule;
-  if (const auto& key = found->key; !key || key->scope.expires() <= now + wire::kCapsuleLifetime) {
+  if (found->is_void.exchange(false)) found->capsule.reset();
+  if (found->capsule && found->capsule->header.expires() > now + kRenewBefore &&
+      found->capsule->header.epoch() >= least_epoch) {
+    return found->capsule;
+  }
+  if (const auto& key = found->key;
+      !key || key->scope.expires() <= now + wire::kCapsuleLifetime || key->scope.epoch() < least_epoch) {
     TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
+  }
+  if (found->key->scope.epoch() < least_epoch) {
+    return make_error(Code::kPermissionDenied, "the owner of {} states epoch {} of its keys, the authority epoch {}",
+                      function, least_epoch, found->key->scope.epoch());
   }
   auto renewed = renew(*found, deadline);
   if (!renewed && renewed.error().code() == Code::kFailedPrecondition) {
-    // The proxy was restarted and has lost our re-encryption key.
+    // The proxy was restarted and has lost our re-encryption key, or another epoch is in force.
     TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
     renewed = renew(*found, deadline);
   }
   return renewed;
+}
+
+void CapsuleSession::forget(const std::string& function, const std::string& assurance, const ReadyCapsule& capsule) {
+  const auto found = entry(entry_name(function, assurance));
+  const std::scoped_lock lock(found->mutex);
+  if (found->capsule.get() != &capsule) return; // another call has made a new one since
+  found->capsule.reset();
+  found->key.reset();
+}
+
+void CapsuleSession::forget_void(const wire::Revocations& revocations) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, entry] : entries_) {
+    entry->is_void = true;
+    // Who holds it is about to look, or has asked for another just now.
+    const std::unique_lock own(entry->mutex, std::try_to_lock);
+    if (!own.owns_lock()) continue;
+    entry->capsule.reset();
+    if (entry->key && !revocations.check_in_force(entry->key->scope.function(), entry->key->scope.epoch())) {
+      entry->key.reset();
+    }
+  }
 }
 
 std::shared_ptr<CapsuleSession::Entry> CapsuleSession::entry(const std::string& name) {
@@ -46,6 +80,12 @@ Status CapsuleSession::fetch_key(Entry& entry, const std::string& function, cons
     return make_error(Code::kPermissionDenied, "asked for a key to {} ({}), got one to {} ({})", function, assurance,
                       scope.function(), scope.assurance());
   }
+  if (scope.epoch() < entry.newest) {
+    return make_error(Code::kPermissionDenied,
+                      "the keys to {} are of epoch {}, epoch {} was seen before: an epoch does not come back", function,
+                      scope.epoch(), entry.newest);
+  }
+  entry.newest = scope.epoch();
   entry.key.emplace(wire::SenderKey{std::move(x), std::move(scope)});
   return {};
 }

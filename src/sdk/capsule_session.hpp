@@ -5,7 +5,9 @@
 #include "sdk/identity.hpp"
 #include "sdk/ports.hpp"
 #include "wire/capsule.hpp"
+#include "wire/revocations.hpp"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -25,15 +27,24 @@ public:
   CapsuleSession(const Identity& identity, Proxy& proxy, const Clock& clock)
       : identity_(identity), proxy_(proxy), clock_(clock) {}
 
-  /// The capsule for a function, class and epoch. Errors of the authority and the proxy.
+  /// The capsule for a function and class, of the epoch that the authority has in force: `least_epoch`, which the
+  /// function's owner states, or a higher one. PERMISSION_DENIED for keys of an epoch below one that was seen; errors
+  /// of the authority and the proxy.
   Result<std::shared_ptr<const ReadyCapsule>> get(const std::string& function, const std::string& assurance,
-                                                  std::uint32_t epoch, Deadline deadline);
+                                                  std::uint32_t least_epoch, Deadline deadline);
+  /// Drops a capsule that an instance refuses, and the key that it was made with.
+  void forget(const std::string& function, const std::string& assurance, const ReadyCapsule& capsule);
+  /// After a newer list: every capsule is made anew, since an instance that was revoked may know what is in it, and
+  /// keys of epochs that are not in force are dropped.
+  void forget_void(const wire::Revocations& revocations);
 
 private:
   struct Entry {
     std::mutex mutex;
     std::optional<wire::SenderKey> key;          // guarded by mutex
     std::shared_ptr<const ReadyCapsule> capsule; // guarded by mutex
+    std::uint32_t newest = 0;                    // epoch that was seen; guarded by mutex
+    std::atomic<bool> is_void = false;           // what `capsule` is
   };
 
   std::shared_ptr<Entry> entry(const std::string& name);

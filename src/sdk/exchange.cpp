@@ -1,6 +1,7 @@
 #include "sdk/exchange.hpp"
 
 #include "crypto/random.hpp"
+#include "wire/receipt.hpp"
 
 #include <thread>
 
@@ -72,6 +73,10 @@ private:
   }
 
   Status check(const wire::ResultHeader& header) const {
+    if (header.code() == 0 && header.receipt() != input_.header.receipt()) {
+      return Error(Code::kUnauthenticated, input_.header.receipt() ? "the result has no receipt, which was asked for"
+                                                                   : "the result has a receipt that nobody wanted");
+    }
     if (header.task_id() == input_.header.task_id() && header.instance() == input_.grant.instance() &&
         header.capsule_id() == input_.header.capsule_id()) {
       return {};
@@ -98,9 +103,21 @@ private:
       return Error(code_from_number(header.code()), std::string(as_text(text)));
     }
     TCFDL_TRY(copy(reader, result));
+    if (header.receipt()) TCFDL_TRY(receive_receipt(head, salt));
     output_.open_us += micros_since(start);
     output_.run_us = header.run_us();
     output_.in_step = true;
+    return {};
+  }
+
+  /// The receipt is a stream of its own after the result's.
+  Status receive_receipt(const wire::ResultHead& head, std::span<const std::uint8_t, crypto::kSaltSize> salt) {
+    wire::SegmentReader reader(connection_,
+                               keys_for(input_.capsule, salt, wire::kReceiptDirection, as_bytes(head.header())),
+                               input_.deadline, wire::kMaxReceipt);
+    auto receipt = reader.read_all();
+    if (!receipt) return receipt.error().within("the receipt");
+    output_.receipt = *std::move(receipt);
     return {};
   }
 

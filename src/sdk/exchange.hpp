@@ -48,6 +48,7 @@ struct ExchangeOutput {
   std::uint64_t run_us = 0;
   std::uint64_t open_us = 0;
   std::uint64_t total_us = 0;
+  Bytes receipt{}; ///< of a success that was asked for with one; unverified
 };
 
 /// Runs one task. Errors are the handler's (`output.answered`), the instance's, or UNAVAILABLE when the connection

@@ -31,7 +31,8 @@ std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& n
 
 Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Deadline deadline) {
   if (auto idle = take_idle(grant.instance())) return idle;
-  TCFDL_ASSIGN(auto connection, open(grant, deadline));
+  std::string way;
+  TCFDL_ASSIGN(auto connection, open(grant, deadline, way));
   TCFDL_ASSIGN(auto hello, wire::receive_message<wire::Hello>(*connection, deadline));
   if (hello.name() != grant.instance()) {
     return make_error(Code::kUnavailable, "{} answers where {} was expected", hello.name(), grant.instance());
@@ -39,6 +40,7 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
   auto fresh = std::make_unique<InstanceConnection>();
   fresh->connection = std::move(connection);
   fresh->hello = std::move(hello);
+  fresh->way = std::move(way);
   return fresh;
 }
 
@@ -48,6 +50,7 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take_path(const wire::
   auto fresh = std::make_unique<InstanceConnection>();
   TCFDL_ASSIGN(fresh->path, open_hop_path(identity_, task_manager_, grant, function, clock_.now(), deadline));
   fresh->connection = std::move(fresh->path->channel);
+  fresh->way = "proxies";
   TCFDL_ASSIGN(fresh->hello, wire::receive_message<wire::Hello>(*fresh->connection, deadline));
   return fresh;
 }
@@ -60,7 +63,8 @@ void InstancePool::give_back(const std::string& instance, std::unique_ptr<Instan
   });
 }
 
-Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGrant& grant, Deadline deadline) {
+Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGrant& grant, Deadline deadline,
+                                                             std::string& way) {
   Error last(Code::kUnavailable, fmt::format("{} has no route", grant.instance()));
   for (const auto& route : grant.routes()) {
     if (route.kind() == wire::ROUTE_KIND_RELAY) {
@@ -68,6 +72,7 @@ Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGr
       relay.set_cluster(grant.cluster());
       relay.set_node(grant.node());
       relay.set_instance(grant.instance());
+      way = "relay";
       auto relayed = task_manager_.open_relay(relay, deadline);
       if (relayed) return relayed;
       last = relayed.error();
@@ -78,6 +83,7 @@ Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGr
         local != nullptr && !std::filesystem::exists(local->path)) {
       continue;
     }
+    way = std::holds_alternative<wire::UnixAddress>(address) ? "local" : "tcp";
     auto direct = wire::connect(address, deadline);
     if (direct) return *std::move(direct);
     last = direct.error();

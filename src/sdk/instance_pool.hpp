@@ -16,6 +16,7 @@ struct InstanceConnection {
   std::unique_ptr<HopPath> path; ///< under hop-by-hop protection; then `connection` looks into it
   std::unique_ptr<wire::Connection> connection;
   wire::Hello hello;
+  std::string way;                ///< 'local', 'tcp', 'relay' or 'proxies'
   bool proven = false;            ///< possession of the caller's key was shown
   std::set<std::string> capsules; ///< ids that the instance has
 };
@@ -35,7 +36,7 @@ public:
 
 private:
   std::unique_ptr<InstanceConnection> take_idle(const std::string& name);
-  Result<std::unique_ptr<wire::Connection>> open(const wire::LeaseGrant& grant, Deadline deadline);
+  Result<std::unique_ptr<wire::Connection>> open(const wire::LeaseGrant& grant, Deadline deadline, std::string& way);
 
   const Identity& identity_;
   TaskManager& task_manager_;

@@ -33,8 +33,8 @@ void OutcomeStore::finish(const std::string& sender, const std::string& task, st
   auto& entry = found->second;
   entry.running = false;
   entry.expires = clock_.now() + lifetime_;
-  if (outcome && outcome->body.size() <= budget_ / 4) {
-    kept_ += outcome->body.size();
+  if (outcome && outcome->size() <= budget_ / 4) {
+    kept_ += outcome->size();
     entry.outcome = std::move(outcome);
   }
   order_.push_back(found->first);
@@ -57,7 +57,7 @@ void OutcomeStore::make_room() {
 
 void OutcomeStore::forget_outcome(Entry& entry) {
   if (!entry.outcome) return;
-  kept_ -= entry.outcome->body.size();
+  kept_ -= entry.outcome->size();
   entry.outcome.reset();
 }
 

@@ -19,6 +19,9 @@ namespace tcfdl::sdk {
 struct Outcome {
   std::uint32_t code = 0; ///< 0: success
   Bytes body;             ///< the result, or the error's text
+  Bytes receipt{};        ///< of a success whose caller asked for one
+
+  [[nodiscard]] std::size_t size() const noexcept { return body.size() + receipt.size(); }
 };
 
 /// Tasks by sender (the key it has proven) and task id. Thread-safe. Bounded: outcomes beyond the budget are forgotten,

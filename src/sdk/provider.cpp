@@ -1,8 +1,12 @@
 #include "sdk/provider.hpp"
 
+#include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "crypto/hash.hpp"
+#include "crypto/random.hpp"
 #include "crypto/secret.hpp"
 #include "sdk/caller.hpp"
+#include "sdk/revocation_watch.hpp"
 #include "sdk/task_manager_client.hpp"
 #include "wire/descriptor.hpp"
 
@@ -85,6 +89,7 @@ Result<InstanceEnvironment> InstanceEnvironment::read() {
   environment.function = variable("TCFDL_FUNCTION").value_or("");
   TCFDL_ASSIGN(environment.cluster, variable("TCFDL_CLUSTER"));
   TCFDL_ASSIGN(environment.node, variable("TCFDL_NODE"));
+  TCFDL_ASSIGN(environment.authority, variable("TCFDL_AUTHORITY"));
   TCFDL_ASSIGN(environment.proxy, address_variable("TCFDL_PROXY"));
   TCFDL_ASSIGN(environment.proxy_token, variable("TCFDL_PROXY_TOKEN"));
   TCFDL_ASSIGN(environment.agent, address_variable("TCFDL_AGENT"));
@@ -110,8 +115,32 @@ Result<wire::ProxyReply> ProxyClient::request(const wire::ProxyRequest& request,
   return reply;
 }
 
+Result<crypto::VerifyKey> meet_proxy(const InstanceEnvironment& environment, Proxy& proxy, const Clock& clock,
+                                     Deadline deadline) {
+  const auto nonce = crypto::random_array<wire::kNonceSize>();
+  wire::ProxyRequest request;
+  request.mutable_introduce()->set_nonce(wire::field(nonce));
+  TCFDL_ASSIGN(const auto reply, proxy.request(request, deadline));
+  const auto& introduced = reply.introduced();
+  if (to_hex(crypto::sha256(as_bytes(introduced.authority_key()))) != environment.authority) {
+    return Error(Code::kUnauthenticated, "the proxy names another authority than TCFDL_AUTHORITY");
+  }
+  TCFDL_ASSIGN(auto authority, crypto::VerifyKey::from_bytes(as_bytes(introduced.authority_key())));
+  TCFDL_ASSIGN(const auto certificate,
+               wire::verify_certificate(authority, introduced.certificate(), {wire::ROLE_PROXY}, clock.now()));
+  if (certificate.node() != environment.node || certificate.cluster() != environment.cluster) {
+    return make_error(Code::kUnauthenticated, "{} of {} is not the proxy of {} in {}", certificate.subject(),
+                      certificate.cluster(), environment.node, environment.cluster);
+  }
+  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(certificate.verify_key())));
+  TCFDL_TRY(wire::verify_labelled(key, "ProxyIntroduced", {nonce, as_bytes(introduced.certificate().statement())},
+                                  as_bytes(introduced.proof())));
+  return authority;
+}
+
 Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& proxy, const Clock& clock,
                           Deadline deadline) {
+  TCFDL_ASSIGN(auto authority, meet_proxy(environment, proxy, clock, deadline));
   auto signing = crypto::SigningKey::generate();
   auto sealing = crypto::HpkePrivateKey::generate();
   wire::ProxyRequest request;
@@ -121,7 +150,6 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   keys.set_seal_key(wire::field(sealing.public_key().bytes()));
   TCFDL_ASSIGN(auto reply, proxy.request(request, deadline));
   auto& attached = *reply.mutable_attached();
-  TCFDL_ASSIGN(auto authority, crypto::VerifyKey::from_bytes(as_bytes(attached.authority_key())));
   TCFDL_ASSIGN(const auto certificate,
                wire::verify_certificate(authority, attached.certificate(), {wire::ROLE_INSTANCE, wire::ROLE_GATEWAY},
                                         clock.now()));
@@ -142,6 +170,7 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   }
   TCFDL_ASSIGN(attachment.descriptor, wire::check_descriptor(attached.descriptor()));
   TCFDL_TRY(wire::check_owner(scope, attachment.descriptor));
+  attachment.signed_descriptor = attached.descriptor();
   if (attachment.descriptor.measurement() != certificate.measurement()) {
     return make_error(Code::kPermissionDenied, "the descriptor of {} measures another bundle than this instance's",
                       environment.function);
@@ -189,13 +218,21 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
   TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
   Caller outgoing(attachment.identity, task_manager, *proxy, clock);
+  wire::Revocations revocations(attachment.identity.authority);
   TaskServer server(
       {.instance = environment.instance,
        .function = environment.function,
        .concurrency = environment.concurrency,
        .max_body = max_body(attachment.descriptor),
-       .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()}},
-      attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock);
+       .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
+       .descriptor = attachment.signed_descriptor},
+      attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
+      revocations);
+  const auto forget_void = [&](bool is_newer) {
+    server.erase_void();
+    if (is_newer) outgoing.forget_void(revocations);
+  };
+  TCFDL_ASSIGN(const auto watch, RevocationWatch::start(environment.proxy, revocations, forget_void, deadline));
   TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
   std::vector<wire::Address> addresses;
   addresses.reserve(doors.size());

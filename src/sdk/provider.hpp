@@ -12,6 +12,7 @@ struct InstanceEnvironment {
   std::string function; ///< empty for a gateway
   std::string cluster;
   std::string node;
+  std::string authority;   ///< SHA-256 of its key, hexadecimal
   wire::Address proxy;     ///< the node's TEE proxy
   std::string proxy_token; ///< admits this process there, once
   wire::Address agent;     ///< the node's daemon
@@ -42,9 +43,15 @@ struct Attachment {
   Identity identity;
   std::optional<ProcessorKey> processor; ///< none for a gateway
   wire::Descriptor descriptor;           ///< of the function; empty for a gateway
+  wire::Signed signed_descriptor = {};   ///< likewise
 };
 
-/// Makes the instance's keys and has them certified. Errors of the proxy and the authority.
+/// The authority's key, once the proxy has shown that it is the node's: certified by the authority whose hash the
+/// environment has, and holder of the certified key. UNAUTHENTICATED otherwise.
+Result<crypto::VerifyKey> meet_proxy(const InstanceEnvironment& environment, Proxy& proxy, const Clock& clock,
+                                     Deadline deadline);
+
+/// Meets the proxy, makes the instance's keys and has them certified. Errors of the proxy and the authority.
 Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& proxy, const Clock& clock,
                           Deadline deadline);
 

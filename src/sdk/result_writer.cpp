@@ -1,5 +1,7 @@
 #include "sdk/result_writer.hpp"
 
+#include "wire/receipt.hpp"
+
 namespace tcfdl::sdk {
 namespace {
 
@@ -15,6 +17,7 @@ Result<wire::SegmentWriter*> ResultWriter::open(std::uint32_t code, std::uint64_
   header.set_capsule_id(task_.capsule_id());
   header.set_code(code);
   header.set_run_us(run_us);
+  header.set_receipt(receipt_announced_ && code == 0);
   wire::TaskReply reply;
   auto& head = *reply.mutable_result();
   head.set_header(header.SerializeAsString());
@@ -23,6 +26,10 @@ Result<wire::SegmentWriter*> ResultWriter::open(std::uint32_t code, std::uint64_
     const auto salt = crypto::random_array<crypto::kSaltSize>();
     head.set_salt(wire::field(salt));
     keys = crypto::derive_stream_keys(secret_->key.span(), salt, wire::kResultDirection, as_bytes(head.header()));
+    if (header.receipt()) {
+      receipt_keys_ =
+          crypto::derive_stream_keys(secret_->key.span(), salt, wire::kReceiptDirection, as_bytes(head.header()));
+    }
   }
   TCFDL_TRY(wire::send_message(connection_, reply, deadline_));
   return &segments_.emplace(connection_, std::move(keys), deadline_);
@@ -44,6 +51,10 @@ Status ResultWriter::finish(std::uint64_t run_us) {
   if (segments_) return segments_->finish();
   TCFDL_ASSIGN(auto* const segments, open(0, run_us));
   return segments->finish();
+}
+
+Status ResultWriter::send_receipt(BytesView receipt) {
+  return wire::send_body(connection_, std::move(receipt_keys_), receipt, deadline_);
 }
 
 Status ResultWriter::fail(const Error& error, std::uint64_t run_us) {

@@ -22,6 +22,12 @@ public:
   /// Sends what is left.
   Status finish(std::uint64_t run_us);
 
+  /// The head of a success is to announce a receipt. Before anything is sent.
+  void announce_receipt() { receipt_announced_ = true; }
+
+  /// Sends the receipt that was announced, after `finish`.
+  Status send_receipt(BytesView receipt);
+
   /// Sends the error instead of a result, its text as the body. When the result has begun already nothing can be sent:
   /// the error comes back, and the connection is to be ended.
   Status fail(const Error& error, std::uint64_t run_us);
@@ -36,7 +42,9 @@ private:
   const crypto::CapsuleSecret* secret_;
   Deadline deadline_;
   Deadline::Clock::time_point start_;
-  std::optional<wire::SegmentWriter> segments_; // once the result has begun
+  bool receipt_announced_ = false;
+  std::optional<crypto::StreamKeys> receipt_keys_; // once the result has begun
+  std::optional<wire::SegmentWriter> segments_;    // likewise
 };
 
 } // namespace tcfdl::sdk

@@ -49,6 +49,7 @@ struct TaskServer::Task {
   bool working = true; ///< counts against the concurrency
   std::uint32_t code = 0;
   std::uint64_t run_us = 0;
+  std::optional<ReceiptDraft> receipt = {}; ///< where the caller asked for one
 
   [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
     if (!secret) return std::nullopt;
@@ -96,6 +97,9 @@ template <class Run> auto guarded(Run&& run) -> decltype(run()) {
   }
 }
 
+/// Whether an earlier success was not asked for with a receipt.
+bool lacks_receipt(const Outcome& outcome) { return outcome.code == 0 && outcome.receipt.empty(); }
+
 /// The handler's own error, unless it ended because it was told to.
 Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
   if (!stop.stop_requested()) return error;
@@ -106,10 +110,14 @@ Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
 } // namespace
 
 TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy,
-                       TaskEvents& events, Client& outgoing, Work work, const Clock& clock)
-    : settings_(std::move(settings)), identity_(identity), key_(std::move(key)), proxy_(proxy), events_(events),
-      outgoing_(outgoing), work_(std::move(work)), clock_(clock),
-      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock) {}
+                       TaskEvents& events, Client& outgoing, Work work, const Clock& clock,
+                       const wire::Revocations& revocations)
+    : settings_(std::move(settings)), identity_(identity), assurance_(key.scope.assurance()), proxy_(proxy),
+      events_(events), outgoing_(outgoing), work_(std::move(work)), clock_(clock), revocations_(revocations),
+      newest_(key.scope.epoch()), outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
+      receipts_(identity, settings_.descriptor) {
+  keys_.with([&](auto& keys) { keys.emplace(newest_, std::make_shared<const ProcessorKey>(std::move(key))); });
+}
 
 void TaskServer::serve(wire::Connection& connection) {
   Session session{connection};
@@ -136,6 +144,9 @@ void TaskServer::serve_path(wire::Connection& connection, BytesView offer) {
   const auto hop = wire::accept_hop(connection, {identity_.signing, identity_.certificate, identity_.authority}, offer,
                                     {wire::ROLE_PROXY}, clock_.now(), deadline);
   if (!hop) return spdlog::info("no path: {}", hop.error().to_string());
+  if (const auto trusted = revocations_.check((*hop)->peer()); !trusted) {
+    return spdlog::warn("no path: {}", trusted.error().to_string());
+  }
   const auto route = wire::receive_message<wire::HopRoute>(**hop, deadline);
   if (!route) return;
   const auto path = check_route(*route, (*hop)->peer());
@@ -154,9 +165,9 @@ Result<std::vector<std::string>> TaskServer::check_route(const wire::HopRoute& r
     return make_error(Code::kPermissionDenied, "the path is for {} of {}, this is {} of {}", route.instance(),
                       route.function(), settings_.instance, settings_.function);
   }
-  if (route.assurance() != key_.scope.assurance() || !wire::assurance_meets(proxy.assurance(), route.assurance())) {
+  if (route.assurance() != assurance_ || !wire::assurance_meets(proxy.assurance(), route.assurance())) {
     return make_error(Code::kPermissionDenied, "the path is of class '{}', {} processes '{}'", route.assurance(),
-                      settings_.instance, key_.scope.assurance());
+                      settings_.instance, assurance_);
   }
   if (proxy.node() != self.node() || proxy.cluster() != self.cluster() || route.proxies().empty() ||
       *route.proxies().rbegin() != proxy.subject()) {
@@ -208,6 +219,7 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
     *reply.mutable_refused() = wire::to_info(task.error());
     return bool(wire::send_message(session.connection, reply, deadline));
   }
+  if (task->header.receipt()) task->receipt.emplace();
   report(*task, false);
   const auto watch = watcher_.watch(session.connection.descriptor(), task->deadline, task->stop);
   const auto done = run(session, *task);
@@ -284,6 +296,7 @@ Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRe
                       lease.function(), settings_.instance, settings_.function);
   }
   if (lease.expires_ms() <= unix_millis()) return Error(Code::kUnavailable, "the lease has expired; ask for another");
+  TCFDL_TRY(revocations_.check_key(lease.caller_key(), "the caller"));
   TCFDL_TRY(check_possession(session, request, lease));
   return lease;
 }
@@ -308,56 +321,66 @@ Result<crypto::VerifyKey> TaskServer::master_key(const wire::Signed& certificate
     const auto found = masters.find(name);
     return found == masters.end() ? std::nullopt : std::optional(found->second);
   });
-  if (known && known->expires > now && known->cluster == cluster) return known->key;
-  TCFDL_ASSIGN(const auto master, wire::verify_certificate(identity_.authority, certificate, {wire::ROLE_MASTER}, now));
+  if (known && known->certificate.expires() > now && known->certificate.cluster() == cluster) {
+    TCFDL_TRY(revocations_.check(known->certificate));
+    return known->key;
+  }
+  TCFDL_ASSIGN(auto master, wire::verify_certificate(identity_.authority, certificate, {wire::ROLE_MASTER}, now));
   if (master.cluster() != cluster) {
     return make_error(Code::kPermissionDenied, "the master of {} gave a lease of {}", master.cluster(), cluster);
   }
+  TCFDL_TRY(revocations_.check(master));
   TCFDL_ASSIGN(auto key, crypto::VerifyKey::from_bytes(as_bytes(master.verify_key())));
   masters_.with([&](auto& masters) {
     if (masters.size() >= kMostMasters) masters.clear();
-    masters.insert_or_assign(name, KnownMaster{master.cluster(), master.expires(), key});
+    masters.insert_or_assign(name, KnownMaster{std::move(master), key});
   });
   return key;
 }
 
 Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(const wire::TaskRequest& request,
                                                                                 const Task& task) {
+  if (!request.has_capsule()) return cached_secret(task);
   const auto now = clock_.now();
-  if (!request.has_capsule()) {
-    const auto known = capsules_.with([&](const auto& capsules) -> std::optional<KnownCapsule> {
-      const auto found = capsules.find(task.header.capsule_id());
-      return found == capsules.end() ? std::nullopt : std::optional(found->second);
-    });
-    if (!known || known->expires <= now) {
-      return Error(Code::kFailedPrecondition, "the capsule is not known here; send it again");
-    }
-    if (known->sender_key != task.lease.caller_key() || known->sender != task.header.sender()) {
-      return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the task");
-    }
-    return known->secret;
-  }
   TCFDL_ASSIGN(const auto header, wire::verify_turned_capsule(request.capsule(), identity_.authority, now));
   if (header.capsule_id() != task.header.capsule_id() || header.sender() != task.header.sender() ||
-      header.function() != task.header.function() || header.assurance() != key_.scope.assurance() ||
-      header.epoch() != key_.scope.epoch() || header.sender_key() != task.lease.caller_key()) {
-    return Error(Code::kPermissionDenied, "the capsule is of another task, function, class, epoch or caller");
+      header.function() != task.header.function() || header.assurance() != assurance_ ||
+      header.sender_key() != task.lease.caller_key()) {
+    return Error(Code::kPermissionDenied, "the capsule is of another task, function, class or caller");
   }
+  TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(request.capsule().proxy_certificate().statement()));
+  TCFDL_TRY(revocations_.check(turner));
+  TCFDL_ASSIGN(const auto key, processor_key(header.epoch(), task.deadline));
   wire::ProxyRequest finish;
   *finish.mutable_finish() = request.capsule();
   TCFDL_ASSIGN(const auto reply, proxy_.request(finish, task.deadline));
   auto finished = request.capsule();
   finished.set_ek2(reply.capsule().ek2()); // the rest was verified above
-  TCFDL_ASSIGN(auto opened, wire::open_capsule(key_.key, finished));
+  TCFDL_ASSIGN(auto opened, wire::open_capsule(key->key, finished));
   auto secret = std::make_shared<const crypto::CapsuleSecret>(std::move(opened));
   capsules_.with([&](auto& capsules) {
     if (capsules.size() >= kMostCapsules)
       std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
     if (capsules.size() >= kMostCapsules) capsules.clear();
-    capsules.insert_or_assign(header.capsule_id(),
-                              KnownCapsule{header.sender(), header.sender_key(), header.expires(), secret});
+    capsules.insert_or_assign(header.capsule_id(), KnownCapsule{header.sender(), header.sender_key(), header.expires(),
+                                                                header.epoch(), secret});
   });
   return secret;
+}
+
+Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::cached_secret(const Task& task) {
+  const auto known = capsules_.with([&](const auto& capsules) -> std::optional<KnownCapsule> {
+    const auto found = capsules.find(task.header.capsule_id());
+    return found == capsules.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (!known || known->expires <= clock_.now()) {
+    return Error(Code::kFailedPrecondition, "the capsule is not known here; send it again");
+  }
+  if (known->sender_key != task.lease.caller_key() || known->sender != task.header.sender()) {
+    return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the task");
+  }
+  TCFDL_TRY(revocations_.check_epoch(settings_.function, known->epoch, clock_.now()));
+  return known->secret;
 }
 
 Status TaskServer::run(Session& session, Task& task) {
@@ -380,6 +403,9 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   }
   const auto digest = crypto::sha256(*body);
   auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), digest, task.deadline);
+  if (begun && *begun && task.receipt && lacks_receipt(***begun)) {
+    begun = make_error(Code::kAlreadyExists, "task {} ran without a receipt; use a new task id", task.header.task_id());
+  }
   if (!begun) {
     wire::TaskReply reply;
     *reply.mutable_refused() = wire::to_info(begun.error());
@@ -396,18 +422,29 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   auto result = guarded([&] { return handler(context, *body); });
   task.run_us = micros_since(start);
   if (result && task.deadline.expired()) result = Deadline::exceeded("the handler");
-  Outcome outcome;
-  if (result) {
-    outcome.body = *std::move(result);
-  } else {
-    const auto error = final_error(result.error(), task.stop.get_token(), task.deadline);
-    outcome = {static_cast<std::uint32_t>(error.code()), to_bytes(error.message())};
-  }
-  const auto kept = std::make_shared<const Outcome>(std::move(outcome));
+  const auto kept = std::make_shared<const Outcome>(outcome_of(session, task, *body, std::move(result)));
   outcomes_.finish(task.lease.caller_key(), task.header.task_id(), kept);
   task.code = kept->code;
   end_work(task);
   return send_outcome(session, task, *kept);
+}
+
+/// What became of a task, with a receipt where a success is to have one.
+Outcome TaskServer::outcome_of(const Session& session, Task& task, BytesView body, Result<Bytes> result) const {
+  Outcome outcome;
+  if (result && task.receipt) {
+    task.receipt->add_input(body);
+    task.receipt->add_output(*result);
+    auto receipt = receipts_.issue(*task.receipt, {task.header, task.lease, session.route});
+    if (!receipt) result = receipt.error();
+    if (receipt) outcome.receipt = *std::move(receipt);
+  }
+  if (result) {
+    outcome.body = *std::move(result);
+    return outcome;
+  }
+  const auto error = final_error(result.error(), task.stop.get_token(), task.deadline);
+  return {.code = static_cast<std::uint32_t>(error.code()), .body = to_bytes(error.message())};
 }
 
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
@@ -426,13 +463,21 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
   const auto start = Deadline::Clock::now();
   ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(),
                       task.deadline);
-  auto done = guarded([&] { return handler(context, reader, writer); });
+  if (task.receipt) writer.announce_receipt();
+  NotingReader input(reader, task.receipt);
+  NotingWriter output(writer, task.receipt);
+  auto done = guarded([&] { return handler(context, input, output); });
+  if (done) done = input.note_rest();
   task.run_us = micros_since(start);
   if (done && task.deadline.expired()) done = Deadline::exceeded("the handler");
   outcomes_.finish(task.lease.caller_key(), task.header.task_id(), nullptr);
   Status sent;
   if (done) {
     sent = writer.finish(task.run_us);
+    if (sent && task.receipt) {
+      const auto receipt = receipts_.issue(*task.receipt, {task.header, task.lease, session.route});
+      sent = receipt ? writer.send_receipt(*receipt) : Status(receipt.error());
+    }
   } else {
     const auto error = final_error(done.error(), task.stop.get_token(), task.deadline);
     task.code = static_cast<std::uint32_t>(error.code());
@@ -449,9 +494,11 @@ Status TaskServer::send_outcome(Session& session, const Task& task, const Outcom
   if (outcome.code != 0) {
     return writer.fail(Error(code_from_number(outcome.code), std::string(as_text(outcome.body))), task.run_us);
   }
+  if (task.receipt) writer.announce_receipt();
   TCFDL_TRY(writer.begin(0, task.run_us));
   TCFDL_TRY(writer.write(outcome.body));
-  return writer.finish(task.run_us);
+  TCFDL_TRY(writer.finish(task.run_us));
+  return task.receipt ? writer.send_receipt(outcome.receipt) : Status();
 }
 
 void TaskServer::report(const Task& task, bool done) {

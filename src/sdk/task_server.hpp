@@ -5,10 +5,12 @@
 #include "sdk/identity.hpp"
 #include "sdk/outcome_store.hpp"
 #include "sdk/ports.hpp"
+#include "sdk/receipts.hpp"
 #include "wire/body.hpp"
 #include "wire/capsule.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/hop_channel.hpp"
+#include "wire/revocations.hpp"
 
 #include <atomic>
 #include <map>
@@ -26,6 +28,7 @@ struct TaskServerSettings {
   std::uint64_t max_body = std::uint64_t{1} << 30U;    ///< bytes
   std::vector<std::string> protections;                ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
+  wire::Signed descriptor = {};                        ///< of the function, for receipts
 };
 
 /// Where starts and ends of tasks are told.
@@ -45,10 +48,13 @@ struct ProcessorKey {
 class TaskServer {
 public:
   TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy, TaskEvents& events,
-             Client& outgoing, Work work, const Clock& clock);
+             Client& outgoing, Work work, const Clock& clock, const wire::Revocations& revocations);
 
   /// Runs the tasks of one connection until it ends.
   void serve(wire::Connection& connection);
+
+  /// Erases keys and capsules of epochs that are over, and capsules of senders who are revoked.
+  void erase_void();
 
   /// Refuses new tasks and waits until the running ones have ended or `deadline` passed.
   void drain(Deadline deadline);
@@ -66,11 +72,17 @@ private:
   Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
   Result<std::shared_ptr<const crypto::CapsuleSecret>> capsule_secret(const wire::TaskRequest& request,
                                                                       const Task& task);
+  using ProcessorKeyPtr = std::shared_ptr<const ProcessorKey>;
+  [[nodiscard]] ProcessorKeyPtr find_key(std::uint32_t epoch) const;
+  Result<ProcessorKeyPtr> processor_key(std::uint32_t epoch, Deadline deadline);
+  Status renew_key(Deadline deadline);
+  Result<std::shared_ptr<const crypto::CapsuleSecret>> cached_secret(const Task& task);
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);
   Status run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context);
   Status run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context);
+  Outcome outcome_of(const Session& session, Task& task, BytesView body, Result<Bytes> result) const;
   Status send_outcome(Session& session, const Task& task, const Outcome& outcome) const;
   void report(const Task& task, bool done);
   bool enter();
@@ -80,28 +92,33 @@ private:
   // Constant after construction.
   const TaskServerSettings settings_;
   const Identity& identity_;
-  const ProcessorKey key_;
+  const std::string assurance_; ///< the class of every key
   Proxy& proxy_;
   TaskEvents& events_;
   Client& outgoing_;
   const Work work_;
   const Clock& clock_;
+  const wire::Revocations& revocations_;
 
   struct KnownCapsule {
     std::string sender;
     std::string sender_key;
     std::int64_t expires;
+    std::uint32_t epoch;
     std::shared_ptr<const crypto::CapsuleSecret> secret;
   };
   struct KnownMaster {
-    std::string cluster;
-    std::int64_t expires;
+    wire::Certificate certificate;
     crypto::VerifyKey key;
   };
+  Guarded<std::map<std::uint32_t, ProcessorKeyPtr>> keys_; // by epoch
+  std::mutex renewing_;
+  std::uint32_t newest_;                                  // epoch of which there was a key; guarded by renewing_
   Guarded<std::map<std::string, KnownCapsule>> capsules_; // by capsule id
   Guarded<std::map<std::string, KnownMaster>> masters_;   // by certificate
   wire::HangupWatcher watcher_;
   OutcomeStore outcomes_;
+  const ReceiptIssuer receipts_;
   std::mutex mutex_;
   std::condition_variable idle_;
   unsigned running_ = 0;  // guarded by mutex_; handlers at work

@@ -38,11 +38,23 @@ CREATE TABLE nats_root (id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT N
 CREATE TABLE nats_revocations (cluster TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (cluster, user));
 )";
 
+constexpr std::string_view kRevocations = R"(
+ALTER TABLE issued ADD COLUMN node TEXT NOT NULL DEFAULT '';
+ALTER TABLE issued ADD COLUMN key BLOB NOT NULL DEFAULT x'';
+CREATE INDEX issued_by_holder ON issued (cluster, holder);
+CREATE TABLE revocations (serial INTEGER PRIMARY KEY, key BLOB NOT NULL, expires INTEGER NOT NULL);
+CREATE INDEX revocations_by_key ON revocations (key);
+CREATE TABLE function_epochs (function TEXT PRIMARY KEY, epoch INTEGER NOT NULL, raised INTEGER NOT NULL);
+CREATE TABLE retired_epochs (
+  function TEXT NOT NULL, epoch INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (function, epoch));
+CREATE TABLE revocation_number (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL);
+)";
+
 constexpr std::string_view kPolicies = R"(
 CREATE TABLE policies (version INTEGER PRIMARY KEY, hash BLOB NOT NULL, adopted INTEGER NOT NULL);
 )";
 
-constexpr std::array kScripts = {kFirst, kNats, kPolicies};
+constexpr std::array kScripts = {kFirst, kNats, kRevocations, kPolicies};
 
 } // namespace
 

@@ -85,9 +85,14 @@ Result<collaboration::CredentialReply> Service::answer(const Master& master,
   }
   case collaboration::CredentialRequest::kRevoke: {
     TCFDL_TRY(replays_.admit(master.signature, clock_.now()));
+    wire::Revoke certificates;
+    certificates.set_node(request.revoke().node());
+    auto revoked = authority_.revoke(certificates, cluster);
+    if (!revoked && revoked.error().code() == Code::kNotFound) {
+      revoked = authority_.remove_subject(cluster, request.revoke().node()); // its certificates have expired
+    }
+    if (!revoked && revoked.error().code() != Code::kNotFound) return revoked.error(); // done before
     TCFDL_TRY(nats_.revoke(cluster, request.user_key()));
-    const auto removed = authority_.remove_subject(cluster, request.revoke().node());
-    if (!removed && removed.error().code() != Code::kNotFound) return removed.error(); // done before
     return reply;
   }
   case collaboration::CredentialRequest::kAttestationResult: {
@@ -143,6 +148,22 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
   }
   case wire::AuthorityRequest::kCreateToken: {
     TCFDL_ASSIGN(*reply.mutable_create_token(), create_token(master, request.create_token()));
+    return reply;
+  }
+  case wire::AuthorityRequest::kRotateKey: {
+    TCFDL_TRY(replays_.admit(master.signature, clock_.now()));
+    TCFDL_ASSIGN(*reply.mutable_rotated(), authority_.rotate_key(request.rotate_key(), cluster));
+    return reply;
+  }
+  case wire::AuthorityRequest::kRevoke: {
+    TCFDL_TRY(replays_.admit(master.signature, clock_.now()));
+    TCFDL_TRY(authority_.revoke(request.revoke(), cluster));
+    return reply;
+  }
+  case wire::AuthorityRequest::kRevocations: {
+    TCFDL_ASSIGN(const auto number, authority_.revocation_number());
+    if (number <= request.revocations().known()) return reply;
+    TCFDL_ASSIGN(*reply.mutable_revocations(), authority_.revocations());
     return reply;
   }
   case wire::AuthorityRequest::KIND_NOT_SET: break;

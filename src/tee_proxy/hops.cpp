@@ -100,12 +100,13 @@ Status Hops::run(wire::Connection& towards_caller, wire::Connection& onward) {
                wire::accept_hop(towards_caller, {signing_, self->certificate, self->authority}, as_bytes(offer.hop()),
                                 {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_PROXY},
                                 clock_.now(), deadline));
+  TCFDL_TRY(self->revocations->check(previous->peer()));
   TCFDL_ASSIGN(auto route, wire::receive_message<wire::HopRoute>(*previous, deadline));
   std::unique_ptr<wire::HopChannel> next;
   const auto path = extend(std::move(route), previous->peer(), *self, onward, next, deadline);
   TCFDL_TRY(wire::answer_route(*previous, path, deadline));
   if (!path) return path.error();
-  forward(*previous, *next);
+  forward(*previous, *next, *self->revocations);
   return {};
 }
 
@@ -116,6 +117,7 @@ Result<std::vector<std::string>> Hops::extend(wire::HopRoute route, const wire::
   route.add_proxies(self.parsed.subject());
   TCFDL_ASSIGN(next, wire::open_hop(onward, {signing_, self.certificate, self.authority},
                                     {wire::ROLE_PROXY, wire::ROLE_INSTANCE}, clock_.now(), deadline));
+  TCFDL_TRY(self.revocations->check(next->peer()));
   TCFDL_TRY(check_next(route, next->peer(), self.parsed));
   return wire::extend_path(*next, route, deadline);
 }
@@ -165,20 +167,28 @@ Status Hops::check_next(const wire::HopRoute& route, const wire::Certificate& pe
   return refuse(fmt::format("on node {}: an instance is reached by its own node's proxy", peer.node()));
 }
 
-void Hops::forward(wire::HopChannel& towards_caller, wire::HopChannel& onward) {
+void Hops::forward(wire::HopChannel& towards_caller, wire::HopChannel& onward, const wire::Revocations& revocations) {
+  const auto still_trusted = [&] {
+    for (const auto* peer : {&towards_caller.peer(), &onward.peer()}) {
+      const auto checked = revocations.check(*peer);
+      if (!checked) spdlog::warn("path ended: {}", checked.error().message());
+      if (!checked) return false;
+    }
+    return true;
+  };
   std::mutex mutex;
   wire::HopTask current{}; // guarded by mutex; the task that requests are of
   {
     const std::jthread results([&] {
       carry(onward, towards_caller, [&](const wire::HopTask& task) {
         const std::scoped_lock lock(mutex);
-        return task == current;
+        return task == current && still_trusted();
       });
     });
     carry(towards_caller, onward, [&](const wire::HopTask& task) {
       const std::scoped_lock lock(mutex);
       current = task;
-      return true;
+      return still_trusted();
     });
   }
   const std::scoped_lock lock(mutex_);

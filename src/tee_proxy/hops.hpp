@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "wire/hop_channel.hpp"
+#include "wire/revocations.hpp"
 
 #include <condition_variable>
 #include <functional>
@@ -15,6 +16,7 @@ struct HopSelf {
   wire::Signed certificate;
   wire::Certificate parsed;
   crypto::VerifyKey authority;
+  std::shared_ptr<wire::Revocations> revocations; ///< never nullptr
 };
 
 /// What passed through paths that have ended, records.
@@ -56,7 +58,7 @@ private:
   Result<std::vector<std::string>> extend(wire::HopRoute route, const wire::Certificate& peer, const HopSelf& self,
                                           wire::Connection& onward, std::unique_ptr<wire::HopChannel>& next,
                                           Deadline deadline);
-  void forward(wire::HopChannel& towards_caller, wire::HopChannel& onward);
+  void forward(wire::HopChannel& towards_caller, wire::HopChannel& onward, const wire::Revocations& revocations);
 
   const crypto::SigningKey& signing_;
   const WhoAmI who_am_i_;

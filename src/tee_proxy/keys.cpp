@@ -75,4 +75,9 @@ void ReencryptionKeys::erase(const std::string& holder) {
   });
 }
 
+std::size_t ReencryptionKeys::erase_if(const std::function<bool(const wire::KeyScope&)>& is_void) {
+  return keys_.with(
+      [&](auto& keys) { return std::erase_if(keys, [&](const auto& key) { return is_void(key.second->scope); }); });
+}
+
 } // namespace tcfdl::tee_proxy

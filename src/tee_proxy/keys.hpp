@@ -7,6 +7,7 @@
 #include "wire/capsule.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 
 namespace tcfdl::tee_proxy {
@@ -31,6 +32,8 @@ public:
                                                            std::uint32_t epoch, std::int64_t now) const;
   /// Forgets every key of a holder.
   void erase(const std::string& holder);
+  /// Forgets the keys that `is_void` names; how many.
+  std::size_t erase_if(const std::function<bool(const wire::KeyScope&)>& is_void);
 
 private:
   Guarded<std::map<std::string, std::shared_ptr<const wire::ProxyKey>>> keys_;

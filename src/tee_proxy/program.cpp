@@ -61,6 +61,10 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
   } else if (command.has_identity()) {
     TCFDL_TRY(proxy.set_identity(command.identity()));
     for (const auto& layer : proxy.layers()) reply.add_layers(layer);
+    reply.set_revocations(proxy.revocation_number());
+  } else if (command.has_revocations()) {
+    TCFDL_ASSIGN(const auto number, proxy.set_revocations(command.revocations()));
+    reply.set_revocations(number);
   } else if (command.has_enrol()) {
     TCFDL_ASSIGN(*reply.mutable_enrolment(), proxy.enrolment());
   } else if (command.has_request()) {

@@ -1,8 +1,10 @@
 #include "tee_proxy/proxy.hpp"
 
 #include "attestation/report_data.hpp"
+#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 
 namespace tcfdl::tee_proxy {
@@ -25,7 +27,18 @@ Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Author
                                                        [raw = proxy.get()](wire::Connection& connection) {
                                                          raw->serve_instance(connection);
                                                        }));
+  proxy->eraser_ = std::thread([raw = proxy.get()] { raw->erase_loop(); });
   return proxy;
+}
+
+TeeProxy::~TeeProxy() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ending_ = true;
+  }
+  ending_changed_.notify_all();
+  if (eraser_.joinable()) eraser_.join();
+  if (const auto self = own()) (*self)->revocations->end_waits();
 }
 
 TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock,
@@ -34,6 +47,7 @@ TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, c
       launches_(settings_.sandbox,
                 [this, told = std::move(on_exit)](const std::string& instance, int status, const std::string& note) {
                   reencryption_.erase(instance);
+                  running_.with([&](auto& running) { running.erase(instance); });
                   told(instance, status, note);
                 }),
       hops_(keys_.signing, [this] { return own(); }, clock) {}
@@ -60,8 +74,10 @@ Status TeeProxy::set_identity(const wire::ProxyIdentity& identity) {
   }
   TCFDL_ASSIGN(std::shared_ptr<wire::KnownNames> names,
                wire::KnownNames::open(settings_.state / "names", as_bytes(identity.authority_key())));
-  auto own =
-      std::make_shared<const Own>(Own{{identity.certificate(), certificate, std::move(authority)}, std::move(names)});
+  TCFDL_ASSIGN(std::shared_ptr<wire::Revocations> revocations,
+               wire::Revocations::open(settings_.state / "revocations", authority));
+  auto own = std::make_shared<const Own>(
+      Own{{identity.certificate(), certificate, std::move(authority), std::move(revocations)}, std::move(names)});
   own_.with([&](auto& current) { current = std::move(own); });
   return {};
 }
@@ -82,7 +98,9 @@ Status TeeProxy::check_function(const wire::LaunchInstance& command) const {
 Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
   if (command.role() != wire::ROLE_GATEWAY) TCFDL_TRY(check_function(command));
   std::map<std::string, std::string> environment(command.environment().begin(), command.environment().end());
+  TCFDL_ASSIGN(const auto self, own());
   environment["TCFDL_PROXY"] = wire::to_string(listener_->address());
+  environment["TCFDL_AUTHORITY"] = to_hex(crypto::sha256(self->authority.bytes()));
   return launches_.launch(command, std::move(environment));
 }
 
@@ -94,14 +112,18 @@ Result<wire::ProxyReply> TeeProxy::handle_entry(const wire::ProxyRequest& reques
 
 void TeeProxy::serve_instance(wire::Connection& connection) {
   std::optional<Attached> attached;
+  bool introduced = false;
   for (;;) {
     // A process that has not attached gets no time to hold the connection open.
     const auto patience = attached ? Deadline::after(hours(24)) : Deadline::after(seconds(30));
     const auto request = wire::receive_message<wire::ProxyRequest>(connection, patience);
     if (!request) return;
     if (request->has_hop() && !attached) return hops_.serve(connection, request->hop());
+    if (request->has_watch() && !attached) return serve_watch(connection, request->watch());
     const auto deadline = Deadline::after(seconds(20));
-    auto reply = handle_instance(attached, *request, deadline);
+    const bool introduces = request->has_introduce() && !introduced && !attached;
+    introduced = introduced || introduces;
+    auto reply = introduces ? introduce(request->introduce()) : handle_instance(attached, *request, deadline);
     wire::ProxyReply answer;
     if (reply) {
       answer = *std::move(reply);
@@ -109,8 +131,21 @@ void TeeProxy::serve_instance(wire::Connection& connection) {
       *answer.mutable_error() = wire::to_info(reply.error());
     }
     if (!wire::send_message(connection, answer, deadline)) return;
-    if (!attached) return;
+    if (!attached && !introduces) return;
   }
+}
+
+/// Shows a process that it speaks with a proxy that the authority knows.
+Result<wire::ProxyReply> TeeProxy::introduce(const wire::ProxyIntroduce& request) const {
+  TCFDL_ASSIGN(const auto self, own());
+  if (request.nonce().size() != wire::kNonceSize) return Error(Code::kInvalidArgument, "the nonce has not 32 bytes");
+  wire::ProxyReply reply;
+  auto& introduced = *reply.mutable_introduced();
+  *introduced.mutable_certificate() = self->certificate;
+  introduced.set_authority_key(wire::field(self->authority.bytes()));
+  introduced.set_proof(wire::field(wire::sign_labelled(
+      keys_.signing, "ProxyIntroduced", {as_bytes(request.nonce()), as_bytes(self->certificate.statement())})));
+  return reply;
 }
 
 Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& attached, const wire::ProxyRequest& request,
@@ -133,20 +168,33 @@ Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& atta
     return turn(request.turn());
   }
   if (request.has_finish()) return finish(*attached, request.finish());
+  if (request.has_renew()) return obtain_instance_keys(*attached, deadline);
   return Error(Code::kUnimplemented, "the proxy does not know this request");
 }
 
 Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, const wire::ProxyAttach& request,
                                           Deadline deadline) {
+  Attached fresh;
+  TCFDL_ASSIGN(fresh.record, launches_.redeem(request.token()));
+  fresh.parsed.set_verify_key(request.verify_key());
+  fresh.parsed.set_seal_key(request.seal_key());
+  TCFDL_ASSIGN(auto reply, obtain_instance_keys(fresh, deadline));
+  running_.with([&](auto& running) { running.insert_or_assign(fresh.record.instance, fresh.parsed); });
+  attached = std::move(fresh);
+  return reply;
+}
+
+/// Certificate and keys for the keys that `attached` names, of the epoch that is in force.
+Result<wire::ProxyReply> TeeProxy::obtain_instance_keys(Attached& attached, Deadline deadline) {
   TCFDL_ASSIGN(const auto self, own());
-  TCFDL_ASSIGN(auto record, launches_.redeem(request.token()));
+  const auto& record = attached.record;
   wire::InstanceStatement statement;
   statement.set_instance(record.instance);
   statement.set_function(record.function);
   statement.set_role(record.role);
   statement.set_measurement(wire::field(record.measurement));
-  statement.set_verify_key(request.verify_key());
-  statement.set_seal_key(request.seal_key());
+  statement.set_verify_key(attached.parsed.verify_key());
+  statement.set_seal_key(attached.parsed.seal_key());
   statement.set_node(settings_.node);
   statement.set_cluster(self->parsed.cluster());
   statement.set_issued(clock_.now());
@@ -158,20 +206,25 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   TCFDL_ASSIGN(auto answer, authority_.request(wanted, deadline));
   if (!answer.has_instance_keys()) return Error(Code::kInternal, "the authority gave no keys for the instance");
   auto& granted = *answer.mutable_instance_keys();
+  TCFDL_ASSIGN(auto certificate, wire::verify_certificate(self->authority, granted.certificate(),
+                                                          {wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
+  if (certificate.verify_key() != statement.verify_key() || certificate.subject() != record.instance) {
+    return make_error(Code::kPermissionDenied, "the authority certified {}, not {}", certificate.subject(),
+                      record.instance);
+  }
+  TCFDL_TRY(self->revocations->check(certificate));
 
   wire::ProxyReply reply;
   auto& result = *reply.mutable_attached();
-  std::optional<wire::KeyScope> processor;
   if (record.role == wire::ROLE_INSTANCE) {
-    TCFDL_ASSIGN(processor, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_PROCESSOR, record.instance,
-                                       granted.descriptor(), &record));
+    TCFDL_ASSIGN(attached.processor, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_PROCESSOR, record.instance,
+                                                granted.descriptor(), &record));
     *result.mutable_processor_key() = granted.processor_key();
   }
   *result.mutable_certificate() = granted.certificate();
-  *result.mutable_proxy_certificate() = self->certificate;
-  result.set_authority_key(wire::field(self->authority.bytes()));
   *result.mutable_descriptor() = granted.descriptor();
-  attached.emplace(Attached{std::move(record), granted.certificate(), std::move(processor)});
+  attached.certificate = granted.certificate();
+  attached.parsed = std::move(certificate);
   return reply;
 }
 
@@ -180,6 +233,7 @@ Result<wire::ProxyReply> TeeProxy::sender_keys(const wire::SenderKeys& request, 
   TCFDL_ASSIGN(const auto caller,
                wire::verify_certificate(self->authority, request.certificate(),
                                         {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
+  TCFDL_TRY(self->revocations->check(caller));
   wire::AuthorityRequest wanted;
   auto& keys = *wanted.mutable_sender_keys();
   keys.set_function(request.function());
@@ -199,6 +253,9 @@ Result<wire::ProxyReply> TeeProxy::turn(const wire::Capsule& capsule) {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(capsule));
   const auto now = clock_.now();
+  TCFDL_TRY(self->revocations->check(self->parsed));
+  TCFDL_TRY(self->revocations->check_key(header.sender_key(), header.sender()));
+  TCFDL_TRY(self->revocations->check_in_force(header.function(), header.epoch()));
   const auto key = reencryption_.find(wire::KEY_ROLE_PROXY_SENDER, header.sender(), header.function(),
                                       header.assurance(), header.epoch(), now);
   if (!key) {
@@ -214,10 +271,21 @@ Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::
   TCFDL_ASSIGN(const auto self, own());
   if (!attached.processor) return Error(Code::kPermissionDenied, "this process processes no function's tasks");
   const auto now = clock_.now();
+  TCFDL_TRY(self->revocations->check(self->parsed));
+  TCFDL_TRY(self->revocations->check(attached.parsed));
+  // What this reads is verified below, by the same bytes.
+  TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(capsule));
+  TCFDL_TRY(self->revocations->check_key(header.sender_key(), header.sender()));
+  TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(capsule.proxy_certificate().statement()));
+  TCFDL_TRY(self->revocations->check(turner));
+  TCFDL_TRY(self->revocations->check_epoch(attached.processor->function(), header.epoch(), now));
   const auto key =
       reencryption_.find(wire::KEY_ROLE_PROXY_PROCESSOR, attached.record.instance, attached.processor->function(),
-                         attached.processor->assurance(), attached.processor->epoch(), now);
-  if (!key) return make_error(Code::kUnauthenticated, "the keys of {} have expired", attached.record.instance);
+                         attached.processor->assurance(), header.epoch(), now);
+  if (!key) {
+    return make_error(Code::kFailedPrecondition, "{} has no key of epoch {} of {}, or it has expired",
+                      attached.record.instance, header.epoch(), attached.processor->function());
+  }
   wire::ProxyReply reply;
   TCFDL_ASSIGN(*reply.mutable_capsule(), wire::finish_capsule(capsule, *key, self->authority, now));
   return reply;
@@ -249,6 +317,9 @@ Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wir
     return make_error(Code::kPermissionDenied, "the authority sent a key of {} as {}, wanted was {}", scope.holder(),
                       wire::KeyRole_Name(scope.role()), holder);
   }
+  // An answer of the authority from before, which the daemon has kept: signed, and not expired.
+  TCFDL_TRY(self->revocations->check_in_force(scope.function(), scope.epoch()));
+  TCFDL_TRY(self->revocations->check_key(scope.holder_verify_key(), holder));
   TCFDL_TRY(accept_function(scope, unverified_descriptor, instance));
   TCFDL_ASSIGN(const auto secret,
                crypto::hpke_open(keys_.sealing, as_bytes(package.scope()), {}, as_bytes(package.sealed())));

@@ -42,8 +42,18 @@ public:
   Result<pid_t> launch(const wire::LaunchInstance& command);
   Status kill(const std::string& instance) { return launches_.kill(instance); }
 
+  /// Takes a newer RevocationList: forgets keys and ends processes that it voids; the number that is known now.
+  /// FAILED_PRECONDITION for a lower number or before `set_identity`, UNAUTHENTICATED for a foreign signature.
+  Result<std::uint64_t> set_revocations(const wire::Signed& unverified);
+  /// Of the list that is known; 0 for none.
+  [[nodiscard]] std::uint64_t revocation_number() const;
+
   /// A request of a caller that has no proxy of its own: keys to send with, capsules to turn.
   Result<wire::ProxyReply> handle_entry(const wire::ProxyRequest& request, Deadline deadline);
+
+  TeeProxy(const TeeProxy&) = delete;
+  TeeProxy& operator=(const TeeProxy&) = delete;
+  ~TeeProxy();
 
   /// Where its evidence comes from, for the log.
   [[nodiscard]] std::string description() const { return attester_->description(); }
@@ -58,14 +68,22 @@ private:
   struct Attached {
     LaunchRecord record;
     wire::Signed certificate;
-    std::optional<wire::KeyScope> processor;
+    wire::Certificate parsed;                ///< of certificate
+    std::optional<wire::KeyScope> processor; ///< of the newest epoch
   };
   struct Own : HopSelf {
     std::shared_ptr<wire::KnownNames> names; ///< of functions, as the authority stated them
   };
 
   TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock, Launches::OnExit on_exit);
+  /// Serves a connection that waits for newer lists, until it goes.
+  void serve_watch(wire::Connection& connection, wire::WatchRevocations request);
+  Result<wire::ProxyReply> obtain_instance_keys(Attached& attached, Deadline deadline);
+  void erase_void(const Own& self);
+  void end_revoked(const Own& self);
+  void erase_loop();
   void serve_instance(wire::Connection& connection);
+  [[nodiscard]] Result<wire::ProxyReply> introduce(const wire::ProxyIntroduce& request) const;
   Result<wire::ProxyReply> handle_instance(std::optional<Attached>& attached, const wire::ProxyRequest& request,
                                            Deadline deadline);
   Result<wire::ProxyReply> attach(std::optional<Attached>& attached, const wire::ProxyAttach& request,
@@ -86,9 +104,14 @@ private:
   const Clock& clock_;
   Guarded<std::shared_ptr<const Own>> own_;
   ReencryptionKeys reencryption_;
+  Guarded<std::map<std::string, wire::Certificate>> running_; ///< instances that have attached, by name
   Launches launches_;
   Hops hops_;
   std::unique_ptr<wire::Listener> listener_;
+  std::mutex mutex_;
+  std::condition_variable ending_changed_;
+  bool ending_ = false; // guarded by mutex_
+  std::thread eraser_;
 };
 
 } // namespace tcfdl::tee_proxy

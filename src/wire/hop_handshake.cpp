@@ -6,7 +6,6 @@
 namespace tcfdl::wire {
 namespace {
 
-constexpr std::size_t kNonceSize = 32;
 constexpr std::string_view kAnswerLabel = "HopAnswer";
 constexpr std::string_view kFinishLabel = "HopFinish";
 
@@ -46,7 +45,7 @@ Result<Introduced> check_introduction(BytesView unverified, const HopIdentity& s
   TCFDL_ASSIGN(auto key, crypto::VerifyKey::from_bytes(as_bytes(certificate.verify_key())));
   if (key == self.signing.public_key()) return Error(Code::kUnauthenticated, "the peer shows our own certificate");
   TCFDL_ASSIGN(auto share, crypto::Point::from_bytes(as_bytes(said.share())));
-  return Introduced{std::move(share), to_bytes(said.nonce()), std::move(certificate), std::move(key)};
+  return Introduced{share, to_bytes(said.nonce()), std::move(certificate), std::move(key)};
 }
 
 /// Both introductions, then identity, evidence and key of each side by itself.

@@ -10,6 +10,9 @@ namespace tcfdl::wire {
 /// The bytes that a signature under `label` covers: `tcfdl/1/<label>` ‖ 0 ‖ content.
 Bytes labelled(std::string_view label, std::initializer_list<BytesView> content);
 
+/// Of the random bytes that a peer signs to prove that it holds a key.
+constexpr std::size_t kNonceSize = 32;
+
 Bytes sign_labelled(const crypto::SigningKey& key, std::string_view label, std::initializer_list<BytesView> content);
 
 /// UNAUTHENTICATED when the signature does not fit.

@@ -7,8 +7,6 @@
 namespace tcfdl::test {
 namespace {
 
-using std::chrono::seconds;
-
 class Credential : public testing::Test {
 protected:
   void SetUp() override { ASSERT_EQ(platform_.up(), ""); }
@@ -53,16 +51,15 @@ TEST_F(Credential, OfAWorkerOutlivesItWithoutItsToken) {
   EXPECT_EQ(read_file(node("worker-1") / "nats_credential").value(), kept);
 }
 
-TEST_F(Credential, OfARevokedWorkerIsUselessWithinTwoSecondsAndBothSidesSaySo) {
+TEST_F(Credential, OfARevokedWorkerIsUselessAndBothSidesSaySo) {
   ASSERT_EQ(platform_.deploy("echo", "examples-echo").exit_code, 0);
   EXPECT_NE(platform_.tcfdl({"node", "revoke", "nobody"}).exit_code, 0);
   EXPECT_NE(platform_.tcfdl({"node", "revoke", "local-master"}).exit_code, 0) << "a master is no worker";
   const auto kept = read_file(node("worker-1") / "nats_credential").value();
-  const auto began = std::chrono::steady_clock::now();
   const auto revoked = platform_.tcfdl({"node", "revoke", "worker-1"});
   ASSERT_EQ(revoked.exit_code, 0) << revoked.err;
   EXPECT_TRUE(comes_to_say("worker-1", "User Authentication Revoked"));
-  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(2));
+  EXPECT_TRUE(eventually([&] { return !hosts("worker-1"); }));
   EXPECT_TRUE(comes_to_say("worker-1", "the message queue refuses `worker-1` for good"));
   EXPECT_TRUE(comes_to_say("local-master", "the enrolment of worker-1 is revoked"));
   EXPECT_NE(platform_.tcfdl({"node", "revoke", "worker-1"}).exit_code, 0) << "it is no node any more";

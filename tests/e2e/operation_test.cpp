@@ -138,6 +138,25 @@ TEST(Operation, FunctionsAreListedShownLoggedAndRemoved) {
   EXPECT_NE(gone.err.find("NOT_FOUND"), std::string::npos) << gone.err;
 }
 
+TEST(Operation, ACallerThatIsTooFastIsRefusedAndTheAuditLogTellsOfIt) {
+  Platform platform("clusters:\n  - {name: local, calls_per_second: 1}\n");
+  ASSERT_EQ(platform.up(), "");
+  ASSERT_EQ(platform.deploy("echo", "examples-echo").exit_code, 0);
+  const auto refused = [&] {
+    return platform.invoke("echo", "x").err.find("local-user exceeds 1 a second") != std::string::npos;
+  };
+  EXPECT_TRUE(eventually([&] { return platform.invoke("echo", "x").out == "x"; }));
+  EXPECT_TRUE(eventually(refused));
+  const auto told = [&] {
+    const auto records = platform.json({"audit"}).value("records", Json::array());
+    return std::ranges::any_of(records, [](const Json& r) {
+      return r["who"] == "local-user" && r["action"] == "CALL" && r["object"] == "echo" && r["allowed"] == false;
+    });
+  };
+  EXPECT_TRUE(eventually(told));
+  EXPECT_TRUE(eventually([&] { return platform.invoke("echo", "later").out == "later"; }));
+}
+
 TEST(Operation, ARoleBoundsWhatItsHolderMayDoAndTheAuditLogTellsOfIt) {
   Platform platform;
   ASSERT_EQ(platform.up(), "");

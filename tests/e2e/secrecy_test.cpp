@@ -3,13 +3,9 @@
 #include "base/encoding.hpp"
 #include "base/guarded.hpp"
 #include "base/ids.hpp"
-#include "message_queue/nats_bus.hpp"
+#include "insider.hpp"
 #include "sdk/capsule_session.hpp"
 #include "sdk/task_manager_client.hpp"
-#include "service_manager/authority/key_store.hpp"
-#include "service_manager/authority/nats_operator.hpp"
-#include "service_manager/authority/operations.hpp"
-#include "support/platform.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -68,22 +64,8 @@ std::vector<std::string> files_with(const std::filesystem::path& root, const std
 /// Hears everything on one message queue, as nobody may in earnest: with the key of its account, out of the authority.
 class Sniffer {
 public:
-  Sniffer(const std::filesystem::path& node_state, const message_queue::Nkey& account) {
-    const auto state = Json::parse(read_text_file(node_state / "node.json").value_or("{}"));
-    auto key = message_queue::Nkey::generate(message_queue::NkeyKind::kUser);
-    message_queue::UserClaims claims;
-    claims.name = "sniffer";
-    claims.user = key.public_text();
-    claims.account = account.public_text();
-    claims.permissions = {.publish = {}, .subscribe = {">"}};
-    auto jwt = message_queue::sign_user(account, claims, SystemClock().now()).value();
-    message_queue::NatsBusSettings settings;
-    settings.port = static_cast<std::uint16_t>(std::stoi(state.value("nats_port", "0")));
-    settings.credential = std::make_shared<message_queue::UserCredential>(std::move(key), std::move(jwt));
-    settings.inbox_prefix = "_INBOX_sniffer";
-    auto bus = message_queue::NatsBus::connect(settings);
-    if (!bus) throw std::runtime_error(bus.error().to_string());
-    bus_ = *std::move(bus);
+  Sniffer(const Platform& platform, const std::string& node, const message_queue::Nkey& account)
+      : bus_(connect_insider(platform, node, account, {.publish = {}, .subscribe = {">"}})) {
     auto subscription = bus_->subscribe(">", [this](const message_queue::Message& message) {
       heard_.with([&](std::string& text) {
         text += message.subject;
@@ -117,16 +99,12 @@ protected:
       hosts_.push_back(platform_.ready(name)["pid"].get<pid_t>());
     for (const auto pid : platform_.pids("nats-server", platform_.state().string())) hosts_.push_back(pid);
     ASSERT_GE(hosts_.size(), 6U);
-    with_authority([&](service_manager::authority::KeyStore& store, service_manager::OperationLog& log,
-                       database::Database& database) {
-      const SystemClock clock;
-      const service_manager::authority::NatsOperator nats(store.nats_root(), database, log, clock);
-      for (const auto& [node, account] : {std::pair{"service-manager", "_service_manager"},
-                                          {"vehicle-master", "vehicle"},
-                                          {"roadside-master", "roadside"}}) {
-        sniffers_.push_back(std::make_unique<Sniffer>(platform_.state() / "nodes" / node, nats.account_key(account)));
-      }
-    });
+    AuthorityCopy authority(platform_);
+    for (const auto& [node, account] : {std::pair{"service-manager", "_service_manager"},
+                                        {"vehicle-master", "vehicle"},
+                                        {"roadside-master", "roadside"}}) {
+      sniffers_.push_back(std::make_unique<Sniffer>(platform_, node, authority.account_key(account)));
+    }
   }
 
   /// Calls with the body through SDK, command line and HTTP, from the other cluster.
@@ -173,39 +151,14 @@ protected:
     wire::KeyScope scope;
     const auto x =
         sdk::open_key_package(identity, reply.sender_key(), wire::KEY_ROLE_SENDER, clock.now(), scope).value();
-    const auto f = function_key(scope);
+    AuthorityCopy authority(platform_);
+    const auto f = authority.keys().function_key({scope.function(), scope.assurance(), scope.epoch()}).value();
     sdk::CapsuleSession session(identity, entry, clock);
     const auto capsule = session.get("echo", scope.assurance(), scope.epoch(), deadline).value();
     for (const auto* scalar : {&x, &f}) keys.emplace_back(as_text(scalar->to_bytes().span()));
     keys.emplace_back(as_text(crypto::reencryption_key(x, f).to_bytes().span()));
     keys.emplace_back(as_text(capsule->secret.key.span()));
     return keys;
-  }
-
-  /// f, from the authority's own store.
-  crypto::Scalar function_key(const wire::KeyScope& scope) {
-    std::optional<crypto::Scalar> f;
-    with_authority([&](service_manager::authority::KeyStore& store, auto&, auto&) {
-      f = store.function_key({scope.function(), scope.assurance(), scope.epoch()}).value();
-    });
-    return *std::move(f);
-  }
-
-  /// Opens a copy of the authority's store.
-  template <class Use> void with_authority(Use use) {
-    const auto state = platform_.state() / "nodes" / "service-manager";
-    const TemporaryDirectory copy;
-    for (const auto* name : {"service_manager.sqlite", "service_manager.sqlite-wal", "authority.key"}) {
-      std::error_code absent;
-      std::filesystem::copy_file(state / name, copy.path() / name, absent);
-    }
-    const SystemClock clock;
-    const auto database = database::Database::open(copy.path() / "service_manager.sqlite").value();
-    service_manager::OperationLog log(*database, clock);
-    service_manager::authority::teach(log);
-    const auto store =
-        service_manager::authority::KeyStore::open(*database, log, copy.path() / "authority.key").value();
-    use(*store, log, *database);
   }
 
   Platform platform_{kSecrecyTopology};

@@ -28,6 +28,9 @@ public:
     removed = name.str();
     return {};
   }
+  Result<Json> rotate_key(const FunctionName& name, std::chrono::seconds overlap) override {
+    return Json{{"name", name.str()}, {"epoch", 2}, {"until", overlap.count()}};
+  }
   std::optional<Deployment> last;
   bool created = true;
   std::string removed;
@@ -104,6 +107,14 @@ public:
   }
   Status revoke_node(const std::string& node) override {
     revoked = node;
+    return {};
+  }
+  Status revoke_instance(const std::string& instance) override {
+    revoked = "instance " + instance;
+    return {};
+  }
+  Status revoke_client(const std::string& client) override {
+    revoked = "client " + client;
     return {};
   }
   std::string revoked;

@@ -1,6 +1,6 @@
 #include "attestation/intel_json.hpp"
 #include "attestation/intel_quote.hpp"
-#include "attestation/tests/intel_world.hpp"
+#include "attestation/samples/intel_world.hpp"
 #include "base/encoding.hpp"
 
 #include <gmock/gmock.h>

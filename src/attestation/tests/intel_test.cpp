@@ -2,7 +2,7 @@
 #include "attestation/intel.hpp"
 
 #include "attestation/policy.hpp"
-#include "attestation/tests/intel_world.hpp"
+#include "attestation/samples/intel_world.hpp"
 #include "base/encoding.hpp"
 
 #include <gmock/gmock.h>

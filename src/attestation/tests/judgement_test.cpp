@@ -1,8 +1,8 @@
 #include "attestation/judgement.hpp"
 
 #include "attestation/intel.hpp"
+#include "attestation/samples/intel_world.hpp"
 #include "attestation/software.hpp"
-#include "attestation/tests/intel_world.hpp"
 #include "base/file.hpp"
 
 #include <gmock/gmock.h>

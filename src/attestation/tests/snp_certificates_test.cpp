@@ -1,7 +1,7 @@
 #include "attestation/snp_certificates.hpp"
 
 #include "base/encoding.hpp"
-#include "crypto/tests/test_pki.hpp"
+#include "crypto/samples/test_pki.hpp"
 
 #include <gtest/gtest.h>
 

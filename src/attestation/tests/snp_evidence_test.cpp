@@ -11,7 +11,7 @@ namespace {
 constexpr UnixSeconds kOctober2025 = 1'759'276'800;
 constexpr UnixSeconds kMarch2026 = 1'772'323'200;
 
-struct Sample {
+struct SnpSample {
   std::string directory;
   std::string report;
   std::string certificates;
@@ -21,7 +21,7 @@ struct Sample {
   std::string ca = "ask";
 };
 
-std::vector<Sample> samples() {
+std::vector<SnpSample> samples() {
   return {
       {"p-milan-vcek-microsoft",
        "report.bin",
@@ -65,7 +65,8 @@ std::vector<Sample> samples() {
 
 class SnpEvidence : public testing::Test {
 protected:
-  Findings verify(const std::filesystem::path& folder, const Sample& sample, UnixSeconds time, bool with_crl = true) {
+  Findings verify(const std::filesystem::path& folder, const SnpSample& sample, UnixSeconds time,
+                  bool with_crl = true) {
     const auto place = folder / "snp" / sample.directory;
     evidence_.set_tee_kind("snp");
     evidence_.set_report(wire::field(read_file(place / sample.report).value()));

@@ -1,6 +1,6 @@
 #include "attestation/snp_report.hpp"
 
-#include "attestation/tests/snp_fixture.hpp"
+#include "attestation/samples/snp_fixture.hpp"
 
 #include <gtest/gtest.h>
 

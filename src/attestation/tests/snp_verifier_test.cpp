@@ -1,6 +1,6 @@
 #include "attestation/snp_verifier.hpp"
 
-#include "attestation/tests/snp_world.hpp"
+#include "attestation/samples/snp_world.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #include "crypto/ecdsa.hpp"
 
+#include "crypto/samples/test_pki.hpp"
 #include "crypto/tests/hex.hpp"
-#include "crypto/tests/test_pki.hpp"
 
 #include <gtest/gtest.h>
 

@@ -175,6 +175,19 @@ TEST_F(Limits, RefusesWorkWhenNoThreadIsLeft) {
   EXPECT_TRUE(busy.hear("done").ends_with("done"));
 }
 
+TEST_F(Limits, RefusesRequestsAboveACallersRate) {
+  start({.requests_per_second = 1});
+  int refused = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto response = client().send(Request::make("GET", "/v1/functions/echo"), soon());
+    ASSERT_TRUE(response);
+    if (response->status != 429) continue;
+    ++refused;
+    EXPECT_EQ(response->headers.get("Retry-After"), "1");
+  }
+  EXPECT_GT(refused, 0);
+}
+
 TEST_F(Limits, RefusesConnectionsAboveTheirNumber) {
   start({.max_connections = 1});
   auto first = peer();

@@ -139,6 +139,19 @@ TEST_F(ClusterInstancesTest, DrainsBeforeItStops) {
   EXPECT_EQ(events_.take(), Lines{"gone a"});
 }
 
+TEST_F(ClusterInstancesTest, LosesANodeThatIsRemovedWithItsInstances) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  report(master_);
+  events_.take();
+  cluster_.remove_node(NodeId("worker-1"), "it is revoked");
+  cluster_.run_due();
+  EXPECT_EQ(events_.take(), Lines{"gone a"});
+  EXPECT_NE(events_.last_reason.find("it is revoked"), std::string::npos);
+  EXPECT_EQ(cluster_.view().nodes.size(), 1U);
+}
+
 TEST_F(ClusterInstancesTest, LosesASilentNodeAndStartsElsewhere) {
   want(1);
   worker_.add("a");

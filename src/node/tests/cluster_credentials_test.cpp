@@ -123,11 +123,14 @@ TEST_F(ClusterCredentialsTest, KnowsOneUserANode) {
 
 TEST_F(ClusterCredentialsTest, IssuesNothingMoreToARefusedNodeUntilItHasAnotherKey) {
   const auto worker = node("w1");
+  EXPECT_FALSE(credentials_->admits("w1"));
   ASSERT_TRUE(ask(worker));
+  EXPECT_TRUE(credentials_->admits("w1"));
   for (int i = 0; i < 2; ++i) { // a revocation that did not reach the service manager is repeated
     EXPECT_EQ(credentials_->refuse("w1").value(), worker.user.public_text());
     EXPECT_EQ(ask(worker).error().code(), Code::kPermissionDenied);
     open(); // and after a restart
+    EXPECT_FALSE(credentials_->admits("w1"));
   }
   ASSERT_TRUE(credentials_->forget("w1"));
   EXPECT_EQ(credentials_->refuse("w1").error().code(), Code::kNotFound);

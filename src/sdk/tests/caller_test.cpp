@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "sdk/tests/instance_world.hpp"
 #include "wire/listener.hpp"
+#include "wire/receipt.hpp"
 
 #include <deque>
 #include <gmock/gmock.h>
@@ -52,12 +53,16 @@ public:
   Result<wire::ProxyReply> request(const wire::ProxyRequest& request, Deadline) override {
     wire::ProxyReply reply;
     if (request.has_turn()) {
-      const wire::ProxyKey key{rk_.clone(), scope(caller_.name, caller_.signing)};
+      wire::ProxyKey key{rk_.clone(), scope(caller_.name, caller_.signing)};
+      key.scope.set_epoch(wire::capsule_header_unverified(request.turn()).value().epoch());
+      if (key.scope.epoch() < turns_from) return Error(Code::kFailedPrecondition, "that epoch was replaced");
       TCFDL_ASSIGN(*reply.mutable_capsule(),
                    wire::turn_capsule(request.turn(), key, proxy_, certificate_, now_seconds()));
       return reply;
     }
+    ++asked;
     auto stated = scope(caller_.name, caller_.signing);
+    stated.set_epoch(epoch);
     stated.set_role(wire::KEY_ROLE_SENDER);
     stated.set_recipient_key(wire::field(caller_.sealing.public_key().bytes()));
     stated.set_expires(now_seconds() + 3600);
@@ -71,6 +76,9 @@ public:
 
   std::string owner;
   std::uint64_t version = 1;
+  std::uint32_t epoch = 1;      ///< that the authority gives keys of
+  std::uint32_t turns_from = 0; ///< the lowest epoch whose capsules the proxy turns
+  int asked = 0;                ///< for keys
 
 private:
   const crypto::SigningKey& authority_;
@@ -85,6 +93,8 @@ class Calls : public InstanceWorld {
 protected:
   void SetUp() override {
     InstanceWorld::SetUp();
+    settings_.descriptor = wire::sign(owner_, descriptor(5));
+    instance_.certificate = instance_certificate();
     start_echo();
     listener_ = wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
                                       [this](wire::Connection& connection) { server_->serve(connection); })
@@ -138,6 +148,21 @@ protected:
     EXPECT_GT(leases_.released, released) << "the lease is given back";
     EXPECT_EQ(ran_.load(), ran) << "the handler ran";
     return result ? Error(Code::kUnknown, "") : result.error();
+  }
+
+  /// The instance's proxy gets keys of that epoch for it, the same scalars.
+  void renew_instance(std::uint32_t epoch) {
+    auto stated = scope("echo-1", instance_.signing);
+    stated.set_epoch(epoch);
+    proxy_.add(crypto::reencryption_key(f_, x_j_), stated);
+    stated.set_role(wire::KEY_ROLE_PROCESSOR);
+    stated.set_recipient_key(wire::field(instance_.sealing.public_key().bytes()));
+    stated.set_expires(now_seconds() + 3600);
+    auto sealed = crypto::hpke_seal(instance_.sealing.public_key().bytes(), as_bytes(stated.SerializeAsString()), {},
+                                    x_j_.to_bytes().span());
+    wire::ProxyReply reply;
+    *reply.mutable_attached()->mutable_processor_key() = wire::sign_key_package(authority_, stated, *std::move(sealed));
+    proxy_.renewal = std::move(reply);
   }
 
   TemporaryDirectory directory_;
@@ -202,6 +227,78 @@ TEST_F(Calls, TakeNothingElseThanWhatTheyAskedFor) {
   auto weaker = grant(5);
   weaker.set_assurance("nothing");
   EXPECT_THAT(refusal(weaker).message(), HasSubstr("the class 'nothing'"));
+}
+
+TEST_F(Calls, BringAReceiptThatVerifiesWhenTheyAskForOne) {
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  options.receipt = true;
+  Client& client = caller_;
+  const auto result = client.call("echo", as_bytes("hello"), options);
+  ASSERT_TRUE(result) << result.error().to_string();
+  const auto verdict = wire::verify_receipt(
+      result->report.receipt,
+      {.authority = anna_.authority, .now = now_seconds(), .input = as_bytes("hello"), .output = as_bytes("hello")});
+  ASSERT_TRUE(verdict.accepted()) << verdict.outcome().error().to_string();
+  EXPECT_EQ(verdict.unverified_statement().task_id(), result->report.task_id);
+  EXPECT_EQ(verdict.unverified_statement().claimed_route().way(), "local");
+  EXPECT_TRUE(call({grant(5)})->report.receipt.empty()) << "nobody asked";
+}
+
+TEST_F(Calls, FailWhenTheirReceiptDoesNotVerify) {
+  instance_.certificate = instance_certificate("sgx"); // which the owner does not admit
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  options.receipt = true;
+  Client& client = caller_;
+  const auto result = client.call("echo", as_bytes("hello"), options);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), Code::kUnauthenticated) << result.error().to_string();
+  EXPECT_THAT(result.error().message(), HasSubstr("the receipt: admitted"));
+  EXPECT_EQ(ran_, 1) << "it is not tried again";
+}
+
+TEST_F(Calls, GetKeysOfTheNextEpochWhenTheInstanceRefusesTheirs) {
+  ASSERT_TRUE(call({grant(5)}));
+  EXPECT_EQ(entry_.asked, 1);
+  entry_.epoch = 2;
+  EXPECT_TRUE(call({grant(5)}));
+  EXPECT_EQ(entry_.asked, 1) << "both epochs are valid";
+  renew_instance(2);
+  revoke([](auto& list) {
+    list.add_epochs()->set_function("echo");
+    list.mutable_epochs(0)->set_epoch(2);
+  });
+  const auto moved = call({grant(5)});
+  ASSERT_TRUE(moved) << moved.error().to_string();
+  EXPECT_EQ(as_text(moved->body), "hello");
+  EXPECT_EQ(moved->report.attempts, 2U) << "no task is lost";
+  EXPECT_EQ(entry_.asked, 2);
+}
+
+TEST_F(Calls, MoveToTheNextEpochWhenTheirProxyTurnsNoOther) {
+  ASSERT_TRUE(call({grant(5)}));
+  entry_.epoch = entry_.turns_from = 2;
+  renew_instance(2);
+  caller_.forget_void(revocations_);
+  const auto moved = call({grant(5)});
+  ASSERT_TRUE(moved) << moved.error().to_string();
+  EXPECT_EQ(entry_.asked, 2);
+}
+
+TEST_F(Calls, RefuseAnEpochThatWasLowered) {
+  entry_.epoch = 2;
+  renew_instance(2);
+  ASSERT_TRUE(call({grant(5)}));
+  entry_.epoch = 1; // an answer of before, which the master has kept
+  entry_.turns_from = 3;
+  caller_.forget_void(revocations_);
+  const auto lowered = refusal(grant(5));
+  EXPECT_EQ(lowered.code(), Code::kPermissionDenied);
+  EXPECT_THAT(lowered.message(), HasSubstr("an epoch does not come back"));
+  auto owners = descriptor(6);
+  owners.set_epoch(9);
+  EXPECT_EQ(refusal(grant(owners)).code(), Code::kPermissionDenied) << "below the one that the owner states";
 }
 
 TEST_F(Calls, OfANewProcessRememberTheVersionsOfTheLast) {

@@ -29,19 +29,29 @@ inline wire::KeyScope scope(const std::string& holder, const crypto::SigningKey&
 class FinishingProxy final : public Proxy {
 public:
   FinishingProxy(crypto::Scalar rk, wire::KeyScope key_scope, crypto::VerifyKey authority)
-      : key_{std::move(rk), std::move(key_scope)}, authority_(std::move(authority)) {}
+      : authority_(std::move(authority)) {
+    add(std::move(rk), std::move(key_scope));
+  }
+  void add(crypto::Scalar rk, wire::KeyScope key_scope) {
+    const auto epoch = key_scope.epoch();
+    keys_.insert_or_assign(epoch, wire::ProxyKey{std::move(rk), std::move(key_scope)});
+  }
   Result<wire::ProxyReply> request(const wire::ProxyRequest& request, Deadline) override {
     ++asked;
+    if (request.has_renew()) return renewal;
     wire::ProxyReply reply;
-    TCFDL_ASSIGN(*reply.mutable_capsule(), wire::finish_capsule(request.finish(), key_, authority_, now_seconds()));
+    const auto epoch = wire::capsule_header_unverified(request.finish()).value().epoch();
+    TCFDL_ASSIGN(*reply.mutable_capsule(),
+                 wire::finish_capsule(request.finish(), keys_.at(epoch), authority_, now_seconds()));
     if (lies) *reply.mutable_capsule() = request.finish();
     return reply;
   }
   std::atomic<int> asked = 0;
   bool lies = false; ///< gives EK2 back as it came
+  Result<wire::ProxyReply> renewal = Error(Code::kUnavailable, "no keys of another epoch");
 
 private:
-  wire::ProxyKey key_;
+  std::map<std::uint32_t, wire::ProxyKey> keys_;
   crypto::VerifyKey authority_;
 };
 
@@ -175,6 +185,22 @@ protected:
     result.set_verify_key(wire::field(key.public_key().bytes()));
     return wire::sign(authority_, result);
   }
+  /// The certificate of the instance itself, as receipts need it.
+  wire::Signed instance_certificate(const std::string& tee_kind = "software") {
+    wire::Certificate result;
+    result.set_subject("echo-1");
+    result.set_role(wire::ROLE_INSTANCE);
+    result.set_cluster("west");
+    result.set_node("node-1");
+    result.set_assurance("software");
+    result.set_tee_kind(tee_kind);
+    result.set_function("echo");
+    result.set_measurement(std::string(32, 'm'));
+    result.set_issued(now_seconds() - 1);
+    result.set_expires(now_seconds() + 3600);
+    result.set_verify_key(wire::field(instance_.signing.public_key().bytes()));
+    return wire::sign(authority_, result);
+  }
   Identity identity(const std::string& name) {
     auto key = crypto::SigningKey::generate();
     auto signed_certificate = certificate(name, wire::ROLE_CLIENT, key);
@@ -184,7 +210,18 @@ protected:
 
   void start(Work work) {
     ProcessorKey processor{crypto::DecryptionKey(x_j_), scope("echo-1", instance_.signing)};
-    server_.emplace(settings_, instance_, std::move(processor), proxy_, events_, outgoing_, std::move(work), clock_);
+    server_.emplace(settings_, instance_, std::move(processor), proxy_, events_, outgoing_, std::move(work), clock_,
+                    revocations_);
+  }
+  /// A list that the instance gets.
+  void revoke(const std::function<void(wire::RevocationList&)>& fill) {
+    wire::RevocationList list;
+    list.set_number(revocations_.number() + 1);
+    fill(list);
+    ASSERT_TRUE(revocations_.accept(wire::sign(authority_, list)));
+  }
+  static std::string hash_of(const crypto::SigningKey& key) {
+    return wire::field(crypto::sha256(key.public_key().bytes()));
   }
   void start_echo() {
     start(Handler([this](TaskContext&, BytesView body) -> Result<Bytes> {
@@ -277,6 +314,7 @@ protected:
   FinishingProxy proxy_{crypto::reencryption_key(f_, x_j_), scope("echo-1", instance_.signing),
                         authority_.public_key()};
   TaskServerSettings settings_;
+  wire::Revocations revocations_{authority_.public_key()};
   std::optional<TaskServer> server_;
 
   void SetUp() override { capsule_ = capsule_of(anna_); }

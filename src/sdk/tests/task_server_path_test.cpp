@@ -96,6 +96,36 @@ TEST_F(TaskServerPath, RunsTasksThatComeThroughItsProxy) {
   }
 }
 
+TEST_F(TaskServerPath, GivesAReceiptAfterEachResultThatNamesTheProxiesAsClaimed) {
+  const auto owner = crypto::SigningKey::generate();
+  wire::Descriptor descriptor;
+  descriptor.set_name("echo");
+  descriptor.set_version(1);
+  descriptor.set_owner_key(wire::field(owner.public_key().bytes()));
+  descriptor.set_measurement(std::string(32, 'm'));
+  descriptor.add_tee_kinds("software");
+  descriptor.add_assurance("software");
+  descriptor.add_providers("*");
+  descriptor.add_protections("hse");
+  settings_.descriptor = wire::sign(owner, descriptor);
+  start_echo();
+  ASSERT_TRUE(open_path(route_of(anna_)));
+  instance_.certificate = instance_certificate(); // after the path, whose other side asks for the role of a client here
+  for (const std::size_t size : {5U, 300'000U}) {
+    auto call = hse_call(anna_);
+    call.header.set_receipt(true);
+    call.body = Bytes(size, 'x');
+    const auto result = run(call);
+    ASSERT_TRUE(result) << result.error().to_string();
+    const auto verdict = wire::verify_receipt(
+        call.output.receipt,
+        {.authority = authority_.public_key(), .now = now_seconds(), .input = call.body, .output = as_bytes(*result)});
+    ASSERT_TRUE(verdict.accepted()) << verdict.outcome().error().to_string();
+    EXPECT_EQ(verdict.unverified_statement().protection(), "hse");
+    EXPECT_EQ(verdict.unverified_statement().claimed_route().proxies(1), "proxy-a");
+  }
+}
+
 TEST_F(TaskServerPath, GivesErrorsOfHandlersBackSealed) {
   start(Handler([](TaskContext&, BytesView) -> Result<Bytes> { return Error(Code::kInvalidArgument, "no plate"); }));
   ASSERT_TRUE(open_path(route_of(anna_)));

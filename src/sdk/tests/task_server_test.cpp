@@ -175,7 +175,8 @@ TEST_F(TaskServerTest, RefusesACapsuleOfAnotherFunctionClassOrEpoch) {
   };
   EXPECT_EQ(refused([](wire::KeyScope& s) { s.set_function("other"); }), Code::kPermissionDenied);
   EXPECT_EQ(refused([](wire::KeyScope& s) { s.set_assurance("hardware"); }), Code::kPermissionDenied);
-  EXPECT_EQ(refused([](wire::KeyScope& s) { s.set_epoch(2); }), Code::kPermissionDenied);
+  EXPECT_EQ(refused([](wire::KeyScope& s) { s.set_epoch(0); }), Code::kFailedPrecondition);
+  EXPECT_EQ(refused([](wire::KeyScope& s) { s.set_epoch(2); }), Code::kUnavailable) << "keys of it cannot be asked for";
 }
 
 TEST_F(TaskServerTest, AsksForACapsuleThatItDoesNotKnowAndGoesOnWhenItComes) {

@@ -76,6 +76,8 @@ Status Authority::remove_subject(const std::string& cluster, const std::string& 
 }
 
 Status Authority::check_enrolled(const wire::Certificate& certificate) {
+  TCFDL_TRY(authority::check_not_revoked(parts_.database, certificate.serial(), as_bytes(certificate.verify_key()),
+                                         certificate.subject()));
   const auto& name = certificate.node().empty() ? certificate.subject() : certificate.node();
   TCFDL_ASSIGN(const auto subject, authority::find_subject(parts_.database, certificate.cluster(), name));
   bool enrolled = subject.has_value();
@@ -100,8 +102,11 @@ Status Authority::number(std::initializer_list<wire::Certificate*> certificates,
     item.set_expires(expires);
     return item;
   };
-  for (const auto* certificate : certificates)
-    add(certificate->subject(), wire::Role_Name(certificate->role()), certificate->expires());
+  for (const auto* certificate : certificates) {
+    auto& item = add(certificate->subject(), wire::Role_Name(certificate->role()), certificate->expires());
+    item.set_node(certificate->node());
+    item.set_key(wire::field(crypto::sha256(as_bytes(certificate->verify_key()))));
+  }
   for (const auto* order : orders) {
     auto& item = add(order->scope.holder(), wire::KeyRole_Name(order->scope.role()), order->scope.expires());
     item.set_function(order->scope.function());

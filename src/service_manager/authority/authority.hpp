@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attestation/judgement.hpp"
+#include "base/guarded.hpp"
 #include "service_manager/authority/key_store.hpp"
 #include "service_manager/registry/registry.hpp"
 
@@ -12,6 +13,8 @@ struct AuthoritySettings {
   std::filesystem::path key_file;
   /// Of every certificate and key package, seconds. 30 days, since nothing renews them yet.
   std::int64_t certificate_lifetime = 30L * 24 * 3600;
+  /// How long an epoch of a function's keys stays valid after the next one came, seconds: longer than capsules live.
+  std::int64_t overlap = 900;
   /// What proxies and programs must show, and what it is worth.
   attestation::PolicyDocument policy;
   /// SHA-256 of the policy's file; with a version, the one is kept for the other.
@@ -70,6 +73,18 @@ public:
   /// Ends the enrolment of a node or client: its name is free, its certificates get nothing more here. NOT_FOUND.
   Status remove_subject(const std::string& cluster, const std::string& name);
 
+  /// Raises the epoch of a function that the cluster provides. NOT_FOUND; PERMISSION_DENIED for another cluster's;
+  /// INVALID_ARGUMENT for an overlap that is not 1 s to 24 h; RESOURCE_EXHAUSTED while too many epochs are valid.
+  Result<wire::RotatedKey> rotate_key(const wire::RotateKey& request, const std::string& cluster);
+  /// Erases the keys of epochs whose overlap has ended, in the tables and in the log; how many epochs.
+  Result<std::size_t> erase_retired_keys();
+
+  /// Puts certificates of the cluster on the revocation list; a node's or client's enrolment ends too. NOT_FOUND.
+  Status revoke(const wire::Revoke& request, const std::string& cluster);
+  /// The signed RevocationList, and its number; 0 while there is none.
+  Result<wire::Signed> revocations();
+  Result<std::uint64_t> revocation_number();
+
   /// Whether the subject of a verified certificate is still enrolled with the key that it certifies; for proxies,
   /// instances and gateways: whether their node is. UNAUTHENTICATED otherwise.
   Status check_enrolled(const wire::Certificate& certificate);
@@ -104,6 +119,11 @@ private:
                                           const std::vector<std::string>& grants);
   Result<wire::EnrolReply> certify_node(const wire::EnrolRequest& request, const std::string& cluster,
                                         const Judged& judged);
+  /// Puts the epoch that is in force into a parsed descriptor: its owner's, or a higher one of `rotate_key`.
+  Status put_epoch_in_force(wire::Descriptor& descriptor);
+  Status raise_epoch(const std::string& function, std::uint32_t epoch, std::uint32_t retired, std::int64_t until);
+  Status end_enrolment(const wire::Revoke& request, const std::string& cluster);
+  Result<wire::RevocationList> compose_revocations(std::uint64_t number);
   Result<Proxy> check_proxy(const wire::Signed& certificate, const std::string& cluster);
   Result<wire::Descriptor> descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
                                           wire::Signed& signed_descriptor);
@@ -122,6 +142,7 @@ private:
   const AuthorityParts parts_;
   const AuthoritySettings settings_;
   const std::unique_ptr<authority::KeyStore> keys_;
+  Guarded<std::pair<std::uint64_t, wire::Signed>> list_; ///< as last signed, by number
 };
 
 } // namespace tcfdl::service_manager

@@ -72,6 +72,8 @@ Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
   TCFDL_TRY(check_label(request.name(), "name"));
   TCFDL_TRY(check_possession(request));
   TCFDL_TRY(check_keys(request));
+  for (const auto* key : {&request.verify_key(), &request.proxy().verify_key()})
+    TCFDL_TRY(authority::check_not_revoked(parts_.database, 0, as_bytes(*key), request.name()));
   Judged judged;
   if (is_node(request.role())) {
     TCFDL_ASSIGN(judged, judge_proxy(request));
@@ -116,6 +118,7 @@ Result<wire::EnrolReply> Authority::certify_node(const wire::EnrolRequest& reque
   proxy.set_seal_key(request.proxy().seal_key());
   proxy.set_tee_kind(judged.tee_kind);
   proxy.set_assurance(judged.assurance);
+  proxy.set_policy_version(policy_version());
   proxy.set_measurement(wire::field(judged.measurement));
   proxy.set_evidence_hash(wire::field(crypto::sha256(wire::serialize(request.proxy().evidence()))));
   TCFDL_TRY(number({&node, &proxy}, {}, cluster));

@@ -115,6 +115,7 @@ Result<wire::Descriptor> Authority::descriptor_for(const wire::InstanceStatement
   if (!wire::contains_text(descriptor.assurance(), proxy.assurance)) {
     return refuse(fmt::format("it may not be processed with assurance class '{}'", proxy.assurance));
   }
+  TCFDL_TRY(put_epoch_in_force(descriptor));
   return descriptor;
 }
 
@@ -129,6 +130,7 @@ wire::Certificate Authority::instance_certificate(const wire::Signed& signed_sta
   certificate.set_node(statement.node());
   certificate.set_tee_kind(proxy.certificate.tee_kind());
   certificate.set_assurance(proxy.assurance);
+  certificate.set_policy_version(policy_version());
   if (statement.role() == wire::ROLE_INSTANCE) certificate.set_function(statement.function());
   certificate.set_measurement(statement.measurement());
   certificate.set_evidence_hash(wire::field(
@@ -192,13 +194,14 @@ Result<wire::SenderKeysReply> Authority::sender_keys(const wire::SenderKeysReque
   if (const auto claims = findings.outcome(); !claims) return claims.error().within("the proxy, for " + name.str());
   wire::SenderKeysReply reply;
   TCFDL_ASSIGN(*reply.mutable_descriptor(), parts_.registry.current_descriptor(name.str()));
-  TCFDL_ASSIGN(const auto descriptor, wire::check_descriptor(reply.descriptor()));
+  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(reply.descriptor()));
   TCFDL_ASSIGN(const auto assurance, chosen_class(request.assurance(), descriptor));
   if (!attestation::meets(proxy.assurance, assurance)) {
     return make_error(Code::kPermissionDenied,
                       "the proxy of node {} is of class '{}'; keys of class '{}' go only to proxies of that class",
                       proxy.certificate.node(), proxy.assurance, assurance);
   }
+  TCFDL_TRY(put_epoch_in_force(descriptor));
   TCFDL_ASSIGN(auto orders, sender_orders(*caller, descriptor, assurance, proxy));
   TCFDL_TRY(number({}, {&orders.first, &orders.second}, cluster));
   TCFDL_ASSIGN(*reply.mutable_sender_key(), fill(orders.first));

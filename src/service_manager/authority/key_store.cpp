@@ -46,6 +46,8 @@ Result<crypto::SecretBytes> open_nats_root(database::Database& database, Operati
 
 Result<std::unique_ptr<KeyStore>> KeyStore::open(database::Database& database, OperationLog& log,
                                                  const std::filesystem::path& key_file) {
+  // What is erased is overwritten.
+  TCFDL_TRY(database.execute("PRAGMA secure_delete = ON"));
   TCFDL_ASSIGN(const auto sealed, sealed_signing_key(database));
   TCFDL_ASSIGN(auto vault, Vault::open(key_file, !sealed.has_value()));
   TCFDL_ASSIGN(auto nats_root, open_nats_root(database, log, vault));

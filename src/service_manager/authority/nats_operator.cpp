@@ -52,8 +52,7 @@ Result<std::string> NatsOperator::sign_account(const std::string& name, const Nk
 
 Result<message_queue::ServerTrust> NatsOperator::own_trust() {
   message_queue::ServerTrust trust;
-  TCFDL_ASSIGN(trust.operator_jwt,
-               message_queue::sign_operator(operator_, {kOperator, system_.public_text()}));
+  TCFDL_ASSIGN(trust.operator_jwt, message_queue::sign_operator(operator_, {kOperator, system_.public_text()}));
   TCFDL_ASSIGN(trust.accounts[system_.public_text()], sign_account(kSystem, system_, {}, false));
   TCFDL_ASSIGN(trust.accounts[own_.public_text()], sign_account(kServiceManager, own_, {}, false));
   return trust;

@@ -10,6 +10,10 @@ using database::Row;
 
 /// How long a token is remembered after it expired, so that its refusal can say so, seconds.
 constexpr std::int64_t kTokenMemory = 7L * 24 * 3600;
+/// Epochs of one function that are valid beside the one in force.
+constexpr std::int64_t kMostRetired = 8;
+/// So that a list fits into one message.
+constexpr std::int64_t kMostRevocations = 15'000;
 
 std::string join(const google::protobuf::RepeatedPtrField<std::string>& words) {
   std::string text;
@@ -33,6 +37,11 @@ Status apply_authority_key(Database& database, const AuthorityKeyMade& made, con
 }
 
 Status apply_function_key(Database& database, const FunctionKeyMade& made, const Operation& /*operation*/) {
+  TCFDL_ASSIGN(const auto raised, raised_epoch(database, made.function()));
+  if (raised && made.epoch() < *raised) {
+    return make_error(Code::kFailedPrecondition, "epoch {} of the keys of {} is over: epoch {} is in force",
+                      made.epoch(), made.function(), *raised);
+  }
   TCFDL_TRY(database.execute("INSERT INTO function_keys (function, assurance, epoch, sealed) VALUES (?, ?, ?, ?)",
                              {made.function(), made.assurance(), std::int64_t{made.epoch()}, to_bytes(made.sealed())}));
   return {};
@@ -90,13 +99,96 @@ Status apply_issued(Database& database, const Issued& issued, const Operation& o
   for (int i = 0; i < issued.items_size(); ++i) {
     const auto& item = issued.items(i);
     const auto serial = static_cast<std::int64_t>(serial_of(operation, static_cast<std::uint64_t>(i)));
-    TCFDL_TRY(
-        database.execute("INSERT INTO issued (serial, cluster, holder, what, function, assurance, epoch, expires) "
-                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                         {serial, item.cluster(), item.holder(), item.what(), item.function(), item.assurance(),
-                          std::int64_t{item.epoch()}, item.expires()}));
+    TCFDL_TRY(database.execute("INSERT INTO issued (serial, cluster, holder, what, function, assurance, epoch, "
+                               "expires, node, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                               {serial, item.cluster(), item.holder(), item.what(), item.function(), item.assurance(),
+                                std::int64_t{item.epoch()}, item.expires(), item.node(), to_bytes(item.key())}));
   }
   return {};
+}
+
+Status next_list(Database& database, const Operation& operation) {
+  TCFDL_TRY(database.execute("INSERT OR REPLACE INTO revocation_number (id, number) VALUES (1, ?)",
+                             {static_cast<std::int64_t>(operation.seq)}));
+  return {};
+}
+
+Status apply_epoch_raised(Database& database, const FunctionEpochRaised& raised, const Operation& operation) {
+  TCFDL_ASSIGN(const auto present, raised_epoch(database, raised.function()));
+  if (present && *present >= raised.epoch()) {
+    return make_error(Code::kFailedPrecondition, "epoch {} of the keys of {} is in force already", *present,
+                      raised.function());
+  }
+  TCFDL_ASSIGN(const auto retired,
+               database.query_one("SELECT count(*) FROM retired_epochs WHERE function = ?", {raised.function()},
+                                  [](const Row& row) { return row.integer(0); }));
+  if (retired.value_or(0) >= kMostRetired) {
+    return make_error(Code::kResourceExhausted, "{} epochs of {} are valid still; wait until one of them ends",
+                      kMostRetired + 1, raised.function());
+  }
+  TCFDL_TRY(database.execute("INSERT OR REPLACE INTO retired_epochs (function, epoch, until) VALUES (?, ?, ?)",
+                             {raised.function(), std::int64_t{raised.retired()}, raised.until()}));
+  TCFDL_TRY(database.execute("INSERT OR REPLACE INTO function_epochs (function, epoch, raised) VALUES (?, ?, ?)",
+                             {raised.function(), std::int64_t{raised.epoch()}, operation.time}));
+  return next_list(database, operation);
+}
+
+/// Takes the sealed keys of what is in no table any more out of the log.
+Status redact_keys(Database& database, const std::string& function) {
+  std::vector<std::pair<std::int64_t, FunctionKeyMade>> erased;
+  TCFDL_TRY(database.query("SELECT seq, payload FROM operations WHERE kind = ?", {wire::label_of<FunctionKeyMade>()},
+                           [&](const Row& row) -> Status {
+                             TCFDL_ASSIGN(auto made, wire::parse<FunctionKeyMade>(row.blob(1)));
+                             if (made.function() == function) erased.emplace_back(row.integer(0), std::move(made));
+                             return {};
+                           }));
+  for (auto& [seq, made] : erased) {
+    TCFDL_ASSIGN(const auto held,
+                 database.query_one("SELECT 1 FROM function_keys WHERE function = ? AND assurance = ? AND epoch = ?",
+                                    {function, made.assurance(), std::int64_t{made.epoch()}},
+                                    [](const Row&) { return true; }));
+    if (held) continue;
+    made.clear_sealed();
+    TCFDL_TRY(database.execute("UPDATE operations SET payload = ? WHERE seq = ?", {wire::serialize(made), seq}));
+  }
+  return {};
+}
+
+Status apply_erased(Database& database, const FunctionKeysErased& erased, const Operation& /*operation*/) {
+  const std::int64_t epoch = erased.epoch();
+  TCFDL_TRY(
+      database.execute("DELETE FROM retired_epochs WHERE function = ? AND epoch = ?", {erased.function(), epoch}));
+  // With those before it, whose overlap has ended too: epochs of a function may end in another order than they began.
+  TCFDL_TRY(database.execute("DELETE FROM function_keys WHERE function = ?1 AND epoch <= ?2 AND epoch NOT IN "
+                             "(SELECT epoch FROM retired_epochs WHERE function = ?1)",
+                             {erased.function(), epoch}));
+  return redact_keys(database, erased.function());
+}
+
+Status apply_revoked(Database& database, const CertificatesRevoked& revoked, const Operation& operation) {
+  TCFDL_TRY(database.execute("DELETE FROM revocations WHERE expires < ?", {operation.time}));
+  const std::string all = "INSERT OR REPLACE INTO revocations (serial, key, expires) SELECT serial, key, expires FROM "
+                          "issued WHERE cluster = ?1 AND expires > ?3 AND what LIKE 'ROLE_%' AND ";
+  Result<std::int64_t> changed = std::int64_t{0};
+  if (revoked.has_node()) {
+    changed = database.execute(all + "what != 'ROLE_CLIENT' AND (node = ?2 OR holder IN (?2, ?2 || '/proxy'))",
+                               {revoked.cluster(), revoked.node(), operation.time});
+  } else if (revoked.has_instance()) {
+    changed = database.execute(all + "what = 'ROLE_INSTANCE' AND holder = ?2",
+                               {revoked.cluster(), revoked.instance(), operation.time});
+  } else {
+    changed = database.execute(all + "what = 'ROLE_CLIENT' AND holder = ?2",
+                               {revoked.cluster(), revoked.client(), operation.time});
+  }
+  if (!changed) return changed.error();
+  if (*changed == 0) return Error(Code::kNotFound, "nobody of that name has a certificate of this cluster");
+  TCFDL_ASSIGN(const auto count, database.query_one("SELECT count(*) FROM revocations", {},
+                                                    [](const Row& row) { return row.integer(0); }));
+  if (count.value_or(0) > kMostRevocations) {
+    return make_error(Code::kResourceExhausted, "{} certificates are revoked, as many as the list may hold",
+                      kMostRevocations);
+  }
+  return next_list(database, operation);
 }
 
 } // namespace
@@ -111,6 +203,9 @@ void teach(OperationLog& log) {
   log.on<NatsUserRevoked>(apply_nats_revoked);
   log.on<PolicyAdopted>(apply_policy);
   log.on<Issued>(apply_issued);
+  log.on<FunctionEpochRaised>(apply_epoch_raised);
+  log.on<FunctionKeysErased>(apply_erased);
+  log.on<CertificatesRevoked>(apply_revoked);
 }
 
 Result<Token> usable_token(database::Database& database, BytesView hash, UnixSeconds now) {
@@ -176,6 +271,22 @@ Status adopt_policy(database::Database& database, OperationLog& log, std::uint64
   adopted.set_hash(wire::field(hash));
   TCFDL_TRY(log.append(adopted));
   return {};
+}
+
+Result<std::optional<std::uint32_t>> raised_epoch(database::Database& database, const std::string& function) {
+  return database.query_one("SELECT epoch FROM function_epochs WHERE function = ?", {function},
+                            [](const Row& row) { return static_cast<std::uint32_t>(row.integer(0)); });
+}
+
+Status check_not_revoked(database::Database& database, std::uint64_t serial, BytesView verify_key,
+                         std::string_view holder) {
+  const auto hash = crypto::sha256(verify_key);
+  TCFDL_ASSIGN(const auto found,
+               database.query_one("SELECT 1 FROM revocations WHERE serial = ? OR key = ?",
+                                  {static_cast<std::int64_t>(serial), Bytes(hash.begin(), hash.end())},
+                                  [](const Row&) { return true; }));
+  if (!found) return {};
+  return make_error(Code::kUnauthenticated, "{} was revoked; enrol it again with new keys", holder);
 }
 
 Status check_name(database::Database& database, const std::string& cluster, const std::string& name, wire::Role role,

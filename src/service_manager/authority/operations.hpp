@@ -6,7 +6,7 @@
 namespace tcfdl::service_manager::authority {
 
 /// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved, NatsRootMade,
-/// NatsUserRevoked, PolicyAdopted and Issued.
+/// NatsUserRevoked, PolicyAdopted, Issued, FunctionEpochRaised, FunctionKeysErased and CertificatesRevoked.
 void teach(OperationLog& log);
 
 struct Token {
@@ -43,6 +43,13 @@ Result<std::optional<NodeEvidence>> find_evidence(database::Database& database, 
 /// Keeps a policy's version with the hash of its file; 0 is none, and is not kept. FAILED_PRECONDITION when a higher
 /// version was kept, or this one with another hash.
 Status adopt_policy(database::Database& database, OperationLog& log, std::uint64_t version, BytesView hash);
+
+/// The epoch of the function's keys, if it was ever raised.
+Result<std::optional<std::uint32_t>> raised_epoch(database::Database& database, const std::string& function);
+
+/// UNAUTHENTICATED when the certificate's serial or the key is on the revocation list. Serial 0: a key without one.
+Status check_not_revoked(database::Database& database, std::uint64_t serial, BytesView verify_key,
+                         std::string_view holder);
 
 /// ALREADY_EXISTS when the name is another's: of another key or role.
 Status check_name(database::Database& database, const std::string& cluster, const std::string& name, wire::Role role,

@@ -38,11 +38,13 @@ public:
   /// The descriptor of the highest version. NOT_FOUND says what to do.
   Result<wire::Signed> current_descriptor(std::string_view function);
 
+  /// Whether the cluster is registered as a provider of the function, alive or not.
+  Result<bool> provides(const std::string& cluster, const std::string& function);
+
 private:
   Status check_renewal(const wire::RenewCluster& request) const;
   Status store_renewal(const wire::Certificate& master, const wire::Signed& certificate,
                        const wire::RenewCluster& request);
-  Result<bool> provides(const std::string& cluster, const std::string& function);
   Status list_providers(const wire::Inquire& request, std::int64_t limit, wire::Inquired& out);
   Status list_clusters(const wire::Inquire& request, std::int64_t limit, wire::Inquired& out);
 

@@ -1,7 +1,7 @@
 // Evidence of any TEE at enrolment, the policy that judges it, and the results that tell of it.
 #include "attestation/intel.hpp"
 #include "attestation/result_token.hpp"
-#include "attestation/tests/intel_world.hpp"
+#include "attestation/samples/intel_world.hpp"
 #include "base/encoding.hpp"
 #include "service_manager/tests/world.hpp"
 

@@ -68,7 +68,8 @@ protected:
   void start_proxy(std::size_t i) {
     auto& party = *proxies_[i];
     party.certificate = wire::sign(root_, party.statement);
-    auto self = std::make_shared<const HopSelf>(HopSelf{party.certificate, party.statement, party.authority});
+    auto self =
+        std::make_shared<const HopSelf>(HopSelf{party.certificate, party.statement, party.authority, revocations_});
     auto& hops = *hops_.emplace_back(
         std::make_unique<Hops>(party.signing, [self] { return Result<std::shared_ptr<const HopSelf>>(self); }, clock_));
     wire::HopSide side;
@@ -149,8 +150,17 @@ protected:
     return route;
   }
 
+  /// All proxies hear that the party is revoked.
+  void revoke(const HopParty& party) {
+    wire::RevocationList list;
+    list.set_number(revocations_->number() + 1);
+    list.add_keys(wire::field(crypto::sha256(as_bytes(party.statement.verify_key()))));
+    ASSERT_TRUE(revocations_->accept(wire::sign(root_, list)));
+  }
+
   HopClock clock_;
   crypto::SigningKey root_ = crypto::SigningKey::generate();
+  std::shared_ptr<wire::Revocations> revocations_ = std::make_shared<wire::Revocations>(root_.public_key());
   HopParty caller_{root_, wire::ROLE_CLIENT, "anna"};
   HopParty instance_{root_, wire::ROLE_INSTANCE, "echo-1"};
   std::vector<std::unique_ptr<HopParty>> proxies_;
@@ -204,6 +214,36 @@ TEST_F(HopsTest, CarryManyTasksAndLargeBodiesOverOnePath) {
     const Bytes body(5'000'000, static_cast<std::uint8_t>('a' + i));
     ASSERT_TRUE(call(body).value_or(Bytes()) == body) << i;
   }
+}
+
+TEST_F(HopsTest, EndWithTheNextRecordWhenANeighbourIsRevoked) {
+  for (const bool of_caller : {true, false}) {
+    add_proxy("node-1", "west");
+    ASSERT_TRUE(connect());
+    ASSERT_TRUE(call(as_bytes("x")));
+    revoke(of_caller ? caller_ : instance_);
+    EXPECT_FALSE(call(as_bytes("y")));
+    EXPECT_EQ(bodies_, 1) << "nothing reached the instance";
+    end();
+    bodies_ = 0;
+    proxies_.clear();
+    hops_.clear();
+    revocations_ = std::make_shared<wire::Revocations>(root_.public_key());
+  }
+}
+
+TEST_F(HopsTest, RefuseARevokedCaller) {
+  add_proxy("node-1", "west");
+  revoke(caller_);
+  EXPECT_FALSE(connect());
+  end();
+  EXPECT_EQ(bodies_, 0);
+}
+
+TEST_F(HopsTest, LeadToNoRevokedInstance) {
+  add_proxy("node-1", "west");
+  revoke(instance_);
+  EXPECT_THAT(refusal().message(), HasSubstr("revoked"));
 }
 
 TEST_F(HopsTest, RefuseACallerWithoutAGrant) {

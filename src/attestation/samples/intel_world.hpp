@@ -3,7 +3,7 @@
 
 #include "attestation/intel_pck.hpp"
 #include "attestation/verifier.hpp"
-#include "crypto/tests/test_pki.hpp"
+#include "crypto/samples/test_pki.hpp"
 
 #include <functional>
 
@@ -39,6 +39,7 @@ struct IntelWorld {
 
   [[nodiscard]] wire::Evidence evidence() const;
   [[nodiscard]] Endorsements endorsements() const;
+  [[nodiscard]] static Expectations expected();
   [[nodiscard]] Bytes quote() const;
   /// The extension of the PCK certificate, in DER.
   [[nodiscard]] Bytes pck_extension() const;

@@ -1,4 +1,4 @@
-#include "crypto/tests/test_pki.hpp"
+#include "crypto/samples/test_pki.hpp"
 
 #include "crypto/x509_native.hpp"
 

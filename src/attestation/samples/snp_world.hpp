@@ -1,9 +1,9 @@
 // An own AMD: roots, CAs, keys of chips and of providers, and reports that they sign.
 #pragma once
 
+#include "attestation/samples/snp_fixture.hpp"
 #include "attestation/snp_verifier.hpp"
-#include "attestation/tests/snp_fixture.hpp"
-#include "crypto/tests/test_pki.hpp"
+#include "crypto/samples/test_pki.hpp"
 
 namespace tcfdl::attestation::test {
 
