@@ -4,8 +4,10 @@
 #include "base/rfc3339.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/jose.hpp"
+#include "wire/signed.hpp"
 #include "wire/strict_json.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace tcfdl::attestation {
@@ -272,6 +274,16 @@ std::optional<AttestationResult> verify_result(const Jwks& keys, std::string_vie
   auto result = read_claims(*payload, kid, now, findings);
   if (!findings.reasons().empty()) return std::nullopt;
   return result;
+}
+
+void require_certificate(const AttestationResult& result, const wire::Signed& certificate, Findings& findings) {
+  const auto hash = crypto::sha256(as_bytes(certificate.statement()));
+  findings.require(std::ranges::equal(result.certificate_hash, hash), "tcfdl.certificate",
+                   to_hex(result.certificate_hash), "the certificate's SHA-256, " + to_hex(hash));
+  const auto parsed = wire::parse<wire::Certificate>(certificate.statement());
+  if (!findings.require(parsed.has_value(), "certificate", "no certificate", "the one that the result is of")) return;
+  findings.require(as_text(result.key) == parsed->verify_key(), "cnf.jwk", to_hex(result.key),
+                   "the certificate's key, " + to_hex(as_bytes(parsed->verify_key())));
 }
 
 } // namespace tcfdl::attestation

@@ -5,6 +5,7 @@
 #include "attestation/findings.hpp"
 #include "attestation/jwks.hpp"
 #include "base/clock.hpp"
+#include "wire/proto/trust.pb.h"
 
 namespace tcfdl::attestation {
 
@@ -49,5 +50,9 @@ std::string sign_result(const crypto::SigningKey& authority, const AttestationRe
 /// algorithm is ES256 whatever the header says, and the key is never taken from the token.
 std::optional<AttestationResult> verify_result(const Jwks& keys, std::string_view token, UnixSeconds now,
                                                Findings& findings);
+
+/// Adds a reason unless the result is of this certificate, so that who proves its key is whom the result speaks of. The
+/// certificate itself is the caller's to verify.
+void require_certificate(const AttestationResult& result, const wire::Signed& certificate, Findings& findings);
 
 } // namespace tcfdl::attestation

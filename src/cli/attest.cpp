@@ -6,10 +6,12 @@
 #include "cli/api.hpp"
 #include "cli/evidence.hpp"
 #include "http/url.hpp"
+#include "wire/receipt.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 namespace tcfdl::cli {
 namespace {
@@ -37,6 +39,7 @@ struct ResultOptions {
   std::string out;
   std::string jwks;
   std::string token;
+  std::string receipt;
   std::string time;
 };
 
@@ -90,6 +93,7 @@ Result<std::string> read_result_token(const std::string& given) {
 struct ResultFiles {
   attestation::Jwks keys = attestation::Jwks(std::vector<crypto::VerifyKey>());
   std::string token;
+  std::optional<Bytes> receipt;
   Bytes nonce;
   UnixSeconds time = 0;
 };
@@ -101,6 +105,9 @@ Result<ResultFiles> read_result_files(const ResultOptions& options) {
   if (!keys) return keys.error().within(options.jwks);
   files.keys = *std::move(keys);
   TCFDL_ASSIGN(files.token, read_result_token(options.token));
+  if (!options.receipt.empty()) {
+    TCFDL_ASSIGN(files.receipt, read_file(options.receipt, wire::kMaxReceipt));
+  }
   TCFDL_ASSIGN(files.nonce, from_hex(options.nonce));
   TCFDL_ASSIGN(files.time, time_or_now(options.time));
   return files;
@@ -111,6 +118,21 @@ void print_result(const attestation::AttestationResult& result) {
   for (const auto& [key, value] : json.items()) print(fmt::format("  {}: {}\n", key, shown(json, key.c_str())));
 }
 
+/// Whether the receipt is good and of the instance that the result is of.
+void require_receipt(const ResultFiles& files, const attestation::AttestationResult& result,
+                     attestation::Findings& findings) {
+  const auto* const key = files.keys.find(result.issuer);
+  const auto receipt = wire::parse<wire::Receipt>(*files.receipt);
+  if (key == nullptr || !receipt) return findings.refuse("receipt", "bytes that are none", "a receipt");
+  const auto verdict = wire::verify_receipt(
+      *files.receipt, {.authority = *key, .now = files.time, .input = std::nullopt, .output = std::nullopt});
+  for (const auto& reason : verdict.reasons()) {
+    findings.refuse(fmt::format("receipt.{}", wire::receipt_check_name(reason.check)), reason.text, "a good receipt");
+  }
+  findings.require(verdict.accepted() || !verdict.reasons().empty(), "receipt", "refused", "a good receipt");
+  attestation::require_certificate(result, receipt->certificate(), findings);
+}
+
 int check_result(const Session& session, const ResultOptions& options) {
   const auto files = read_result_files(options);
   if (!files) return refuse_usage(session, files.error());
@@ -118,8 +140,9 @@ int check_result(const Session& session, const ResultOptions& options) {
   auto result = attestation::verify_result(files->keys, files->token, files->time, findings);
   if (result && !files->nonce.empty() && result->nonce != files->nonce) {
     findings.refuse("eat_nonce", to_hex(result->nonce), to_hex(files->nonce));
-    result.reset();
   }
+  if (result && files->receipt) require_receipt(*files, *result, findings);
+  if (!findings.reasons().empty()) result.reset();
   if (session.json) {
     print_json({{"accepted", result.has_value()},
                 {"time", to_rfc3339(files->time)},
@@ -163,6 +186,8 @@ void add_result(CLI::App& group, Session& session) {
   check->add_option("--jwks", options->jwks, "keys of the authority; see `attest jwks`")->required()->type_name("FILE");
   check->add_option("--time", options->time, "judge as of then; default now")->type_name("RFC3339");
   check->add_option("--nonce", options->nonce, "what the result must have been asked for with")->type_name("HEX");
+  check->add_option("--receipt", options->receipt, "the result must be of the instance that signed it")
+      ->type_name("FILE");
   check->callback([&session, options] {
     session.action = [&session, options]() -> Result<int> { return check_result(session, *options); };
   });

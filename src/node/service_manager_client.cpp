@@ -1,9 +1,16 @@
 #include "node/service_manager_client.hpp"
 
+#include "attestation/result_token.hpp"
 #include "collaboration/subjects.hpp"
 #include "service_manager/service.hpp"
 
 namespace tcfdl::node {
+namespace {
+
+/// Certificates, and results.
+constexpr std::size_t kMostKept = 4096;
+
+} // namespace
 
 Result<Bytes> ServiceManagerClient::authority(BytesView request, Deadline deadline) {
   auto reply = ask(collaboration::authority_subject(cluster_), request, deadline);
@@ -12,14 +19,13 @@ Result<Bytes> ServiceManagerClient::authority(BytesView request, Deadline deadli
 }
 
 void ServiceManagerClient::remember(BytesView authority_reply) {
-  constexpr std::size_t kMost = 4096;
   const auto reply = wire::parse<wire::AuthorityReply>(authority_reply);
   if (!reply || !reply->has_instance_keys()) return;
   const auto& certificate = reply->instance_keys().certificate();
   const auto parsed = wire::parse<wire::Certificate>(certificate.statement());
   if (!parsed) return;
   certified_.with([&](auto& known) {
-    if (known.size() >= kMost) known.erase(known.begin());
+    if (known.size() >= kMostKept) known.erase(known.begin());
     known[parsed->subject()] = certificate;
   });
 }
@@ -37,8 +43,33 @@ Result<std::string> ServiceManagerClient::attestation_result(const wire::Signed&
   collaboration::CredentialRequest request;
   request.mutable_attestation_result()->set_certificate(wire::field(wire::serialize(certificate)));
   request.mutable_attestation_result()->set_nonce(wire::field(nonce));
-  TCFDL_ASSIGN(const auto reply, credential(request, deadline));
-  return reply.attestation_result();
+  const auto reply = credential(request, deadline);
+  if (reply) {
+    if (nonce.empty()) keep_result(certificate, reply->attestation_result());
+    return reply->attestation_result();
+  }
+  const auto code = reply.error().code();
+  if (nonce.empty() && (code == Code::kUnavailable || code == Code::kDeadlineExceeded)) {
+    if (auto kept = kept_result(certificate)) return *std::move(kept);
+  }
+  return reply.error();
+}
+
+void ServiceManagerClient::keep_result(const wire::Signed& certificate, const std::string& token) {
+  const auto now = clock_.now();
+  results_.with([&](auto& kept) {
+    std::erase_if(kept, [&](const auto& entry) { return entry.second.until <= now; });
+    if (kept.size() >= kMostKept) kept.erase(kept.begin());
+    kept[certificate.statement()] = {.token = token, .until = now + attestation::kResultLifetime};
+  });
+}
+
+std::optional<std::string> ServiceManagerClient::kept_result(const wire::Signed& certificate) const {
+  return results_.with([&](const auto& kept) -> std::optional<std::string> {
+    const auto found = kept.find(certificate.statement());
+    if (found == kept.end() || found->second.until <= clock_.now()) return std::nullopt;
+    return found->second.token;
+  });
 }
 
 Result<wire::RegistryReply> ServiceManagerClient::registry(const wire::RegistryRequest& request, Deadline deadline) {

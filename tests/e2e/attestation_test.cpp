@@ -1,6 +1,8 @@
 // The policy decides who enrols, both sides are told why not, and results are checked by who was not asked.
+#include "attestation/jwks.hpp"
 #include "support/platform.hpp"
 
+#include <csignal>
 #include <gmock/gmock.h>
 
 namespace tcfdl::test {
@@ -80,6 +82,50 @@ TEST_F(AttestedPlatform, ANodeThatThePolicyDoesNotNameIsRefusedWithTheReasonOnBo
   const auto known = result_of("worker-1", "worker");
   EXPECT_EQ(known.exit_code, 1);
   EXPECT_THAT(known.err, reason);
+}
+
+TEST(AttestedClusters, AcceptEachOtherByResultsWhileTheServiceManagerIsOutOfReach) {
+  Platform platform(
+      "clusters:\n  - name: vehicle\n    host_instances: false\n  - name: roadside\n    workers: [rsu-1]\n");
+  ASSERT_EQ(platform.up(), "");
+  const TemporaryDirectory directory;
+  const auto path = [&](const std::string& name) { return (directory.path() / name).string(); };
+  const auto result_of = [&](const std::string& subject, const std::string& name, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"attest", "result", "get", subject, "--out", path(name), "--context", "roadside"});
+    return platform.tcfdl(std::move(more));
+  };
+  ASSERT_EQ(platform.deploy("echo", "examples-echo", "", {}, "roadside").exit_code, 0);
+  const auto called = platform.invoke("echo", "hello", {"--context", "vehicle", "--receipt", path("receipt")});
+  ASSERT_EQ(called.out, "hello") << called.err;
+  ASSERT_EQ(platform.tcfdl({"attest", "jwks", "--out", path("jwks"), "--context", "vehicle"}).exit_code, 0);
+  const auto instance = called.summary["instance"].get<std::string>();
+  ASSERT_EQ(result_of(instance, "instance").exit_code, 0);
+  ASSERT_EQ(result_of("rsu-1", "proxy").exit_code, 0);
+
+  const auto service_manager = platform.ready("service-manager")["pid"].get<pid_t>();
+  ::kill(service_manager, SIGSTOP);
+  const auto verified = [&](const std::string& jwks, const std::string& name) {
+    return Json::parse(platform
+                           .tcfdl({"--json", "attest", "result", "verify", "--jwks", path(jwks), "--receipt",
+                                   path("receipt"), path(name)})
+                           .out,
+                       nullptr, false);
+  };
+  const auto peer = verified("jwks", "instance");
+  EXPECT_EQ(peer["accepted"], true) << peer.dump();
+  EXPECT_EQ(peer["result"]["subject"], "roadside/" + instance);
+  EXPECT_EQ(peer["result"]["function"], "echo");
+  const auto other = verified("jwks", "proxy");
+  EXPECT_EQ(other["accepted"], false) << "it is good, but not of who answered";
+  EXPECT_EQ(other["reasons"][0]["claim"], "tcfdl.certificate");
+  const attestation::Jwks others({crypto::SigningKey::generate().public_key()});
+  ASSERT_TRUE(write_file(path("others"), as_bytes(others.text())));
+  EXPECT_EQ(verified("others", "instance")["reasons"][0]["claim"], "header.kid");
+
+  EXPECT_EQ(result_of(instance, "again").exit_code, 0) << "the master has it until it expires";
+  EXPECT_EQ(read_text_file(path("again")).value(), read_text_file(path("instance")).value());
+  EXPECT_EQ(result_of(instance, "fresh", {"--nonce", "0102030405060708"}).exit_code, 1) << "nobody can judge now";
+  ::kill(service_manager, SIGCONT);
 }
 
 } // namespace

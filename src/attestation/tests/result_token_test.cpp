@@ -1,7 +1,9 @@
 #include "attestation/result_token.hpp"
 
 #include "base/encoding.hpp"
+#include "crypto/hash.hpp"
 #include "crypto/jose.hpp"
+#include "wire/signed.hpp"
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -222,6 +224,28 @@ TEST(Thumbprint, IsThatOfRfc7638) {
                                {"y", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}});
   ASSERT_TRUE(key);
   EXPECT_EQ(thumbprint(*key), "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U");
+}
+
+TEST_F(ResultToken, IsOfOneCertificateAndItsKey) {
+  wire::Certificate certificate;
+  certificate.set_subject("w1/proxy");
+  certificate.set_verify_key(std::string(as_text(result_.key)));
+  const auto signed_certificate = wire::sign(authority_, certificate);
+  const auto reasons_for = [&](const wire::Signed& shown) {
+    Findings findings;
+    require_certificate(result_, shown, findings);
+    std::vector<std::string> claims;
+    for (const auto& reason : findings.reasons()) claims.push_back(reason.claim);
+    return claims;
+  };
+  const auto hash = crypto::sha256(as_bytes(signed_certificate.statement()));
+  result_.certificate_hash = Bytes(hash.begin(), hash.end());
+  EXPECT_THAT(reasons_for(signed_certificate), testing::IsEmpty());
+  certificate.set_subject("w2/proxy");
+  EXPECT_THAT(reasons_for(wire::sign(authority_, certificate)), testing::ElementsAre("tcfdl.certificate"));
+  result_.key.back() ^= 1;
+  EXPECT_THAT(reasons_for(signed_certificate), testing::ElementsAre("cnf.jwk"));
+  EXPECT_THAT(reasons_for(wire::Signed()), testing::ElementsAre("tcfdl.certificate", "cnf.jwk"));
 }
 
 } // namespace

@@ -207,6 +207,10 @@ TEST_F(AttestResult, IsRefusedWithTheReason) {
   const auto nonce = check({"--jwks", jwks_, token_, "--nonce", to_hex(Bytes(8, 2))});
   EXPECT_EQ(nonce.code, 1);
   EXPECT_EQ(nonce.json["reasons"][0]["claim"], "eat_nonce");
+  const auto receipt = check({"--jwks", jwks_, token_, "--receipt", file("receipt", as_bytes("no receipt"))});
+  EXPECT_EQ(receipt.code, 1);
+  EXPECT_EQ(receipt.json["reasons"][0]["claim"], "receipt");
+  EXPECT_TRUE(receipt.json["result"].is_null());
   const auto other = file("other.json", as_bytes(attestation::Jwks({key_.public_key()}).text()));
   EXPECT_EQ(check({"--jwks", other, token_}).json["reasons"][0]["claim"], "header.kid");
   EXPECT_EQ(run_json({"attest", "result", "verify"}, {"--jwks", jwks_, token_}).code, 1) << "now it has not begun";
@@ -217,6 +221,7 @@ TEST_F(AttestResult, EndsWithTwoOnWrongUsage) {
   EXPECT_EQ(check({"--jwks", jwks_, "/nonexistent"}).code, 2);
   EXPECT_EQ(check({"--jwks", file("x", as_bytes("{}")), token_}).code, 2);
   EXPECT_EQ(check({"--jwks", jwks_, token_, "--nonce", "xyz"}).code, 2);
+  EXPECT_EQ(check({"--jwks", jwks_, token_, "--receipt", "/nonexistent"}).code, 2);
   EXPECT_EQ(check({token_}).code, 2);
 }
 

@@ -54,7 +54,7 @@ TEST_F(NodeConfigTest, AMasterMaySayMore) {
 TEST_F(NodeConfigTest, RefusesUnknownKeysByName) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "apii: 127.0.0.1:1\n"), HasSubstr("apii"));
   EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: software\ncluster: west\n"), HasSubstr("cluster"));
-  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ntee: software\n"), HasSubstr("tee"));
+  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\npolicy: /p\ntee: software\n"), HasSubstr("tee"));
 }
 
 TEST_F(NodeConfigTest, RefusesAddressesThatOthersCouldReach) {

@@ -77,6 +77,7 @@ TEST_F(Attestation, HardwareEnrolsInItsClass) {
   const auto certificate = proxy_of(must(authority_->enrol(sgx_request(node_, wire::ROLE_WORKER))));
   EXPECT_EQ(certificate.tee_kind(), "sgx");
   EXPECT_EQ(certificate.assurance(), "hardware");
+  EXPECT_EQ(certificate.policy_version(), 1U);
   EXPECT_EQ(certificate.measurement().size(), 32U);
   node_.name = "w2";
   auto request = node_request(node_, wire::ROLE_WORKER, token(wire::ROLE_WORKER));
@@ -84,6 +85,7 @@ TEST_F(Attestation, HardwareEnrolsInItsClass) {
 }
 
 TEST_F(Attestation, HardwareIsRefusedWithoutCollateralBindingOrTrust) {
+  clock_.advance(attestation::test::kNow - clock_.now());
   EXPECT_THAT(refusal(authority_->enrol(sgx_request(node_, wire::ROLE_WORKER))),
               Refuses(Code::kPermissionDenied, "tcb_info.json"));
   know_intel();
@@ -194,6 +196,7 @@ TEST_F(Attestation, OfAnInstanceItTellsProgramAndTee) {
   enrol(node_, wire::ROLE_WORKER);
   must(registry_->register_function("west", signed_descriptor()));
   const auto instance = launch();
+  EXPECT_EQ(must(wire::parse<wire::Certificate>(instance.certificate.statement())).policy_version(), 1U);
   const auto result = read(must(authority_->attestation_result(instance.certificate, {}, "west")));
   EXPECT_EQ(result.role, "instance");
   EXPECT_EQ(result.subject, "west/instance-1");
@@ -229,6 +232,19 @@ TEST_F(Attestation, NoResultForWhoWouldNotBeAdmittedNow) {
   EXPECT_THAT(refusal(result(node_.proxy_certificate)), Refuses(Code::kPermissionDenied, "kind 'software'"));
   must(authority_->remove_subject("west", "w1"));
   EXPECT_THAT(refusal(result(node_.proxy_certificate)), Refuses(Code::kUnauthenticated, "not enrolled"));
+}
+
+TEST_F(Attestation, NoResultForARevokedInstance) {
+  enrol(node_, wire::ROLE_WORKER);
+  must(registry_->register_function("west", signed_descriptor()));
+  const auto instance = launch();
+  EXPECT_TRUE(authority_->attestation_result(instance.certificate, {}, "west"));
+  wire::Revoke revoke;
+  revoke.set_instance(instance.name);
+  must(authority_->revoke(revoke, "west"));
+  EXPECT_THAT(refusal(authority_->attestation_result(instance.certificate, {}, "west")),
+              Refuses(Code::kUnauthenticated, "revoked"));
+  EXPECT_TRUE(authority_->attestation_result(node_.proxy_certificate, {}, "west")) << "nobody else is";
 }
 
 TEST_F(Attestation, ANewEnrolmentEndsTheCertificatesOfTheOldEvidence) {
