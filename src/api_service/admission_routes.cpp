@@ -71,6 +71,25 @@ Result<Json> revoke(Enrolment& enrolment, const http::Request& request) {
   return Json{{"revoked", name}};
 }
 
+Result<Json> change_grants(Enrolment& enrolment, const http::Request& request) {
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
+  wire::ChangeGrants change;
+  change.set_client(body.text("client"));
+  for (const auto& grant : body.texts("add")) change.add_add(grant);
+  for (const auto& grant : body.texts("remove")) change.add_remove(grant);
+  TCFDL_TRY(body.finish());
+  TCFDL_TRY(check_label(change.client(), "body: 'client'"));
+  if (change.add().empty() && change.remove().empty()) {
+    return Error(Code::kInvalidArgument, "body: neither 'add' nor 'remove' names a grant");
+  }
+  return enrolment.change_grants(change);
+}
+
+Result<Json> list_clients(Enrolment& enrolment) {
+  TCFDL_ASSIGN(auto clients, enrolment.clients());
+  return Json{{"clients", std::move(clients)}};
+}
+
 } // namespace
 
 void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrolment) {
@@ -85,6 +104,14 @@ void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrol
   server.add(
       "POST", "/v1/revocations",
       [&enrolment](const http::Request& request) { return answer(revoke(enrolment, request), request, 201); },
+      from(Level::kAdmin));
+  server.add(
+      "GET", "/v1/clients",
+      [&enrolment](const http::Request& request) { return answer(list_clients(enrolment), request); },
+      from(Level::kAdmin));
+  server.add(
+      "POST", "/v1/grants",
+      [&enrolment](const http::Request& request) { return answer(change_grants(enrolment, request), request); },
       from(Level::kAdmin));
 }
 

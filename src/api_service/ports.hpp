@@ -138,6 +138,10 @@ public:
   /// errors.
   virtual Status revoke_instance(const std::string& instance) = 0;
   virtual Status revoke_client(const std::string& client) = 0;
+  /// An array of {name, grants, enrolled}, enrolled in Unix seconds. UNAVAILABLE.
+  virtual Result<Json> clients() = 0;
+  /// {name, grants, enrolled} of the client after the change. INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE.
+  virtual Result<Json> change_grants(const wire::ChangeGrants& change) = 0;
 };
 
 class Metrics {

@@ -59,7 +59,7 @@ private:
   const sdk::Identity caller_{.name = "caller",
                               .signing = crypto::SigningKey::generate(),
                               .sealing = crypto::HpkePrivateKey::generate(),
-                              .certificate = {},
+                              .certificate = wire::Signed(),
                               .authority = authority_.public_key()};
   wire::Signed certificate_;
 };

@@ -40,6 +40,7 @@ void add_cluster_commands(CLI::App& app, Session& session); ///< up, down, statu
 void add_daemon_commands(CLI::App& app, Session& session);  ///< service-manager, master, worker
 void add_function_commands(CLI::App& app, Session& session);
 void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
+void add_grant_commands(CLI::App& app, Session& session);     ///< grant
 void add_access_commands(CLI::App& app, Session& session);    ///< access, audit
 void add_attest_commands(CLI::App& app, Session& session);    ///< attest
 void add_policy_commands(CLI::App& app, Session& session);    ///< policy

@@ -128,11 +128,12 @@ int refuse_receipt_usage(const Session& session, const Error& error) {
 int verify_receipt_files(const Session& session, const ReceiptOptions& options) {
   const auto files = read_receipt_files(options, session.context);
   if (!files) return refuse_receipt_usage(session, files.error());
+  const auto& [authority, receipt, in, out] = *files;
   wire::ReceiptQuestion question{
-      .authority = files->authority, .now = SystemClock().now(), .input = std::nullopt, .output = std::nullopt};
-  if (files->in) question.input = *files->in;
-  if (files->out) question.output = *files->out;
-  const auto verdict = wire::verify_receipt(files->receipt, question);
+      .authority = authority, .now = SystemClock().now(), .input = std::nullopt, .output = std::nullopt};
+  if (in) question.input = *in;
+  if (out) question.output = *out;
+  const auto verdict = wire::verify_receipt(receipt, question);
   if (session.json) {
     print_json(receipt_document(verdict));
   } else {

@@ -26,6 +26,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_receipt_commands(app, session);
   add_context_commands(app, session);
   add_admission_commands(app, session);
+  add_grant_commands(app, session);
   add_access_commands(app, session);
   add_attest_commands(app, session);
   add_policy_commands(app, session);

@@ -375,6 +375,13 @@ private:
     return {};
   }
 
+  Result<wire::Signed> renew_certificate(const std::string& client) {
+    wire::AuthorityRequest request;
+    request.mutable_renew_certificate()->set_client(client);
+    TCFDL_ASSIGN(const auto reply, service_manager_->ask(request, Deadline::after(seconds(5))));
+    return reply.certificate();
+  }
+
   Status wire_doors() {
     TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port},
                           kept_.tasks_token,
@@ -382,8 +389,12 @@ private:
                           config_.host.node,
                           identity_->proxy_certificate,
                           config_.call_rate};
-    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *audit_,
-                                                          identity_->authority, revocations_->known(), clock_}));
+    certificates_ =
+        std::make_unique<ClientCertificates>([this](const std::string& client) { return renew_certificate(client); },
+                                             identity_->authority, revocations_->known(), clock_);
+    TCFDL_ASSIGN(
+        door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *audit_,
+                                                 identity_->authority, revocations_->known(), *certificates_, clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
@@ -445,6 +456,7 @@ private:
   std::optional<collaboration::LinkService> link_service_;
   std::unique_ptr<Host> host_;
   std::unique_ptr<GatewayKeeper> gateway_;
+  std::unique_ptr<ClientCertificates> certificates_;
   std::unique_ptr<TaskDoor> door_;
   std::unique_ptr<MasterApi> api_;
   std::unique_ptr<api_service::ApiService> api_service_;

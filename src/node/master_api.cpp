@@ -13,6 +13,8 @@ namespace {
 using api_service::Json;
 using std::chrono::seconds;
 
+constexpr seconds kAuthorityTime{10};
+
 std::string state_name(wire::InstanceState state) {
   switch (state) {
   case wire::INSTANCE_STATE_STARTING: return "starting";
@@ -44,6 +46,10 @@ Json describe(const wire::Descriptor& descriptor) {
           {"max_body", descriptor.max_body()},
           {"epoch", descriptor.epoch()},
           {"owner", wire::fingerprint(as_bytes(descriptor.owner_key()))}};
+}
+
+Json describe(const wire::EnrolledClient& client) {
+  return {{"name", client.name()}, {"grants", list_of(client.grants())}, {"enrolled", client.enrolled()}};
 }
 
 /// The TEE kind that a node reports; its instances run in that one.
@@ -166,32 +172,43 @@ Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& d
 
 Status MasterApi::remove(const FunctionName& name) { return parts_.deployments.remove(name); }
 
-Result<wire::AuthorityReply> MasterApi::ask_authority(const wire::AuthorityRequest& request) {
-  TCFDL_ASSIGN(const auto bytes,
-               parts_.service_manager.authority(wire::serialize(request), Deadline::after(seconds(10))));
-  return wire::parse<wire::AuthorityReply>(bytes);
-}
-
 Result<Json> MasterApi::rotate_key(const FunctionName& name, std::chrono::seconds overlap) {
   wire::AuthorityRequest request;
   request.mutable_rotate_key()->set_function(name.str());
   request.mutable_rotate_key()->set_overlap(overlap.count());
-  TCFDL_ASSIGN(const auto reply, ask_authority(request));
+  TCFDL_ASSIGN(const auto reply, parts_.service_manager.ask(request, Deadline::after(kAuthorityTime)));
   return Json{{"name", name.str()}, {"epoch", reply.rotated().epoch()}, {"until", reply.rotated().until()}};
 }
 
 Status MasterApi::revoke_instance(const std::string& instance) {
   wire::AuthorityRequest request;
   request.mutable_revoke()->set_instance(instance);
-  TCFDL_TRY(ask_authority(request));
+  TCFDL_TRY(parts_.service_manager.ask(request, Deadline::after(kAuthorityTime)));
   return {};
 }
 
 Status MasterApi::revoke_client(const std::string& client) {
   wire::AuthorityRequest request;
   request.mutable_revoke()->set_client(client);
-  TCFDL_TRY(ask_authority(request));
+  TCFDL_TRY(parts_.service_manager.ask(request, Deadline::after(kAuthorityTime)));
   return {};
+}
+
+Result<Json> MasterApi::clients() {
+  wire::AuthorityRequest request;
+  request.mutable_list_clients();
+  TCFDL_ASSIGN(const auto reply, parts_.service_manager.ask(request, Deadline::after(kAuthorityTime)));
+  Json result = Json::array();
+  for (const auto& client : reply.clients().clients()) result.push_back(describe(client));
+  return result;
+}
+
+Result<Json> MasterApi::change_grants(const wire::ChangeGrants& change) {
+  wire::AuthorityRequest request;
+  *request.mutable_change_grants() = change;
+  TCFDL_ASSIGN(const auto reply, parts_.service_manager.ask(request, Deadline::after(kAuthorityTime)));
+  if (reply.clients().clients_size() == 1) return describe(reply.clients().clients(0));
+  return Error(Code::kInternal, "the service manager answered a change of grants with no client");
 }
 
 Status MasterApi::put(const std::string& digest, BytesView content) {
@@ -239,7 +256,7 @@ Result<Json> MasterApi::attestation_result(const std::string& subject, BytesView
                       parts_.cluster, subject);
   }
   TCFDL_ASSIGN(const auto token,
-               parts_.service_manager.attestation_result(*certificate, nonce, Deadline::after(seconds(10))));
+               parts_.service_manager.attestation_result(*certificate, nonce, Deadline::after(kAuthorityTime)));
   return Json{{"subject", subject}, {"token", token}};
 }
 
@@ -274,9 +291,7 @@ Result<api_service::IssuedToken> MasterApi::create(const api_service::TokenReque
   token.set_cluster(request.cluster.empty() ? parts_.cluster : request.cluster);
   token.set_lifetime(request.lifetime.count());
   for (const auto& grant : request.grants) token.add_grants(grant);
-  TCFDL_ASSIGN(const auto bytes,
-               parts_.service_manager.authority(wire::serialize(wanted), Deadline::after(seconds(10))));
-  TCFDL_ASSIGN(const auto reply, wire::parse<wire::AuthorityReply>(bytes));
+  TCFDL_ASSIGN(const auto reply, parts_.service_manager.ask(wanted, Deadline::after(kAuthorityTime)));
   const auto& made = reply.create_token();
   Bytes entrance;
   if (request.role == wire::ROLE_WORKER) {

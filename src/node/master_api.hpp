@@ -66,12 +66,12 @@ public:
   Status revoke_node(const std::string& node) override { return parts_.revoke_node(node); }
   Status revoke_instance(const std::string& instance) override;
   Status revoke_client(const std::string& client) override;
+  Result<api_service::Json> clients() override;
+  Result<api_service::Json> change_grants(const wire::ChangeGrants& change) override;
   std::string text() override;
   api_service::HealthState state() override;
 
 private:
-  Result<wire::AuthorityReply> ask_authority(const wire::AuthorityRequest& request);
-
   const MasterApiParts parts_;
 };
 

@@ -62,8 +62,7 @@ void RevocationRelay::tell() {
 Status RevocationRelay::ask(Deadline deadline) {
   wire::AuthorityRequest request;
   request.mutable_revocations()->set_known(known_->number());
-  TCFDL_ASSIGN(const auto bytes, parts_.service_manager.authority(wire::serialize(request), deadline));
-  TCFDL_ASSIGN(const auto reply, wire::parse<wire::AuthorityReply>(bytes));
+  TCFDL_ASSIGN(const auto reply, parts_.service_manager.ask(request, deadline));
   if (reply.has_revocations()) handle(reply.revocations());
   return {};
 }

@@ -13,7 +13,7 @@ constexpr std::size_t kMostKept = 4096;
 } // namespace
 
 Result<Bytes> ServiceManagerClient::authority(BytesView request, Deadline deadline) {
-  auto reply = ask(collaboration::authority_subject(cluster_), request, deadline);
+  auto reply = send(collaboration::authority_subject(cluster_), request, deadline);
   if (reply) remember(*reply);
   return reply;
 }
@@ -72,8 +72,13 @@ std::optional<std::string> ServiceManagerClient::kept_result(const wire::Signed&
   });
 }
 
+Result<wire::AuthorityReply> ServiceManagerClient::ask(const wire::AuthorityRequest& request, Deadline deadline) {
+  TCFDL_ASSIGN(const auto reply, authority(wire::serialize(request), deadline));
+  return wire::parse<wire::AuthorityReply>(reply);
+}
+
 Result<wire::RegistryReply> ServiceManagerClient::registry(const wire::RegistryRequest& request, Deadline deadline) {
-  TCFDL_ASSIGN(const auto reply, ask(collaboration::registry_subject(cluster_), wire::serialize(request), deadline));
+  TCFDL_ASSIGN(const auto reply, send(collaboration::registry_subject(cluster_), wire::serialize(request), deadline));
   return wire::parse<wire::RegistryReply>(reply);
 }
 
@@ -86,7 +91,7 @@ Result<wire::Inquired> ServiceManagerClient::inquire(const wire::Inquire& reques
 
 Result<collaboration::CredentialReply> ServiceManagerClient::credential(const collaboration::CredentialRequest& request,
                                                                         Deadline deadline) {
-  TCFDL_ASSIGN(const auto reply, ask(collaboration::credential_subject(cluster_), wire::serialize(request), deadline));
+  TCFDL_ASSIGN(const auto reply, send(collaboration::credential_subject(cluster_), wire::serialize(request), deadline));
   return wire::parse<collaboration::CredentialReply>(reply);
 }
 
@@ -99,7 +104,7 @@ ServiceManagerClient::link_credential(const std::string& cluster, const std::str
   return std::move(*reply.mutable_credential());
 }
 
-Result<Bytes> ServiceManagerClient::ask(const std::string& subject, BytesView body, Deadline deadline) {
+Result<Bytes> ServiceManagerClient::send(const std::string& subject, BytesView body, Deadline deadline) {
   const auto request = service_manager::make_request(signing_, certificate_, clock_.now(), body);
   auto reply = bus_.request(subject, wire::serialize(request), deadline);
   if (reply || reply.error().code() != Code::kUnavailable) return reply;

@@ -23,6 +23,7 @@ public:
 
   /// Passes an AuthorityRequest on, as it is, under the master's signature; gives the AuthorityReply.
   Result<Bytes> authority(BytesView request, Deadline deadline);
+  Result<wire::AuthorityReply> ask(const wire::AuthorityRequest& request, Deadline deadline);
   Result<wire::RegistryReply> registry(const wire::RegistryRequest& request, Deadline deadline);
   Result<collaboration::CredentialReply> credential(const collaboration::CredentialRequest& request, Deadline deadline);
   Result<collaboration::Credential> link_credential(const std::string& cluster, const std::string& user_key,
@@ -42,7 +43,7 @@ private:
   void remember(BytesView authority_reply);
   void keep_result(const wire::Signed& certificate, const std::string& token);
   [[nodiscard]] std::optional<std::string> kept_result(const wire::Signed& certificate) const;
-  Result<Bytes> ask(const std::string& subject, BytesView body, Deadline deadline);
+  Result<Bytes> send(const std::string& subject, BytesView body, Deadline deadline);
 
   message_queue::Bus& bus_;
   const std::string cluster_;

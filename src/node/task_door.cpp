@@ -55,12 +55,12 @@ Result<std::unique_ptr<TaskDoor>> TaskDoor::start(TaskDoorSettings settings, con
 }
 
 void TaskDoor::serve(wire::Connection& connection) {
-  const auto caller = admit(connection);
+  wire::TaskManagerReply welcome;
+  const auto caller = admit(connection, *welcome.mutable_welcome());
   if (!caller) {
     (void)send(connection, refusal(caller.error())); // the peer may be gone already
     return;
   }
-  wire::TaskManagerReply welcome;
   welcome.mutable_welcome()->set_cluster(settings_.cluster);
   welcome.mutable_welcome()->set_node(settings_.node);
   *welcome.mutable_welcome()->mutable_entry_proxy() = settings_.entry_proxy;
@@ -71,7 +71,7 @@ void TaskDoor::serve(wire::Connection& connection) {
   }
 }
 
-Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection) {
+Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection, wire::CallerWelcome& welcome) {
   const auto deadline = Deadline::after(seconds(10));
   const auto nonce = crypto::random_array<32>();
   wire::Hello hello;
@@ -88,9 +88,14 @@ Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection) {
                wire::verify_certificate(parts_.authority, answer.certificate(),
                                         {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_WORKER},
                                         parts_.clock.now()));
-  TCFDL_TRY(parts_.revocations.check(caller));
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(caller.verify_key())));
   TCFDL_TRY(wire::verify_labelled(key, "Hello", {nonce, as_bytes(settings_.node)}, as_bytes(answer.signature())));
+  if (caller.role() == wire::ROLE_CLIENT) {
+    TCFDL_ASSIGN(auto newer, parts_.certificates.newer_than(caller));
+    if (newer) *welcome.mutable_certificate() = std::move(newer->certificate);
+    if (newer) caller = std::move(newer->parsed);
+  }
+  TCFDL_TRY(parts_.revocations.check(caller));
   return caller;
 }
 

@@ -4,6 +4,7 @@
 #include "base/rate_limiter.hpp"
 #include "collaboration/links.hpp"
 #include "database/file_store.hpp"
+#include "node/client_certificates.hpp"
 #include "node/host.hpp"
 #include "security_manager/audit_log.hpp"
 #include "task_manager/task_manager.hpp"
@@ -33,6 +34,7 @@ struct TaskDoorParts {
   security_manager::AuditLog& audit; ///< of refused calls
   const crypto::VerifyKey& authority;
   const wire::Revocations& revocations;
+  ClientCertificates& certificates;
   const Clock& clock;
 };
 
@@ -46,7 +48,8 @@ private:
   TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts)
       : settings_(std::move(settings)), parts_(parts), calls_(settings_.call_rate) {}
   void serve(wire::Connection& connection);
-  Result<wire::Certificate> admit(wire::Connection& connection);
+  /// Who is there, by the certificate of now; puts it into `welcome` where that is another than it has shown.
+  Result<wire::Certificate> admit(wire::Connection& connection, wire::CallerWelcome& welcome);
   bool handle(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskManagerRequest& request);
   Result<wire::TaskManagerReply> answer(wire::Connection& connection, const wire::Certificate& caller,
                                         const wire::TaskManagerRequest& request);

@@ -72,8 +72,13 @@ Status CapsuleSession::fetch_key(Entry& entry, const std::string& function, cons
   wire::ProxyRequest request;
   request.mutable_sender_keys()->set_function(function);
   request.mutable_sender_keys()->set_assurance(assurance);
-  *request.mutable_sender_keys()->mutable_certificate() = identity_.certificate;
-  TCFDL_ASSIGN(const auto reply, proxy_.request(request, deadline));
+  *request.mutable_sender_keys()->mutable_certificate() = identity_.certificate.get();
+  auto answer = proxy_.request(request, deadline);
+  if (!answer && answer.error().code() == Code::kUnauthenticated) { // of the certificate before this one
+    *request.mutable_sender_keys()->mutable_certificate() = identity_.certificate.get();
+    answer = proxy_.request(request, deadline);
+  }
+  TCFDL_ASSIGN(const auto reply, std::move(answer));
   wire::KeyScope scope;
   TCFDL_ASSIGN(auto x, open_key_package(identity_, reply.sender_key(), wire::KEY_ROLE_SENDER, clock_.now(), scope));
   if (scope.function() != function || scope.assurance() != assurance) {

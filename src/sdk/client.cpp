@@ -1,3 +1,4 @@
+#include "base/log.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/task_manager_client.hpp"
 
@@ -8,8 +9,9 @@ namespace {
 class ConnectedClient final : public Client {
 public:
   ConnectedClient(sdk::Identity identity, wire::Address address, std::string token,
-                  std::unique_ptr<wire::KnownNames> names)
-      : identity_(std::move(identity)), task_manager_(std::move(address), std::move(token), identity_),
+                  std::unique_ptr<wire::KnownNames> names, std::function<void(const wire::Signed&)> on_renewed)
+      : identity_(std::move(identity)),
+        task_manager_(std::move(address), std::move(token), identity_, std::move(on_renewed)),
         caller_(identity_, task_manager_, task_manager_, clock_, std::move(names)) {}
 
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
@@ -52,8 +54,12 @@ Result<std::unique_ptr<Client>> Client::connect(const std::string& name) {
   TCFDL_ASSIGN(auto identity, sdk::identity_of(context));
   TCFDL_ASSIGN(auto address, wire::parse_address(context.tasks_address));
   TCFDL_ASSIGN(auto names, wire::KnownNames::open(sdk::names_file(context), identity.authority.bytes()));
+  const auto keep = [name, context](const wire::Signed& certificate) {
+    const auto kept = sdk::update_certificate(name, context, wire::serialize(certificate));
+    if (!kept) spdlog::warn("a newer certificate serves this process alone: {}", kept.error().to_string());
+  };
   return std::make_unique<ConnectedClient>(std::move(identity), std::move(address), context.tasks_token,
-                                           std::move(names));
+                                           std::move(names), keep);
 }
 
 Result<CallResult> Client::call(const std::string& function, BytesView body, const CallOptions& options) {

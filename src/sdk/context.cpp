@@ -1,5 +1,6 @@
 #include "sdk/context.hpp"
 
+#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
 
@@ -58,6 +59,17 @@ Result<Context> parse_context(const std::string& text, const std::filesystem::pa
   return context;
 }
 
+/// The name or path that is meant; empty when there is no current context.
+std::string chosen_context(const std::string& name) {
+  auto chosen = name.empty() ? environment("TCFDL_CONTEXT") : name;
+  return chosen.empty() ? current_context() : chosen;
+}
+
+std::filesystem::path file_of(const std::string& chosen) {
+  return chosen.find('/') == std::string::npos ? context_directory() / (chosen + ".json")
+                                               : std::filesystem::path(chosen);
+}
+
 Error no_context(const std::string& name) {
   if (name.empty()) {
     return {Code::kNotFound, "there is no current context; `tcfdl up` writes one, `tcfdl context use` chooses one"};
@@ -77,16 +89,21 @@ std::filesystem::path context_directory() {
 std::filesystem::path names_file(const Context& context) { return context_directory() / (context.name + ".names"); }
 
 Result<Context> load_context(const std::string& name) {
-  auto chosen = name.empty() ? environment("TCFDL_CONTEXT") : name;
-  if (chosen.empty()) chosen = current_context();
+  const auto chosen = chosen_context(name);
   if (chosen.empty()) return no_context(chosen);
-  const auto path =
-      chosen.find('/') == std::string::npos ? context_directory() / (chosen + ".json") : std::filesystem::path(chosen);
+  const auto path = file_of(chosen);
   const auto text = read_text_file(path);
   if (!text && text.error().code() == Code::kNotFound) return no_context(chosen);
   if (!text) return text.error();
   TCFDL_TRY(check_private(path));
   return parse_context(*text, path);
+}
+
+Status update_certificate(const std::string& name, const Context& known, BytesView certificate) {
+  TCFDL_ASSIGN(auto context, load_context(name));
+  if (context.client != known.client || context.signing_key != known.signing_key) return {};
+  context.certificate = to_base64url(certificate);
+  return write_context(context, file_of(chosen_context(name)));
 }
 
 Status write_context(const Context& context, const std::filesystem::path& file) {

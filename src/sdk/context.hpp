@@ -39,6 +39,10 @@ Result<Context> load_context(const std::string& name);
 /// Writes a context to a file, mode 0600.
 Status write_context(const Context& context, const std::filesystem::path& file);
 
+/// Puts a newer certificate, a serialised wire::Signed, into the context that `load_context` finds by that name;
+/// nothing where it is of another client meanwhile.
+Status update_certificate(const std::string& name, const Context& known, BytesView certificate);
+
 /// Writes DIR/NAME.json with mode 0600 and makes it the current one where there is none or `make_current` asks for it.
 Status save_context(const Context& context, bool make_current);
 

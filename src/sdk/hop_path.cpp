@@ -22,7 +22,7 @@ Result<wire::OpenRelay> way_to(const Identity& identity, const wire::LeaseGrant&
 }
 
 Status check_entry(const Identity& identity, const wire::Certificate& proxy, const std::string& assurance) {
-  TCFDL_ASSIGN(const auto self, wire::parse<wire::Certificate>(identity.certificate.statement()));
+  TCFDL_ASSIGN(const auto self, wire::parse<wire::Certificate>(identity.certificate.get().statement()));
   if (proxy.cluster() != self.cluster()) {
     return make_error(Code::kPermissionDenied, "{} of cluster {} answers where a proxy of {} was expected",
                       proxy.subject(), proxy.cluster(), self.cluster());
@@ -39,7 +39,8 @@ Result<std::unique_ptr<HopPath>> open_hop_path(const Identity& identity, TaskMan
                                                std::int64_t now, Deadline deadline) {
   TCFDL_ASSIGN(const auto relay, way_to(identity, grant, now));
   TCFDL_ASSIGN(auto carrier, task_manager.open_relay(relay, deadline));
-  TCFDL_ASSIGN(auto channel, wire::open_hop(*carrier, {identity.signing, identity.certificate, identity.authority},
+  const auto certificate = identity.certificate.get();
+  TCFDL_ASSIGN(auto channel, wire::open_hop(*carrier, {identity.signing, certificate, identity.authority},
                                             {wire::ROLE_PROXY}, now, deadline));
   TCFDL_TRY(check_entry(identity, channel->peer(), grant.assurance()));
   wire::HopRoute route;

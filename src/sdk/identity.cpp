@@ -32,6 +32,18 @@ Result<Identity> identity_of(const Context& context) {
                   *std::move(authority)};
 }
 
+Status adopt_certificate(const Identity& identity, const wire::Signed& unverified, std::int64_t now) {
+  TCFDL_ASSIGN(const auto present, wire::parse<wire::Certificate>(identity.certificate.get().statement()));
+  TCFDL_ASSIGN(const auto newer, wire::verify_certificate(identity.authority, unverified, {present.role()}, now));
+  if (newer.subject() != present.subject() || newer.verify_key() != present.verify_key() ||
+      newer.seal_key() != present.seal_key() || newer.cluster() != present.cluster()) {
+    return make_error(Code::kUnauthenticated, "a newer certificate for {} is not for {} and its keys", newer.subject(),
+                      present.subject());
+  }
+  if (newer.serial() > present.serial()) identity.certificate.replace(unverified);
+  return {};
+}
+
 Result<crypto::Scalar> open_key_package(const Identity& identity, const wire::KeyPackage& package, wire::KeyRole role,
                                         std::int64_t now, wire::KeyScope& scope) {
   TCFDL_ASSIGN(scope, wire::verify_key_package(identity.authority, package, now));

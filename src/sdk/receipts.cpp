@@ -58,13 +58,14 @@ ReceiptDraft::ReceiptDraft()
       started_ms_(receipt_millis()) {}
 
 Result<Bytes> ReceiptIssuer::issue(ReceiptDraft& draft, const ReceiptTask& task) const {
-  TCFDL_ASSIGN(auto statement, receipt_statement_of(identity_.certificate, descriptor_));
+  const auto certificate = identity_.certificate.get();
+  TCFDL_ASSIGN(auto statement, receipt_statement_of(certificate, descriptor_));
   add_receipt_task(statement, task);
   statement.set_input_hash(wire::field(draft.input_.finish()));
   statement.set_output_hash(wire::field(draft.output_.finish()));
   statement.set_started_ms(draft.started_ms_);
   statement.set_finished_ms(std::max(receipt_millis(), draft.started_ms_));
-  auto receipt = wire::sign_receipt(identity_.signing, statement, identity_.certificate, descriptor_);
+  auto receipt = wire::sign_receipt(identity_.signing, statement, certificate, descriptor_);
   receipt.set_input_salt(wire::field(draft.input_salt_));
   receipt.set_output_salt(wire::field(draft.output_salt_));
   auto bytes = wire::serialize(receipt);

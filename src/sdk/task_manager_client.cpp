@@ -74,12 +74,16 @@ Result<TaskManagerClient::ConnectionPtr> TaskManagerClient::connect(Deadline dea
   TCFDL_ASSIGN(const auto hello, wire::receive_message<wire::Hello>(*connection, deadline));
   wire::TaskManagerRequest message;
   auto& answer = *message.mutable_hello();
-  *answer.mutable_certificate() = identity_.certificate;
+  *answer.mutable_certificate() = identity_.certificate.get();
   answer.set_token(token_);
   answer.set_signature(
       wire::field(wire::sign_labelled(identity_.signing, "Hello", {as_bytes(hello.nonce()), as_bytes(hello.name())})));
   TCFDL_ASSIGN(const auto welcome, wire::exchange<wire::TaskManagerReply>(*connection, message, deadline));
   if (welcome.has_error()) return wire::to_error(welcome.error());
+  if (const auto& newer = welcome.welcome().certificate(); !newer.statement().empty()) {
+    TCFDL_TRY(adopt_certificate(identity_, newer, SystemClock().now()));
+    if (on_renewed_) on_renewed_(newer);
+  }
   return connection;
 }
 
@@ -105,14 +109,29 @@ void TaskManagerClient::give_back(ConnectionPtr connection) {
 Result<wire::TaskManagerReply> TaskManagerClient::exchange(const wire::TaskManagerRequest& request, Deadline deadline,
                                                            const std::stop_token& cancel) {
   TCFDL_ASSIGN(auto connection, take(deadline));
+  auto reply = exchange_on(std::move(connection), request, deadline, cancel);
+  if (reply || reply.error().code() != Code::kUnauthenticated) return reply;
+  // The certificate has been replaced since the connection was made; a new one gets the successor.
+  idle_.with([](auto& connections) { connections.clear(); });
+  TCFDL_ASSIGN(connection, connect(deadline));
+  return exchange_on(std::move(connection), request, deadline, cancel);
+}
+
+Result<wire::TaskManagerReply> TaskManagerClient::exchange_on(ConnectionPtr connection,
+                                                              const wire::TaskManagerRequest& request,
+                                                              Deadline deadline, const std::stop_token& cancel) {
   Result<wire::TaskManagerReply> reply = Error(Code::kInternal, "");
   {
     const std::stop_callback leave(cancel, [&] { connection->shutdown(); });
     reply = wire::exchange<wire::TaskManagerReply>(*connection, request, deadline);
   }
   if (!reply) return reply;
+  if (reply->has_error()) {
+    const auto error = wire::to_error(reply->error());
+    if (error.code() != Code::kUnauthenticated) give_back(std::move(connection)); // else its peer hangs up
+    return error;
+  }
   give_back(std::move(connection));
-  if (reply->has_error()) return wire::to_error(reply->error());
   return reply;
 }
 

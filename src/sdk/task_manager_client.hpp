@@ -6,6 +6,7 @@
 #include "sdk/ports.hpp"
 #include "wire/socket.hpp"
 
+#include <functional>
 #include <tcfdl/client.hpp>
 #include <vector>
 
@@ -14,8 +15,11 @@ namespace tcfdl::sdk {
 /// Keeps idle connections for the next request. Thread-safe.
 class TaskManagerClient final : public TaskManager, public Proxy {
 public:
-  TaskManagerClient(wire::Address address, std::string token, const Identity& identity)
-      : address_(std::move(address)), token_(std::move(token)), identity_(identity) {}
+  /// `on_renewed` is told of every certificate that the cluster gives in place of the identity's; from any thread.
+  TaskManagerClient(wire::Address address, std::string token, const Identity& identity,
+                    std::function<void(const wire::Signed&)> on_renewed = {})
+      : address_(std::move(address)), token_(std::move(token)), identity_(identity),
+        on_renewed_(std::move(on_renewed)) {}
 
   Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline deadline,
                                  const std::stop_token& cancel) override;
@@ -34,10 +38,13 @@ private:
   void give_back(ConnectionPtr connection);
   Result<wire::TaskManagerReply> exchange(const wire::TaskManagerRequest& request, Deadline deadline,
                                           const std::stop_token& cancel = {});
+  Result<wire::TaskManagerReply> exchange_on(ConnectionPtr connection, const wire::TaskManagerRequest& request,
+                                             Deadline deadline, const std::stop_token& cancel);
 
   wire::Address address_;
   std::string token_;
   const Identity& identity_;
+  const std::function<void(const wire::Signed&)> on_renewed_;
   Guarded<std::vector<ConnectionPtr>> idle_;
 };
 

@@ -97,8 +97,10 @@ template <class Run> auto guarded(Run&& run) -> decltype(run()) {
   }
 }
 
-/// Whether an earlier success was not asked for with a receipt.
-bool lacks_receipt(const Outcome& outcome) { return outcome.code == 0 && outcome.receipt.empty(); }
+/// Whether there is an earlier success, which was not asked for with a receipt.
+bool lacks_receipt(const std::optional<std::shared_ptr<const Outcome>>& earlier) {
+  return earlier && (*earlier)->code == 0 && (*earlier)->receipt.empty();
+}
 
 /// The handler's own error, unless it ended because it was told to.
 Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
@@ -141,7 +143,8 @@ void TaskServer::serve_tasks(Session& session) {
 /// The connection is the last hop of a path that the node's proxy extends to this instance.
 void TaskServer::serve_path(wire::Connection& connection, BytesView offer) {
   const auto deadline = Deadline::after(seconds(15));
-  const auto hop = wire::accept_hop(connection, {identity_.signing, identity_.certificate, identity_.authority}, offer,
+  const auto certificate = identity_.certificate.get();
+  const auto hop = wire::accept_hop(connection, {identity_.signing, certificate, identity_.authority}, offer,
                                     {wire::ROLE_PROXY}, clock_.now(), deadline);
   if (!hop) return spdlog::info("no path: {}", hop.error().to_string());
   if (const auto trusted = revocations_.check((*hop)->peer()); !trusted) {
@@ -160,7 +163,7 @@ void TaskServer::serve_path(wire::Connection& connection, BytesView offer) {
 /// proxy.
 Result<std::vector<std::string>> TaskServer::check_route(const wire::HopRoute& route,
                                                          const wire::Certificate& proxy) const {
-  TCFDL_ASSIGN(const auto self, wire::parse<wire::Certificate>(identity_.certificate.statement()));
+  TCFDL_ASSIGN(const auto self, wire::parse<wire::Certificate>(identity_.certificate.get().statement()));
   if (route.instance() != settings_.instance || route.function() != settings_.function) {
     return make_error(Code::kPermissionDenied, "the path is for {} of {}, this is {} of {}", route.instance(),
                       route.function(), settings_.instance, settings_.function);
@@ -403,7 +406,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   }
   const auto digest = crypto::sha256(*body);
   auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), digest, task.deadline);
-  if (begun && *begun && task.receipt && lacks_receipt(***begun)) {
+  if (begun && task.receipt && lacks_receipt(*begun)) {
     begun = make_error(Code::kAlreadyExists, "task {} ran without a receipt; use a new task id", task.header.task_id());
   }
   if (!begun) {

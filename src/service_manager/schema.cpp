@@ -50,11 +50,15 @@ CREATE TABLE retired_epochs (
 CREATE TABLE revocation_number (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL);
 )";
 
+constexpr std::string_view kGrants = R"(
+ALTER TABLE subjects ADD COLUMN grants TEXT NOT NULL DEFAULT '';
+)";
+
 constexpr std::string_view kPolicies = R"(
 CREATE TABLE policies (version INTEGER PRIMARY KEY, hash BLOB NOT NULL, adopted INTEGER NOT NULL);
 )";
 
-constexpr std::array kScripts = {kFirst, kNats, kRevocations, kPolicies};
+constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants, kPolicies};
 
 } // namespace
 

@@ -166,6 +166,20 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_revocations(), authority_.revocations());
     return reply;
   }
+  case wire::AuthorityRequest::kChangeGrants: {
+    TCFDL_TRY(replays_.admit(master.signature, clock_.now()));
+    TCFDL_ASSIGN(*reply.mutable_clients()->add_clients(), authority_.change_grants(request.change_grants(), cluster));
+    return reply;
+  }
+  case wire::AuthorityRequest::kListClients: {
+    TCFDL_ASSIGN(*reply.mutable_clients(), authority_.clients(cluster));
+    return reply;
+  }
+  case wire::AuthorityRequest::kRenewCertificate: {
+    TCFDL_ASSIGN(*reply.mutable_certificate(),
+                 authority_.renew_certificate(request.renew_certificate().client(), cluster));
+    return reply;
+  }
   case wire::AuthorityRequest::KIND_NOT_SET: break;
   }
   return Error(Code::kUnimplemented, "the authority does not know this request; a newer program sent it");

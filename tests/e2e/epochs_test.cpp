@@ -43,16 +43,6 @@ protected:
         }));
     return epochs;
   }
-  /// A further client of the cluster, with a context of its name.
-  void enrol(const std::string& name) {
-    const auto token = (platform_.root() / "token").string();
-    ASSERT_EQ(platform_.tcfdl({"token", "create", "--role", "client", "--out", token}).exit_code, 0);
-    const auto context = sdk::load_context("local").value();
-    const auto enrolled = platform_.tcfdl({"enrol", "--token", token, "--api", context.api_url, "--name", name,
-                                           "--api-token", context.api_token, "--cluster", "local", "--tasks",
-                                           context.tasks_address, "--tasks-token", context.tasks_token});
-    ASSERT_EQ(enrolled.exit_code, 0) << enrolled.err;
-  }
   /// The list that a node's proxy has.
   [[nodiscard]] std::unique_ptr<wire::Revocations> known_to(const std::string& node) const {
     const auto authority = sdk::identity_of(sdk::load_context("local").value()).value().authority;
@@ -123,7 +113,8 @@ TEST_F(Epochs, AreNotRotatedByWhoMayOnlyCall) {
 }
 
 TEST_F(Epochs, ARevokedClientIsRefusedWithinTwoSecondsWithItsCachedCapsuleAndOthersAreNot) {
-  enrol("bob");
+  const auto enrolled = platform_.enrol("bob");
+  ASSERT_EQ(enrolled.exit_code, 0) << enrolled.err;
   const auto bob = connect("bob");
   const auto other = connect();
   ASSERT_TRUE(bob->call("echo", as_bytes("x")));

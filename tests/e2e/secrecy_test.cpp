@@ -145,7 +145,7 @@ protected:
     sdk::TaskManagerClient entry(wire::parse_address(context.tasks_address).value(), context.tasks_token, identity);
     wire::ProxyRequest request;
     request.mutable_sender_keys()->set_function("echo");
-    *request.mutable_sender_keys()->mutable_certificate() = identity.certificate;
+    *request.mutable_sender_keys()->mutable_certificate() = identity.certificate.get();
     const auto deadline = Deadline::after(std::chrono::seconds(20));
     const auto reply = entry.request(request, deadline).value();
     wire::KeyScope scope;

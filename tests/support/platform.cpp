@@ -55,6 +55,19 @@ Finished Platform::deploy(const std::string& name, const std::string& program, c
   return tcfdl(call);
 }
 
+Finished Platform::enrol(const std::string& name, const std::vector<std::string>& grants) {
+  const auto token = (root_.path() / "token").string();
+  std::vector<std::string> create{"token", "create", "--role", "client", "--out", token};
+  for (const auto& grant : grants) create.insert(create.end(), {"--grant", grant});
+  auto created = tcfdl(create);
+  if (created.exit_code != 0) return created;
+  const auto file = std::filesystem::path(environment_.at("TCFDL_CONTEXT_DIR")) / "local.json";
+  const auto context = Json::parse(read_text_file(file).value_or("null"), nullptr, false);
+  return tcfdl({"enrol", "--token", token, "--api", context.value("api_url", ""), "--name", name, "--api-token",
+                context.value("api_token", ""), "--cluster", "local", "--tasks", context.value("tasks_address", ""),
+                "--tasks-token", context.value("tasks_token", "")});
+}
+
 Invoked Platform::invoke(const std::string& name, const std::string& input, std::vector<std::string> options) {
   const auto in = root_.path() / "in";
   const auto out = root_.path() / "out";

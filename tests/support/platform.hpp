@@ -39,6 +39,8 @@ public:
   /// Writes a function file around a test program of the build and deploys it. `more`: further YAML lines.
   Finished deploy(const std::string& name, const std::string& program, const std::string& more = {},
                   const std::vector<std::string>& arguments = {}, const std::string& context = {});
+  /// Makes a further client of the cluster `local`, with a context of its name; `grants`: none for all functions.
+  Finished enrol(const std::string& name, const std::vector<std::string>& grants = {});
   Invoked invoke(const std::string& name, const std::string& input, std::vector<std::string> options = {});
 
   /// Pids from /proc of processes whose command line has both texts.

@@ -51,6 +51,23 @@ TEST_F(Admission, RevokesNodes) {
   EXPECT_EQ(enrolment.revoked, "worker-1");
 }
 
+TEST_F(Admission, ChangesGrantsForAdminsAlone) {
+  for (const auto* body : {R"({"add":["x"]})", R"({"client":"bob"})", R"({"client":"../b","add":["x"]})",
+                           R"({"client":"bob","add":"x"})", R"({"client":"bob","add":["x"],"more":1})"}) {
+    EXPECT_EQ(post("/v1/grants", body).status, 400) << body;
+  }
+  EXPECT_EQ(post("/v1/grants", R"({"client":"eve","add":["x"]})").status, 404);
+  const auto response = post("/v1/grants", R"({"client":"bob","add":["x","y/*"],"remove":["z"]})");
+  EXPECT_EQ(response.status, 200) << response.text();
+  EXPECT_EQ(document(response)["grants"], Json::array({"echo"}));
+  EXPECT_EQ(enrolment.changed.add_size(), 2);
+  EXPECT_EQ(enrolment.changed.remove(0), "z");
+  EXPECT_EQ(document(get("/v1/clients"))["clients"][0]["name"], "bob");
+  auto request = http::Request::make("POST", "/v1/grants", R"({"client":"bob","add":["x"]})");
+  EXPECT_EQ(send(std::move(request), "deployer").status, 403);
+  EXPECT_EQ(send(http::Request::make("GET", "/v1/clients"), "deployer").status, 403);
+}
+
 TEST_F(Admission, RefusesOtherRequestsToTheAuthority) {
   wire::AuthorityRequest request;
   request.mutable_create_token()->set_role(wire::ROLE_MASTER);

@@ -117,6 +117,13 @@ public:
     revoked = "client " + client;
     return {};
   }
+  Result<Json> clients() override { return Json::array({{{"name", "bob"}, {"grants", {"echo"}}, {"enrolled", 1}}}); }
+  Result<Json> change_grants(const wire::ChangeGrants& change) override {
+    if (change.client() != "bob") return Error(Code::kNotFound, "no such client");
+    changed = change;
+    return Json{{"name", "bob"}, {"grants", {"echo"}}, {"enrolled", 1}};
+  }
+  wire::ChangeGrants changed;
   std::string revoked;
 };
 

@@ -147,7 +147,7 @@ TEST_F(Epochs, WhoKnowsTheFunctionsPointInsteadOfAKeyGetsNothingThrough) {
         << who << ": " << error.to_string();
   };
   refused("nobody");
-  countersign(anna_.signing, anna_.certificate);
+  countersign(anna_.signing, anna_.certificate.get());
   refused("the sender");
   countersign(master_, master_certificate_);
   refused("a master");

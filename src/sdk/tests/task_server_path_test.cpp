@@ -193,7 +193,7 @@ TEST_F(TaskServerPath, TakesPathsOfItsOwnProxyToItselfOnly) {
 
 TEST_F(TaskServerPath, TakesNoPathOfACaller) {
   start_echo();
-  proxy_certificate_ = anna_.certificate; // of role client
+  proxy_certificate_ = anna_.certificate.get(); // of role client
   const auto opened = open_path(route_of(anna_));
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().message(), HasSubstr("anna is no subject for this"));

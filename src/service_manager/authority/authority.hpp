@@ -3,7 +3,9 @@
 
 #include "attestation/judgement.hpp"
 #include "base/guarded.hpp"
+#include "service_manager/authority/grants.hpp"
 #include "service_manager/authority/key_store.hpp"
+#include "service_manager/authority/operations.hpp"
 #include "service_manager/registry/registry.hpp"
 
 namespace tcfdl::service_manager {
@@ -85,6 +87,15 @@ public:
   Result<wire::Signed> revocations();
   Result<std::uint64_t> revocation_number();
 
+  /// What a client of the cluster may call from now on, beside and without what it might. Certificates that say
+  /// otherwise go onto the revocation list; `renew_certificate` gives the next one. INVALID_ARGUMENT: no grant, or more
+  /// than a client may have; NOT_FOUND: no such client, or it has not what is to be removed.
+  Result<wire::EnrolledClient> change_grants(const wire::ChangeGrants& request, const std::string& cluster);
+  Result<wire::Clients> clients(const std::string& cluster);
+  /// A client's next certificate: for the keys of its enrolment, with the grants of now. NOT_FOUND; UNAUTHENTICATED for
+  /// a key that was revoked.
+  Result<wire::Signed> renew_certificate(const std::string& client, const std::string& cluster);
+
   /// Whether the subject of a verified certificate is still enrolled with the key that it certifies; for proxies,
   /// instances and gateways: whether their node is. UNAUTHENTICATED otherwise.
   Status check_enrolled(const wire::Certificate& certificate);
@@ -115,8 +126,7 @@ private:
   [[nodiscard]] Result<attestation::Findings> judge_again(const wire::Certificate& certificate) const;
   [[nodiscard]] Result<attestation::Findings> judge(const wire::Evidence& evidence, wire::Role role,
                                                     const attestation::Expectations& expected) const;
-  Result<wire::EnrolReply> certify_client(const wire::EnrolRequest& request, const std::string& cluster,
-                                          const std::vector<std::string>& grants);
+  Result<authority::ClientRow> find_client(const std::string& client, const std::string& cluster);
   Result<wire::EnrolReply> certify_node(const wire::EnrolRequest& request, const std::string& cluster,
                                         const Judged& judged);
   /// Puts the epoch that is in force into a parsed descriptor: its owner's, or a higher one of `rotate_key`.

@@ -80,23 +80,8 @@ Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
   }
   TCFDL_TRY(parts_.log.append(operation_of(request, token.cluster)));
   if (is_node(request.role())) return certify_node(request, token.cluster, judged);
-  return certify_client(request, token.cluster, token.grants);
-}
-
-Result<wire::EnrolReply> Authority::certify_client(const wire::EnrolRequest& request, const std::string& cluster,
-                                                   const std::vector<std::string>& grants) {
-  wire::Certificate client;
-  client.set_subject(request.name());
-  client.set_role(wire::ROLE_CLIENT);
-  client.set_verify_key(request.verify_key());
-  client.set_seal_key(request.seal_key());
-  client.set_cluster(cluster);
-  client.set_issued(parts_.clock.now());
-  client.set_expires(expiry());
-  for (const auto& grant : grants) client.add_grants(grant);
-  TCFDL_TRY(number({&client}, {}, cluster));
   wire::EnrolReply reply;
-  *reply.mutable_certificate() = wire::sign(keys_->signing_key(), client);
+  TCFDL_ASSIGN(*reply.mutable_certificate(), renew_certificate(request.name(), token.cluster));
   reply.set_authority_key(wire::field(public_key().bytes()));
   return reply;
 }

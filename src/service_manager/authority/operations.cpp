@@ -15,7 +15,7 @@ constexpr std::int64_t kMostRetired = 8;
 /// So that a list fits into one message.
 constexpr std::int64_t kMostRevocations = 15'000;
 
-std::string join(const google::protobuf::RepeatedPtrField<std::string>& words) {
+template <class Words> std::string join(const Words& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
@@ -56,17 +56,17 @@ Status apply_token(Database& database, const TokenCreated& token, const Operatio
 }
 
 Status apply_enrolled(Database& database, const Enrolled& enrolled, const Operation& operation) {
-  TCFDL_TRY(usable_token(database, as_bytes(enrolled.token_hash()), operation.time));
+  TCFDL_ASSIGN(const auto token, usable_token(database, as_bytes(enrolled.token_hash()), operation.time));
   TCFDL_TRY(
       check_name(database, enrolled.cluster(), enrolled.name(), enrolled.role(), as_bytes(enrolled.verify_key())));
   TCFDL_TRY(database.execute("UPDATE tokens SET spent = ? WHERE hash = ?",
                              {operation.time, to_bytes(enrolled.token_hash())}));
   TCFDL_TRY(database.execute(
       "INSERT OR REPLACE INTO subjects (cluster, name, role, verify_key, seal_key, platform_key, "
-      "proxy_verify_key, proxy_seal_key, evidence, enrolled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "proxy_verify_key, proxy_seal_key, evidence, enrolled, grants) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {enrolled.cluster(), enrolled.name(), std::int64_t{enrolled.role()}, to_bytes(enrolled.verify_key()),
        to_bytes(enrolled.seal_key()), to_bytes(enrolled.platform_key()), to_bytes(enrolled.proxy_verify_key()),
-       to_bytes(enrolled.proxy_seal_key()), wire::serialize(enrolled.evidence()), operation.time}));
+       to_bytes(enrolled.proxy_seal_key()), wire::serialize(enrolled.evidence()), operation.time, join(token.grants)}));
   return {};
 }
 
@@ -107,7 +107,14 @@ Status apply_issued(Database& database, const Issued& issued, const Operation& o
   return {};
 }
 
+/// After rows were added to the list. RESOURCE_EXHAUSTED when they are too many.
 Status next_list(Database& database, const Operation& operation) {
+  TCFDL_ASSIGN(const auto count, database.query_one("SELECT count(*) FROM revocations", {},
+                                                    [](const Row& row) { return row.integer(0); }));
+  if (count.value_or(0) > kMostRevocations) {
+    return make_error(Code::kResourceExhausted, "{} certificates are revoked, as many as the list may hold",
+                      kMostRevocations);
+  }
   TCFDL_TRY(database.execute("INSERT OR REPLACE INTO revocation_number (id, number) VALUES (1, ?)",
                              {static_cast<std::int64_t>(operation.seq)}));
   return {};
@@ -182,13 +189,25 @@ Status apply_revoked(Database& database, const CertificatesRevoked& revoked, con
   }
   if (!changed) return changed.error();
   if (*changed == 0) return Error(Code::kNotFound, "nobody of that name has a certificate of this cluster");
-  TCFDL_ASSIGN(const auto count, database.query_one("SELECT count(*) FROM revocations", {},
-                                                    [](const Row& row) { return row.integer(0); }));
-  if (count.value_or(0) > kMostRevocations) {
-    return make_error(Code::kResourceExhausted, "{} certificates are revoked, as many as the list may hold",
-                      kMostRevocations);
-  }
   return next_list(database, operation);
+}
+
+Status apply_grants(Database& database, const GrantsChanged& changed, const Operation& operation) {
+  TCFDL_ASSIGN(
+      const auto updated,
+      database.execute("UPDATE subjects SET grants = ? WHERE cluster = ? AND name = ? AND role = ?",
+                       {join(changed.grants()), changed.cluster(), changed.client(), std::int64_t{wire::ROLE_CLIENT}}));
+  if (updated == 0) {
+    return make_error(Code::kNotFound, "no client is enrolled as {} in cluster {}", changed.client(),
+                      changed.cluster());
+  }
+  TCFDL_TRY(database.execute("DELETE FROM revocations WHERE expires < ?", {operation.time}));
+  TCFDL_ASSIGN(
+      const auto superseded,
+      database.execute("INSERT OR IGNORE INTO revocations (serial, key, expires) SELECT serial, x'', expires "
+                       "FROM issued WHERE cluster = ?1 AND holder = ?2 AND what = 'ROLE_CLIENT' AND expires > ?3",
+                       {changed.cluster(), changed.client(), operation.time}));
+  return superseded > 0 ? next_list(database, operation) : Status();
 }
 
 } // namespace
@@ -206,6 +225,7 @@ void teach(OperationLog& log) {
   log.on<FunctionEpochRaised>(apply_epoch_raised);
   log.on<FunctionKeysErased>(apply_erased);
   log.on<CertificatesRevoked>(apply_revoked);
+  log.on<GrantsChanged>(apply_grants);
 }
 
 Result<Token> usable_token(database::Database& database, BytesView hash, UnixSeconds now) {
@@ -271,6 +291,22 @@ Status adopt_policy(database::Database& database, OperationLog& log, std::uint64
   adopted.set_hash(wire::field(hash));
   TCFDL_TRY(log.append(adopted));
   return {};
+}
+
+Result<std::vector<ClientRow>> clients_of(database::Database& database, const std::string& cluster,
+                                          const std::string& only) {
+  std::vector<ClientRow> clients;
+  TCFDL_TRY(database.query("SELECT name, verify_key, seal_key, grants, enrolled FROM subjects WHERE cluster = ?1 AND "
+                           "role = ?2 AND (?3 = '' OR name = ?3) ORDER BY name",
+                           {cluster, std::int64_t{wire::ROLE_CLIENT}, only}, [&](const Row& row) -> Status {
+                             clients.push_back({.name = row.text(0),
+                                                .verify_key = row.blob(1),
+                                                .seal_key = row.blob(2),
+                                                .grants = split(row.text(3)),
+                                                .enrolled = row.integer(4)});
+                             return {};
+                           }));
+  return clients;
 }
 
 Result<std::optional<std::uint32_t>> raised_epoch(database::Database& database, const std::string& function) {

@@ -6,7 +6,8 @@
 namespace tcfdl::service_manager::authority {
 
 /// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved, NatsRootMade,
-/// NatsUserRevoked, PolicyAdopted, Issued, FunctionEpochRaised, FunctionKeysErased and CertificatesRevoked.
+/// NatsUserRevoked, PolicyAdopted, Issued, FunctionEpochRaised, FunctionKeysErased, CertificatesRevoked and
+/// GrantsChanged.
 void teach(OperationLog& log);
 
 struct Token {
@@ -43,6 +44,19 @@ Result<std::optional<NodeEvidence>> find_evidence(database::Database& database, 
 /// Keeps a policy's version with the hash of its file; 0 is none, and is not kept. FAILED_PRECONDITION when a higher
 /// version was kept, or this one with another hash.
 Status adopt_policy(database::Database& database, OperationLog& log, std::uint64_t version, BytesView hash);
+
+/// A client as it is enrolled.
+struct ClientRow {
+  std::string name;
+  Bytes verify_key;
+  Bytes seal_key;
+  std::vector<std::string> grants;
+  UnixSeconds enrolled = 0;
+};
+
+/// The clients of a cluster by name: all of them, or the one of that name.
+Result<std::vector<ClientRow>> clients_of(database::Database& database, const std::string& cluster,
+                                          const std::string& only = {});
 
 /// The epoch of the function's keys, if it was ever raised.
 Result<std::optional<std::uint32_t>> raised_epoch(database::Database& database, const std::string& function);
