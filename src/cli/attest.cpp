@@ -114,8 +114,8 @@ Result<ResultFiles> read_result_files(const ResultOptions& options) {
 }
 
 void print_result(const attestation::AttestationResult& result) {
-  const auto json = to_json(result);
-  for (const auto& [key, value] : json.items()) print(fmt::format("  {}: {}\n", key, shown(json, key.c_str())));
+  const auto document = to_json(result);
+  for (const auto& [key, value] : document.items()) print(fmt::format("  {}: {}\n", key, shown(document, key.c_str())));
 }
 
 /// Whether the receipt is good and of the instance that the result is of.

@@ -141,22 +141,22 @@ attestation::Findings judge_files(const EvidenceOptions& options, const Evidence
 
 Json to_json(const attestation::Claims& claims) {
   if (claims.tee_kind.empty()) return Json::object();
-  Json json{{"tee", claims.tee_kind},
-            {"measurement", to_hex(claims.measurement)},
-            {"signer", to_hex(claims.signer)},
-            {"svn", claims.svn},
-            {"tcb_status", claims.tcb_status},
-            {"advisories", claims.advisories},
-            {"debug", claims.debug},
-            {"report_data", to_hex(claims.report_data)},
-            {"tcb", claims.tcb},
-            {"missing_crls", claims.missing_crls},
-            {"details", claims.details}};
-  if (!claims.node.empty()) json["node"] = claims.node;
-  if (claims.sept_ve_disable) json["sept_ve_disable"] = *claims.sept_ve_disable;
-  if (claims.vmpl) json["vmpl"] = *claims.vmpl;
-  if (claims.migratable) json["migratable"] = *claims.migratable;
-  return json;
+  Json document{{"tee", claims.tee_kind},
+                {"measurement", to_hex(claims.measurement)},
+                {"signer", to_hex(claims.signer)},
+                {"svn", claims.svn},
+                {"tcb_status", claims.tcb_status},
+                {"advisories", claims.advisories},
+                {"debug", claims.debug},
+                {"report_data", to_hex(claims.report_data)},
+                {"tcb", claims.tcb},
+                {"missing_crls", claims.missing_crls},
+                {"details", claims.details}};
+  if (!claims.node.empty()) document["node"] = claims.node;
+  if (claims.sept_ve_disable) document["sept_ve_disable"] = *claims.sept_ve_disable;
+  if (claims.vmpl) document["vmpl"] = *claims.vmpl;
+  if (claims.migratable) document["migratable"] = *claims.migratable;
+  return document;
 }
 
 Json to_json(const attestation::Findings& findings, const EvidenceOptions& options, const EvidenceFiles& files) {
@@ -169,9 +169,9 @@ Json to_json(const attestation::Findings& findings, const EvidenceOptions& optio
 }
 
 void print_claims(const attestation::Claims& claims) {
-  const auto json = to_json(claims);
-  for (const auto& [key, value] : json.items()) {
-    if (!value.is_object()) print(fmt::format("  {}: {}\n", key, shown(json, key.c_str())));
+  const auto document = to_json(claims);
+  for (const auto& [key, value] : document.items()) {
+    if (!value.is_object()) print(fmt::format("  {}: {}\n", key, shown(document, key.c_str())));
     if (!value.is_object()) continue;
     for (const auto& [name, inner] : value.items())
       print(fmt::format("  {}.{}: {}\n", key, name, shown(value, name.c_str())));
