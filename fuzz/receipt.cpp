@@ -10,7 +10,7 @@ using namespace tcfdl;
 
 constexpr UnixSeconds kNow = 1'800'000'000;
 constexpr std::string_view kOnlyTask = "018f0000-0000-7000-8000-0000000000aa";
-constexpr std::size_t kChecks = 16;
+constexpr std::size_t kChecks = 17;
 
 void judge(const wire::ReceiptQuestion& question, BytesView input, bool may_be_accepted) {
   const auto verdict = wire::verify_receipt(input, question);

@@ -1,4 +1,5 @@
 #include "api_service/routes.hpp"
+#include "base/encoding.hpp"
 #include "http/json.hpp"
 
 namespace tcfdl::api_service {
@@ -11,6 +12,12 @@ std::string_view health_name(HealthState state) {
   case HealthState::kFatal: return "fatal";
   }
   return "fatal";
+}
+
+Result<Json> attestation_result(Cluster& cluster, const http::Request& request) {
+  const auto nonce = from_hex(request.query_text("nonce").value_or(""));
+  if (!nonce) return nonce.error().within("nonce");
+  return cluster.attestation_result(std::string(request.param("subject")), *nonce);
 }
 
 } // namespace
@@ -33,6 +40,12 @@ void add_cluster_routes(http::Server& server, const Ports& ports, const Settings
   server.add(
       "GET", "/v1/status",
       [&state = ports.cluster](const http::Request& request) { return answer(state.status(), request); },
+      from(Level::kViewer));
+  server.add(
+      "GET", "/v1/attestation/{subject}",
+      [&cluster = ports.cluster](const http::Request& request) {
+        return answer(attestation_result(cluster, request), request);
+      },
       from(Level::kViewer));
   server.add("GET", "/v1/openapi.json",
              [](const http::Request&) { return http::Response::json(200, openapi_document()); }, {.is_public = true});

@@ -66,6 +66,10 @@ public:
   virtual ~Cluster() = default;
   /// The document of GET /v1/status.
   virtual Result<Json> status() = 0;
+  /// The authority's attestation result of a node's proxy, an instance or a gateway, as {subject, token}. The nonce has
+  /// 8 to 64 bytes or none. NOT_FOUND; PERMISSION_DENIED with the reasons of the policy; UNAVAILABLE while the service
+  /// manager is out of reach.
+  virtual Result<Json> attestation_result(const std::string& subject, BytesView nonce) = 0;
 };
 
 class Logs {

@@ -19,15 +19,16 @@ std::string listed(const std::vector<Bytes>& list) {
   return fmt::format("one of {}", fmt::join(texts, ", "));
 }
 
-void check_identity(const Policy& policy, const Claims& claims, Findings& findings) {
-  findings.require(!claims.measurement.empty(), "measurement", "none", "a measurement");
-  if (!policy.measurements.empty()) {
-    findings.require(contains(policy.measurements, claims.measurement), "measurement", to_hex(claims.measurement),
-                     listed(policy.measurements));
-  }
-  if (!policy.signers.empty()) {
-    findings.require(contains(policy.signers, claims.signer), "signer", to_hex(claims.signer), listed(policy.signers));
-  }
+void check_measurement(const Policy& policy, std::string_view claim, BytesView measurement, Findings& findings) {
+  if (!findings.require(!measurement.empty(), std::string(claim), "none", "a measurement")) return;
+  if (policy.measurements.empty()) return;
+  findings.require(contains(policy.measurements, measurement), std::string(claim), to_hex(measurement),
+                   listed(policy.measurements));
+}
+
+void check_signer(const Policy& policy, const Claims& claims, Findings& findings) {
+  if (policy.signers.empty()) return;
+  findings.require(contains(policy.signers, claims.signer), "signer", to_hex(claims.signer), listed(policy.signers));
 }
 
 /// Statuses are Intel's; the other kinds have none, and are held to minimum_tcb.
@@ -83,9 +84,8 @@ void check_snp(const Policy& policy, const Claims& claims, Findings& findings) {
   findings.require(policy.allow_migration || !claims.migratable.value_or(true), "migratable", "true", "false");
 }
 
-} // namespace
-
-void appraise(const Policy& policy, Findings& findings) {
+/// All rules but those of measurements.
+void check_rules_of_tee(const Policy& policy, Findings& findings) {
   const auto& claims = findings.unverified_claims();
   const auto kind = policy.tee_kinds.find(claims.tee_kind);
   if (kind == policy.tee_kinds.end()) {
@@ -95,7 +95,7 @@ void appraise(const Policy& policy, Findings& findings) {
     return;
   }
   findings.require(!claims.debug || policy.allow_debug, "debug", "true", "false");
-  check_identity(policy, claims, findings);
+  check_signer(policy, claims, findings);
   check_status(policy, claims, findings);
   check_minimum(policy, claims, findings);
   check_details(policy, claims, findings);
@@ -105,24 +105,21 @@ void appraise(const Policy& policy, Findings& findings) {
   findings.set_appraised(kind->second);
 }
 
-Result<std::string> appraise_certified(const Policy& policy, const std::string& tee_kind, BytesView measurement) {
-  const auto kind = policy.tee_kinds.find(tee_kind);
-  if (kind == policy.tee_kinds.end()) {
-    return make_error(Code::kPermissionDenied, "the policy admits no TEE of kind '{}'; add it to tee_kinds to admit it",
-                      tee_kind);
-  }
-  const bool listed_one = policy.measurements.empty() || contains(policy.measurements, measurement);
-  if (!measurement.empty() && listed_one) return kind->second;
-  return make_error(Code::kPermissionDenied, "the proxy's measurement is {}, the policy wants {}", to_hex(measurement),
-                    policy.measurements.empty() ? "any" : listed(policy.measurements));
+} // namespace
+
+void appraise(const Policy& policy, Findings& findings) {
+  const auto& claims = findings.unverified_claims();
+  if (policy.tee_kinds.contains(claims.tee_kind))
+    check_measurement(policy, "measurement", claims.measurement, findings);
+  check_rules_of_tee(policy, findings);
 }
 
-Status appraise_gateway(const Policy& policy, BytesView measurement) {
-  if (measurement.empty()) return Error(Code::kPermissionDenied, "the gateway has no measurement");
-  if (policy.gateway_measurements.empty() || contains(policy.gateway_measurements, measurement)) return {};
-  return make_error(Code::kPermissionDenied, "the gateway's measurement is {}, the policy wants {}",
-                    to_hex(measurement), listed(policy.gateway_measurements));
+void appraise_program(const Policy& policy, BytesView program, Findings& findings) {
+  check_measurement(policy, "program", program, findings);
+  check_rules_of_tee(policy, findings);
 }
+
+void appraise_platform(const Policy& policy, Findings& findings) { check_rules_of_tee(policy, findings); }
 
 bool meets(std::string_view has, std::string_view wanted) { return wire::assurance_meets(has, wanted); }
 

@@ -47,12 +47,12 @@ struct Policy {
 /// Holds the policy against what a verifier found; adds a reason for each rule that is broken.
 void appraise(const Policy& policy, Findings& findings);
 
-/// The assurance class of a kind and measurement that were certified earlier, in case the policy changed since.
-/// PERMISSION_DENIED names the claim, its value and what the policy wants.
-Result<std::string> appraise_certified(const Policy& policy, const std::string& tee_kind, BytesView measurement);
+/// The same for a program in the TEE that the claims are of: `measurements` are held against `program`, which is what
+/// that TEE measured; empty is refused.
+void appraise_program(const Policy& policy, BytesView program, Findings& findings);
 
-/// Whether a gateway of that measurement is admitted. PERMISSION_DENIED otherwise.
-Status appraise_gateway(const Policy& policy, BytesView measurement);
+/// The same for a TEE that serves a program elsewhere: `measurements` are held against nothing.
+void appraise_platform(const Policy& policy, Findings& findings);
 
 /// Whether what is attested as `has` may serve where `wanted` is asked for: the same class, or hardware for software.
 bool meets(std::string_view has, std::string_view wanted);

@@ -1,211 +1,205 @@
-// `tcfdl attest verify`: evidence from files, judged without any network.
-#include "attestation/policy.hpp"
-#include "attestation/verifiers.hpp"
+// `tcfdl attest`: evidence and attestation results, judged without any network; and how to come by results and keys.
+#include "attestation/result_token.hpp"
 #include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/rfc3339.hpp"
-#include "cli/command.hpp"
-#include "cli/yaml_error.hpp"
-#include "http/problem.hpp"
+#include "cli/api.hpp"
+#include "cli/evidence.hpp"
+#include "http/url.hpp"
+#include "wire/receipt.hpp"
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 namespace tcfdl::cli {
 namespace {
 
-constexpr int kAccepted = 0;
-constexpr int kRefused = 1;
-constexpr int kUsage = 2;
-constexpr std::size_t kLargestEvidence = std::size_t{1} << 20U;
-constexpr std::size_t kLargestCertificates = std::size_t{4} << 20U;
+constexpr std::size_t kLargestToken = std::size_t{64} << 10U;
 
-struct VerifyOptions {
-  std::string type;
-  std::string evidence;
-  std::string collateral;
-  std::vector<std::string> certificates;
+/// Writes to the file or, without one, to standard output.
+Status deliver(const std::string& text, const std::string& file) {
+  if (!file.empty()) return write_file(std::filesystem::absolute(file), as_bytes(text));
+  print(text);
+  return {};
+}
+
+/// The keys that the context's enrolment pinned: nobody is asked.
+Status write_jwks(const Session& session, const std::string& file) {
+  TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
+  TCFDL_ASSIGN(const auto bytes, from_base64url(context.authority_key));
+  TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(bytes));
+  return deliver(attestation::Jwks({key}).text(), file);
+}
+
+struct ResultOptions {
+  std::string subject;
+  std::string nonce;
+  std::string out;
+  std::string jwks;
+  std::string token;
+  std::string receipt;
   std::string time;
-  std::string report_data;
-  std::string policy;
-  bool allow_missing_crl = false;
 };
 
-/// Everything that the options name, read.
-struct Question {
-  wire::Evidence evidence;
-  attestation::Endorsements endorsements;
-  attestation::Expectations expected;
-  attestation::Policy policy;
+Status get_result(const Session& session, const ResultOptions& options) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  auto target = "/v1/attestation/" + http::percent_encode(options.subject);
+  if (!options.nonce.empty()) target += "?nonce=" + http::percent_encode(options.nonce);
+  TCFDL_ASSIGN(const auto answer, api.get(target));
+  if (session.json && options.out.empty()) {
+    print_json(answer);
+    return {};
+  }
+  return deliver(shown(answer, "token") + "\n", options.out);
+}
+
+Json to_json(const attestation::AttestationResult& result) {
+  return {{"issuer", result.issuer},
+          {"subject", result.subject},
+          {"issued", to_rfc3339(result.issued)},
+          {"expires", to_rfc3339(result.expires)},
+          {"nonce", to_hex(result.nonce)},
+          {"key", to_hex(result.key)},
+          {"role", result.role},
+          {"cluster", result.cluster},
+          {"node", result.node},
+          {"function", result.function},
+          {"measurement", to_hex(result.measurement)},
+          {"assurance", result.assurance},
+          {"policy_version", result.policy_version},
+          {"certificate", to_hex(result.certificate_hash)},
+          {"evidence", to_hex(result.evidence_hash)},
+          {"tee", result.tee_kind},
+          {"tee_measurement", to_hex(result.tee_measurement)},
+          {"signer", to_hex(result.signer)},
+          {"svn", result.svn},
+          {"tcb_status", result.tcb_status},
+          {"advisories", result.advisories},
+          {"debug", result.debug}};
+}
+
+/// The token itself, or the content of the file that has it.
+Result<std::string> read_result_token(const std::string& given) {
+  auto text = given;
+  if (std::ranges::count(given, '.') != 2 || given.find('/') != std::string::npos) {
+    TCFDL_ASSIGN(text, read_text_file(given, kLargestToken));
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+struct ResultFiles {
+  attestation::Jwks keys = attestation::Jwks(std::vector<crypto::VerifyKey>());
+  std::string token;
+  std::optional<Bytes> receipt;
+  Bytes nonce;
   UnixSeconds time = 0;
 };
 
-Result<attestation::Policy> read_policy(const VerifyOptions& options) {
-  auto policy = attestation::Policy::of_kind(options.type);
-  if (!options.policy.empty()) {
-    TCFDL_ASSIGN(const auto text, read_text_file(options.policy, kLargestEvidence));
-    auto parsed = attestation::Policy::parse_text(text, options.policy);
-    if (!parsed) return with_line(parsed.error(), text, options.policy);
-    policy = *std::move(parsed);
+Result<ResultFiles> read_result_files(const ResultOptions& options) {
+  ResultFiles files;
+  TCFDL_ASSIGN(const auto text, read_file(options.jwks, kLargestToken));
+  auto keys = attestation::Jwks::parse(text);
+  if (!keys) return keys.error().within(options.jwks);
+  files.keys = *std::move(keys);
+  TCFDL_ASSIGN(files.token, read_result_token(options.token));
+  if (!options.receipt.empty()) {
+    TCFDL_ASSIGN(files.receipt, read_file(options.receipt, wire::kMaxReceipt));
   }
-  policy.allow_missing_crl = policy.allow_missing_crl || options.allow_missing_crl;
-  return policy;
+  TCFDL_ASSIGN(files.nonce, from_hex(options.nonce));
+  TCFDL_ASSIGN(files.time, time_or_now(options.time));
+  return files;
 }
 
-/// Bytes of the report data; what is shorter than 64 is followed by zeros, as attesters do.
-Result<Bytes> read_report_data(const std::string& hex) {
-  constexpr std::size_t kSize = 64;
-  auto bytes = from_hex(hex);
-  if (!bytes || bytes->empty() || bytes->size() > kSize) {
-    return Error(Code::kInvalidArgument, "--report-data: 2 to 128 hexadecimal digits are wanted");
-  }
-  bytes->resize(kSize);
-  return bytes;
+void print_result(const attestation::AttestationResult& result) {
+  const auto document = to_json(result);
+  for (const auto& [key, value] : document.items()) print(fmt::format("  {}: {}\n", key, shown(document, key.c_str())));
 }
 
-/// Evidence of the software TEE is a message of its own; of the others the file is the quote or report itself.
-Result<wire::Evidence> read_evidence(const VerifyOptions& options) {
-  TCFDL_ASSIGN(const auto bytes, read_file(options.evidence, kLargestEvidence));
-  wire::Evidence evidence;
-  if (options.type == attestation::kSoftware) {
-    auto parsed = wire::parse<wire::Evidence>(bytes);
-    if (parsed) evidence = *std::move(parsed);
-    return evidence;
+/// Whether the receipt is good and of the instance that the result is of.
+void require_receipt(const ResultFiles& files, const attestation::AttestationResult& result,
+                     attestation::Findings& findings) {
+  const auto* const key = files.keys.find(result.issuer);
+  const auto receipt = wire::parse<wire::Receipt>(*files.receipt);
+  if (key == nullptr || !receipt) return findings.refuse("receipt", "bytes that are none", "a receipt");
+  const auto verdict = wire::verify_receipt(
+      *files.receipt, {.authority = *key, .now = files.time, .input = std::nullopt, .output = std::nullopt});
+  for (const auto& reason : verdict.reasons()) {
+    findings.refuse(fmt::format("receipt.{}", wire::receipt_check_name(reason.check)), reason.text, "a good receipt");
   }
-  evidence.set_tee_kind(options.type);
-  evidence.set_report(std::string(as_text(bytes)));
-  return evidence;
+  findings.require(verdict.accepted() || !verdict.reasons().empty(), "receipt", "refused", "a good receipt");
+  attestation::require_certificate(result, receipt->certificate(), findings);
 }
 
-Result<attestation::Endorsements> read_endorsements(const VerifyOptions& options) {
-  attestation::Endorsements endorsements;
-  if (!options.collateral.empty()) {
-    TCFDL_ASSIGN(endorsements.collateral, attestation::read_collateral(options.collateral));
+int check_result(const Session& session, const ResultOptions& options) {
+  const auto files = read_result_files(options);
+  if (!files) return refuse_usage(session, files.error());
+  attestation::Findings findings;
+  auto result = attestation::verify_result(files->keys, files->token, files->time, findings);
+  if (result && !files->nonce.empty() && result->nonce != files->nonce) {
+    findings.refuse("eat_nonce", to_hex(result->nonce), to_hex(files->nonce));
   }
-  for (const auto& file : options.certificates) {
-    TCFDL_ASSIGN(auto bytes, read_file(file, kLargestCertificates));
-    endorsements.certificates.push_back(std::move(bytes));
-  }
-  return endorsements;
-}
-
-Result<Question> read_question(const VerifyOptions& options) {
-  Question question;
-  TCFDL_ASSIGN(question.policy, read_policy(options));
-  TCFDL_ASSIGN(question.evidence, read_evidence(options));
-  TCFDL_ASSIGN(question.endorsements, read_endorsements(options));
-  question.expected.unbound = true;
-  if (!options.report_data.empty()) {
-    TCFDL_ASSIGN(question.expected.report_data, read_report_data(options.report_data));
-  }
-  question.time = SystemClock().now();
-  if (!options.time.empty()) {
-    TCFDL_ASSIGN(question.time, from_rfc3339(options.time));
-  }
-  return question;
-}
-
-Json to_json(const attestation::Claims& claims) {
-  if (claims.tee_kind.empty()) return Json::object();
-  Json json{{"tee", claims.tee_kind},
-            {"measurement", to_hex(claims.measurement)},
-            {"signer", to_hex(claims.signer)},
-            {"svn", claims.svn},
-            {"tcb_status", claims.tcb_status},
-            {"advisories", claims.advisories},
-            {"debug", claims.debug},
-            {"report_data", to_hex(claims.report_data)},
-            {"tcb", claims.tcb},
-            {"missing_crls", claims.missing_crls},
-            {"details", claims.details}};
-  if (!claims.node.empty()) json["node"] = claims.node;
-  if (claims.sept_ve_disable) json["sept_ve_disable"] = *claims.sept_ve_disable;
-  if (claims.vmpl) json["vmpl"] = *claims.vmpl;
-  if (claims.migratable) json["migratable"] = *claims.migratable;
-  return json;
-}
-
-Json to_json(const attestation::Findings& findings, const Question& question) {
-  Json reasons = Json::array();
-  for (const auto& reason : findings.reasons()) {
-    reasons.push_back({{"claim", reason.claim}, {"value", reason.value}, {"wanted", reason.wanted}});
-  }
-  return {{"accepted", findings.accepted()},
-          {"assurance", findings.assurance()},
-          {"time", to_rfc3339(question.time)},
-          {"reasons", std::move(reasons)},
-          {"claims", to_json(findings.unverified_claims())}};
-}
-
-void print_claims(const attestation::Claims& claims) {
-  const auto json = to_json(claims);
-  for (const auto& [key, value] : json.items()) {
-    if (!value.is_object()) print(fmt::format("  {}: {}\n", key, shown(json, key.c_str())));
-    if (!value.is_object()) continue;
-    for (const auto& [name, inner] : value.items())
-      print(fmt::format("  {}.{}: {}\n", key, name, shown(value, name.c_str())));
-  }
-}
-
-void print_text(const attestation::Findings& findings, const Question& question) {
-  print(fmt::format("{} at {}\n", findings.accepted() ? "accepted as " + findings.assurance() : "refused",
-                    to_rfc3339(question.time)));
-  for (const auto& reason : findings.reasons()) {
-    print(fmt::format("  {}: {}; wanted: {}\n", reason.claim, reason.value, reason.wanted));
-  }
-  print(findings.accepted() ? "claims:\n" : "claims (not to be relied on):\n");
-  print_claims(findings.unverified_claims());
-}
-
-int refuse_usage(const Session& session, const Error& error) {
-  (void)std::fprintf(stderr, "tcfdl: %s\n", error.to_string().c_str());
-  if (session.json) print(std::string(http::problem(error).text()) + "\n");
-  return kUsage;
-}
-
-int verify(const Session& session, const VerifyOptions& options) {
-  const auto question = read_question(options);
-  if (!question) return refuse_usage(session, question.error());
-  const auto verifiers = attestation::all_verifiers();
-  const auto* const verifier = attestation::find_verifier(verifiers, options.type);
-  if (verifier == nullptr) {
-    return refuse_usage(session, make_error(Code::kInvalidArgument, "--type: '{}' is no TEE kind", options.type));
-  }
-  auto findings = verifier->verify(question->evidence, question->endorsements, question->expected, question->time);
-  attestation::appraise(question->policy, findings);
+  if (result && files->receipt) require_receipt(*files, *result, findings);
+  if (!findings.reasons().empty()) result.reset();
   if (session.json) {
-    print_json(to_json(findings, *question));
+    print_json({{"accepted", result.has_value()},
+                {"time", to_rfc3339(files->time)},
+                {"reasons", reasons_json(findings)},
+                {"result", result ? to_json(*result) : Json()}});
   } else {
-    print_text(findings, *question);
+    print(fmt::format("{} at {}\n", result ? "accepted as " + result->assurance : "refused", to_rfc3339(files->time)));
+    print_reasons(findings);
+    if (result) print_result(*result);
   }
-  return findings.accepted() ? kAccepted : kRefused;
+  return result ? kAccepted : kRefused;
+}
+
+void add_verify(CLI::App& group, Session& session) {
+  auto* command = group.add_subcommand("verify", "check evidence from files; exits 0 if accepted, 1 if refused");
+  auto options = std::make_shared<EvidenceOptions>();
+  add_evidence_options(*command, *options);
+  command->add_flag("--allow-missing-crl", options->allow_missing_crl, "accept that revocation goes unchecked");
+  command->callback([&session, options] {
+    session.action = [&session, options]() -> Result<int> { return judge_evidence(session, *options); };
+  });
+}
+
+void add_jwks(CLI::App& group, Session& session) {
+  auto* command = group.add_subcommand("jwks", "the authority's public keys as a JWK set, as this context pinned them");
+  auto file = std::make_shared<std::string>();
+  command->add_option("--out", *file, "default: standard output")->type_name("FILE");
+  command->callback(session.run([&session, file] { return write_jwks(session, *file); }));
+}
+
+void add_result(CLI::App& group, Session& session) {
+  auto* results = group.add_subcommand("result", "attestation results, signed by the authority")->require_subcommand(1);
+  auto options = std::make_shared<ResultOptions>();
+  auto* get = results->add_subcommand("get", "have a node's proxy, an instance or a gateway judged now");
+  get->add_option("subject", options->subject, "name of the node or instance")->required();
+  get->add_option("--nonce", options->nonce, "8 to 64 bytes, which the result has then")->type_name("HEX");
+  get->add_option("--out", options->out, "default: standard output")->type_name("FILE");
+  get->callback(session.run([&session, options] { return get_result(session, *options); }));
+  auto* check = results->add_subcommand("verify", "check a result offline; exits 0 if accepted, 1 if refused");
+  check->add_option("token", options->token, "the token, or the file that has it")->required();
+  check->add_option("--jwks", options->jwks, "keys of the authority; see `attest jwks`")->required()->type_name("FILE");
+  check->add_option("--time", options->time, "judge as of then; default now")->type_name("RFC3339");
+  check->add_option("--nonce", options->nonce, "what the result must have been asked for with")->type_name("HEX");
+  check->add_option("--receipt", options->receipt, "the result must be of the instance that signed it")
+      ->type_name("FILE");
+  check->callback([&session, options] {
+    session.action = [&session, options]() -> Result<int> { return check_result(session, *options); };
+  });
 }
 
 } // namespace
 
 void add_attest_commands(CLI::App& app, Session& session) {
   auto* group = app.add_subcommand("attest", "evidence of trusted execution environments")->require_subcommand(1);
-  auto* command = group->add_subcommand("verify", "check evidence from files; exits 0 if accepted, 1 if refused");
-  auto options = std::make_shared<VerifyOptions>();
-  command->add_option("--type", options->type, "sgx, tdx, snp or software")
-      ->required()
-      ->check(CLI::IsMember({"sgx", "tdx", "snp", "software"}));
-  command->add_option("--evidence", options->evidence, "the quote, the report, or the message of the software TEE")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--collateral", options->collateral, "sgx, tdx: the folder of Intel's files")->type_name("DIR");
-  command
-      ->add_option("--certificates", options->certificates,
-                   "snp: VCEK or VLEK, CAs, revocation lists, certificate tables")
-      ->type_name("FILE");
-  command->add_option("--time", options->time, "judge as of then; default now")->type_name("RFC3339");
-  command->add_option("--report-data", options->report_data, "what the evidence must be bound to")->type_name("HEX");
-  command->add_option("--policy", options->policy, "see docs/formats/attestation_policy.md")->type_name("FILE");
-  command->add_flag("--allow-missing-crl", options->allow_missing_crl, "accept that revocation goes unchecked");
-  command->callback([&session, options] {
-    session.action = [&session, options]() -> Result<int> { return verify(session, *options); };
-  });
+  add_verify(*group, session);
+  add_jwks(*group, session);
+  add_result(*group, session);
 }
 
 } // namespace tcfdl::cli

@@ -42,7 +42,8 @@ void add_function_commands(CLI::App& app, Session& session);
 void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
 void add_grant_commands(CLI::App& app, Session& session);     ///< grant
 void add_access_commands(CLI::App& app, Session& session);    ///< access, audit
-void add_attest_commands(CLI::App& app, Session& session);    ///< attest verify
+void add_attest_commands(CLI::App& app, Session& session);    ///< attest
+void add_policy_commands(CLI::App& app, Session& session);    ///< policy
 void add_context_commands(CLI::App& app, Session& session);
 void add_tee_commands(CLI::App& app, Session& session); ///< tee, doctor
 void add_key_commands(CLI::App& app, Session& session); ///< key

@@ -22,8 +22,10 @@ std::string quoted(const std::filesystem::path& path) { return nlohmann::json(pa
 
 std::string service_manager_yaml(const Layout& layout, const Topology& topology) {
   const std::string name = "service-manager";
-  auto text = fmt::format("state: {}\nnats_port: 0\nready_file: {}\ncertificate_lifetime: {}\ninitial_tokens:\n",
-                          quoted(layout.node(name)), quoted(layout.ready(name)), topology.certificate_lifetime);
+  auto text =
+      fmt::format("state: {}\nnats_port: 0\nready_file: {}\ncertificate_lifetime: {}\npolicy: {}\ninitial_tokens:\n",
+                  quoted(layout.node(name)), quoted(layout.ready(name)), topology.certificate_lifetime,
+                  quoted(layout.config("policy")));
   for (const auto& cluster : topology.clusters) {
     text += fmt::format("  - {{role: master, cluster: \"{}\", file: {}}}\n", cluster.name,
                         quoted(layout.token(cluster.master())));
@@ -38,6 +40,15 @@ std::string node_yaml(const Layout& layout, const Topology& topology, const std:
       quoted(layout.node(name)), quoted(layout.token(name)), topology.local_adapter, write_software_tee(topology),
       quoted(layout.ready(name)));
 }
+
+/// Every node here has the software TEE. Only what is named is admitted.
+constexpr std::string_view kPolicy =
+    "# Which evidence the service manager admits; raise the version with each change, then restart it.\n"
+    "version: 1\n"
+    "roles:\n"
+    "  master: {tee_kinds: {software: software}}\n"
+    "  worker: {tee_kinds: {software: software}}\n"
+    "  gateway: {tee_kinds: {software: software}}\n";
 
 Status write_text(const std::filesystem::path& path, const std::string& text) {
   return write_file(path, as_bytes(text), kPrivateFile);
@@ -70,6 +81,10 @@ Status Layout::remove() const {
 }
 
 Status write_configuration(const Layout& layout, const Topology& topology) {
+  // The policy is its operator's once it is there.
+  if (!std::filesystem::exists(layout.config("policy"))) {
+    TCFDL_TRY(write_text(layout.config("policy"), std::string(kPolicy)));
+  }
   TCFDL_TRY(write_text(layout.config("service-manager"), service_manager_yaml(layout, topology)));
   for (const auto& cluster : topology.clusters) {
     const auto master = cluster.master();

@@ -53,7 +53,8 @@ private:
   std::filesystem::path root_;
 };
 
-/// Writes the configuration files of all daemons. The same topology gives the same files.
+/// Writes the configuration files of all daemons, and a policy where there is none. The same topology gives the same
+/// files.
 Status write_configuration(const Layout& layout, const Topology& topology);
 
 } // namespace tcfdl::cli

@@ -75,6 +75,7 @@ Json receipt_claims(const wire::ReceiptStatement& statement) {
           {"output_hash", to_hex(as_bytes(statement.output_hash()))},
           {"tee_kind", statement.tee_kind()},
           {"assurance", statement.assurance()},
+          {"policy_version", statement.policy_version()},
           {"cluster", statement.cluster()},
           {"node", statement.node()},
           {"instance", statement.instance()},

@@ -29,6 +29,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_grant_commands(app, session);
   add_access_commands(app, session);
   add_attest_commands(app, session);
+  add_policy_commands(app, session);
   add_daemon_commands(app, session);
   add_tee_commands(app, session);
   add_bench_commands(app, session);

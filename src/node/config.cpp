@@ -124,6 +124,9 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
   result.state = config.text("state");
   result.nats = queue_address(config);
   result.certificate_lifetime = lifetime_of_certificates(config);
+  result.policy = config.text("policy");
+  result.collateral = config.texts("collateral");
+  result.certificates = config.text_or("certificates", "");
   for (auto& token : config.mappings("initial_tokens")) {
     if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
     InitialToken initial;

@@ -31,6 +31,9 @@ struct InitialToken {
 struct ServiceManagerConfig {
   std::filesystem::path state;
   QueueAddress nats;
+  std::filesystem::path policy;                ///< docs/formats/attestation_policy.md, with a version
+  std::vector<std::string> collateral;         ///< directories of Intel's files, one a kind of platform
+  std::filesystem::path certificates;          ///< directory of AMD's; empty: none
   std::chrono::seconds certificate_lifetime{}; ///< of what it certifies and the keys it issues
   std::vector<InitialToken> initial_tokens;    ///< for masters; made at the first start
   std::string log_level;

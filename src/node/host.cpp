@@ -181,7 +181,11 @@ void Host::report_loop() {
 void Host::send_events(std::vector<wire::TaskEvent> events) {
   wire::NodeReport report;
   report.set_node(settings_.config.node);
-  for (auto& event : events) *report.mutable_tasks()->add_events() = std::move(event);
+  for (auto& event : events) {
+    if (event.started()) running_.insert_or_assign(event.lease_id(), event.instance());
+    if (event.done()) running_.erase(event.lease_id());
+    *report.mutable_tasks()->add_events() = std::move(event);
+  }
   const auto sent =
       bus_.publish(collaboration::report_subject(settings_.config.node, "events"), wire::serialize(report));
   if (!sent) spdlog::debug("cannot report tasks: {}", sent.error().message());
@@ -196,7 +200,7 @@ void Host::send_status() {
   if (!sent) spdlog::debug("cannot report: {}", sent.error().message());
 }
 
-wire::NodeStatus Host::status() const {
+wire::NodeStatus Host::status() {
   wire::NodeStatus status;
   status.set_node(settings_.config.node);
   status.set_role(settings_.role);
@@ -207,7 +211,13 @@ wire::NodeStatus Host::status() const {
   instance_manager::fill_system_status(status);
   for (const auto& layer : proxy_.layers()) status.add_layers(layer);
   status.set_revocations(proxy_.revocation_number());
-  for (auto& instance : instances_.status()) *status.add_instances() = std::move(instance);
+  std::set<std::string> present;
+  for (auto& instance : instances_.status()) {
+    present.insert(instance.instance());
+    *status.add_instances() = std::move(instance);
+  }
+  std::erase_if(running_, [&](const auto& task) { return !present.contains(task.second); });
+  for (const auto& [lease, instance] : running_) status.add_running(lease);
   return status;
 }
 

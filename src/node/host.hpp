@@ -69,7 +69,7 @@ private:
   void report_loop();
   void send_status();
   void send_events(std::vector<wire::TaskEvent> events);
-  [[nodiscard]] wire::NodeStatus status() const;
+  [[nodiscard]] wire::NodeStatus status();
   Result<Bytes> handle_command(BytesView bytes);
   void handle_revocations(BytesView bytes);
   Result<std::unique_ptr<wire::Connection>> open_instance(const std::string& instance);
@@ -95,6 +95,8 @@ private:
   std::vector<wire::TaskEvent> events_; // guarded by mutex_
   bool changed_ = true;                 // guarded by mutex_
   bool stopping_ = false;               // guarded by mutex_
+  /// Leases that were reported to have started and not to have ended, with their instances. The reporter's.
+  std::map<std::string, std::string> running_;
   std::thread reporter_;
 };
 

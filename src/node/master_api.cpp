@@ -244,6 +244,22 @@ Result<Json> MasterApi::status() {
               {"instances", std::move(instances)}};
 }
 
+Result<Json> MasterApi::attestation_result(const std::string& subject, BytesView nonce) {
+  auto certificate = parts_.service_manager.certified(subject);
+  for (const auto& node : parts_.instances.view().nodes) {
+    if (node.status.node() == subject) certificate = node.status.proxy_certificate();
+  }
+  if (!certificate) {
+    return make_error(Code::kNotFound,
+                      "no node of cluster {} is called {}, nor was an instance of that name certified since its master "
+                      "started; `tcfdl status` lists both",
+                      parts_.cluster, subject);
+  }
+  TCFDL_ASSIGN(const auto token,
+               parts_.service_manager.attestation_result(*certificate, nonce, Deadline::after(kAuthorityTime)));
+  return Json{{"subject", subject}, {"token", token}};
+}
+
 Result<Json> MasterApi::read(const FunctionName& name, std::size_t bytes) {
   TCFDL_ASSIGN(const auto record, parts_.functions.get(name.str()));
   TCFDL_ASSIGN(const auto manifest, wire::parse_manifest(record.manifest));

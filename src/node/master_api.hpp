@@ -57,6 +57,7 @@ public:
   Result<Bytes> get(const std::string& digest) override { return parts_.files.get(digest); }
 
   Result<api_service::Json> status() override;
+  Result<api_service::Json> attestation_result(const std::string& subject, BytesView nonce) override;
   Result<api_service::Json> read(const FunctionName& name, std::size_t bytes) override;
   Result<api_service::IssuedToken> create(const api_service::TokenRequest& request) override;
   Result<api_service::IssuedToken> grant(const api_service::AccessRequest& request) override;

@@ -31,8 +31,10 @@ Result<std::unique_ptr<NodeReports>> NodeReports::start(const Parts& parts) {
   TCFDL_ASSIGN(reports->status_, bus.subscribe(subject("status"), [parts](const auto& message) {
     const auto report = read_report(message);
     if (!report || !report->has_status() || !parts.credentials.admits(report->node())) return;
-    parts.instances.on_node_status(report->status());
-    parts.revocations.on_node(report->status().revocations());
+    const auto& status = report->status();
+    parts.instances.on_node_status(status);
+    parts.tasks.reconcile(NodeId(status.node()), {status.running().begin(), status.running().end()});
+    parts.revocations.on_node(status.revocations());
   }));
   TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
     const auto report = read_report(message);

@@ -1,6 +1,7 @@
 // The service manager as a daemon.
-#include "attestation/verifiers.hpp"
+#include "attestation/judgement.hpp"
 #include "base/file.hpp"
+#include "base/ids.hpp"
 #include "base/log.hpp"
 #include "collaboration/server_names.hpp"
 #include "collaboration/subjects.hpp"
@@ -17,6 +18,7 @@
 #include "service_manager/service.hpp"
 #include "wire/enrolment_token.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <thread>
 
@@ -93,6 +95,43 @@ private:
   UnixSeconds renew_at_ = 0; // of the thread that renews, once it runs
 };
 
+/// The policy that is in force from this start on, and what the verdicts are made with.
+Result<service_manager::AuthoritySettings> authority_settings(const ServiceManagerConfig& config) {
+  service_manager::AuthoritySettings settings;
+  settings.key_file = config.state / "authority.key";
+  settings.certificate_lifetime = config.certificate_lifetime.count();
+  TCFDL_ASSIGN(const auto text, read_text_file(config.policy, std::size_t{1} << 20U));
+  TCFDL_ASSIGN(settings.policy, attestation::PolicyDocument::parse_text(text, config.policy.string()));
+  if (settings.policy.version == 0) {
+    return make_error(Code::kInvalidArgument, "{}: 'version' is missing; number the policy, from 1 on",
+                      config.policy.string());
+  }
+  const auto hash = crypto::sha256(as_bytes(text));
+  settings.policy_hash = Bytes(hash.begin(), hash.end());
+  settings.endorsements = [files = attestation::EndorsementFiles{.collateral = config.collateral,
+                                                                 .certificates = config.certificates.string()}] {
+    return attestation::read_endorsements(files);
+  };
+  TCFDL_TRY(settings.endorsements());
+  spdlog::info("policy: version {} of {}", settings.policy.version, config.policy.string());
+  for (const auto& warning : settings.policy.warnings()) spdlog::warn("policy: {}", warning);
+  return settings;
+}
+
+/// What strangers wrote, as one line of a log.
+std::string one_line(std::string text) {
+  constexpr std::size_t kLongest = 4096;
+  if (text.size() > kLongest) text.resize(kLongest);
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  return text;
+}
+
+/// Who asks to be enrolled, as far as the name can stand in a log.
+std::string applicant(BytesView request) {
+  const auto parsed = wire::parse<wire::AuthorityRequest>(request);
+  return parsed && check_label(parsed->enrol().name(), "name") ? parsed->enrol().name() : "somebody";
+}
+
 /// Erases the keys of epochs that are over, and tells every master of a newer revocation list. One thread.
 class TrustKeeper {
 public:
@@ -134,11 +173,7 @@ Status serve(const ServiceManagerConfig& config) {
   service_manager::OperationLog log(*database, clock);
   service_manager::Registry registry(*database, log, clock);
   const auto verifiers = attestation::all_verifiers();
-  service_manager::AuthoritySettings settings;
-  settings.key_file = config.state / "authority.key";
-  settings.certificate_lifetime = config.certificate_lifetime.count();
-  settings.policy.tee_kinds["software"] = "software";
-  for (const auto& warning : settings.policy.warnings()) spdlog::warn("policy: {}", warning);
+  TCFDL_ASSIGN(auto settings, authority_settings(config));
   TCFDL_ASSIGN(const auto authority,
                service_manager::Authority::open({*database, log, registry, verifiers, clock}, std::move(settings)));
   service_manager::authority::NatsOperator nats(authority->nats_root(), *database, log, clock);
@@ -173,12 +208,15 @@ Status serve(const ServiceManagerConfig& config) {
   TCFDL_ASSIGN(const auto credential_service, bus->serve(collaboration::credential_subject("*"), [&](BytesView bytes) {
     return service.handle_credential(bytes);
   }));
-  TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject,
-                                                    [&](BytesView bytes) { return service.handle_enrolment(bytes); }));
+  TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject, [&](BytesView bytes) {
+    auto reply = service.handle_enrolment(bytes);
+    if (!reply) spdlog::warn("refused to enrol {}: {}", applicant(bytes), one_line(reply.error().to_string()));
+    return reply;
+  }));
   const TrustKeeper keeper(*authority, *bus);
   TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, here));
   ReadyFile ready(config.ready_file);
-  TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}}));
+  TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}, {"policy_version", authority->policy_version()}}));
   spdlog::info("ready: registry and authority on {}:{}", config.nats.listen, port);
   wait_for_stop();
   return {};

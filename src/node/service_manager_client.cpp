@@ -1,12 +1,75 @@
 #include "node/service_manager_client.hpp"
 
+#include "attestation/result_token.hpp"
 #include "collaboration/subjects.hpp"
 #include "service_manager/service.hpp"
 
 namespace tcfdl::node {
+namespace {
+
+/// Certificates, and results.
+constexpr std::size_t kMostKept = 4096;
+
+} // namespace
 
 Result<Bytes> ServiceManagerClient::authority(BytesView request, Deadline deadline) {
-  return send(collaboration::authority_subject(cluster_), request, deadline);
+  auto reply = send(collaboration::authority_subject(cluster_), request, deadline);
+  if (reply) remember(*reply);
+  return reply;
+}
+
+void ServiceManagerClient::remember(BytesView authority_reply) {
+  const auto reply = wire::parse<wire::AuthorityReply>(authority_reply);
+  if (!reply || !reply->has_instance_keys()) return;
+  const auto& certificate = reply->instance_keys().certificate();
+  const auto parsed = wire::parse<wire::Certificate>(certificate.statement());
+  if (!parsed) return;
+  certified_.with([&](auto& known) {
+    if (known.size() >= kMostKept) known.erase(known.begin());
+    known[parsed->subject()] = certificate;
+  });
+}
+
+std::optional<wire::Signed> ServiceManagerClient::certified(const std::string& subject) const {
+  return certified_.with([&](const auto& known) -> std::optional<wire::Signed> {
+    const auto found = known.find(subject);
+    if (found == known.end()) return std::nullopt;
+    return found->second;
+  });
+}
+
+Result<std::string> ServiceManagerClient::attestation_result(const wire::Signed& certificate, BytesView nonce,
+                                                             Deadline deadline) {
+  collaboration::CredentialRequest request;
+  request.mutable_attestation_result()->set_certificate(wire::field(wire::serialize(certificate)));
+  request.mutable_attestation_result()->set_nonce(wire::field(nonce));
+  const auto reply = credential(request, deadline);
+  if (reply) {
+    if (nonce.empty()) keep_result(certificate, reply->attestation_result());
+    return reply->attestation_result();
+  }
+  const auto code = reply.error().code();
+  if (nonce.empty() && (code == Code::kUnavailable || code == Code::kDeadlineExceeded)) {
+    if (auto kept = kept_result(certificate)) return *std::move(kept);
+  }
+  return reply.error();
+}
+
+void ServiceManagerClient::keep_result(const wire::Signed& certificate, const std::string& token) {
+  const auto now = clock_.now();
+  results_.with([&](auto& kept) {
+    std::erase_if(kept, [&](const auto& entry) { return entry.second.until <= now; });
+    if (kept.size() >= kMostKept) kept.erase(kept.begin());
+    kept[certificate.statement()] = {.token = token, .until = now + attestation::kResultLifetime};
+  });
+}
+
+std::optional<std::string> ServiceManagerClient::kept_result(const wire::Signed& certificate) const {
+  return results_.with([&](const auto& kept) -> std::optional<std::string> {
+    const auto found = kept.find(certificate.statement());
+    if (found == kept.end() || found->second.until <= clock_.now()) return std::nullopt;
+    return found->second.token;
+  });
 }
 
 Result<wire::AuthorityReply> ServiceManagerClient::ask(const wire::AuthorityRequest& request, Deadline deadline) {

@@ -31,6 +31,7 @@ Result<wire::ReceiptStatement> receipt_statement_of(const wire::Signed& signed_c
   statement.set_measurement(certificate.measurement());
   statement.set_tee_kind(certificate.tee_kind());
   statement.set_assurance(certificate.assurance());
+  statement.set_policy_version(certificate.policy_version());
   statement.set_cluster(certificate.cluster());
   statement.set_node(certificate.node());
   statement.set_instance(certificate.subject());

@@ -54,7 +54,15 @@ constexpr std::string_view kGrants = R"(
 ALTER TABLE subjects ADD COLUMN grants TEXT NOT NULL DEFAULT '';
 )";
 
-constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants};
+constexpr std::string_view kPolicies = R"(
+CREATE TABLE policies (version INTEGER PRIMARY KEY, hash BLOB NOT NULL, adopted INTEGER NOT NULL);
+)";
+
+constexpr std::string_view kRenewals = R"(
+ALTER TABLE subjects ADD COLUMN previous_evidence BLOB NOT NULL DEFAULT x'';
+)";
+
+constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants, kPolicies, kRenewals};
 
 } // namespace
 

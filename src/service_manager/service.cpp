@@ -110,6 +110,13 @@ Result<collaboration::CredentialReply> Service::answer(const Master& master,
     TCFDL_TRY(nats_.revoke(cluster, request.user_key()));
     return reply;
   }
+  case collaboration::CredentialRequest::kAttestationResult: {
+    const auto& wanted = request.attestation_result();
+    TCFDL_ASSIGN(const auto certificate, wire::parse<wire::Signed>(wanted.certificate()));
+    TCFDL_ASSIGN(*reply.mutable_attestation_result(),
+                 authority_.attestation_result(certificate, as_bytes(wanted.nonce()), cluster));
+    return reply;
+  }
   case collaboration::CredentialRequest::KIND_NOT_SET: break;
   }
   return Error(Code::kUnimplemented, "the service manager issues no such credential; a newer program asked for it");

@@ -49,7 +49,8 @@ public:
   Result<Bytes> handle_registry(BytesView request);
 
   /// An AuthenticatedRequest of a master around a CredentialRequest; gives a CredentialReply: the master's own user
-  /// here with its cluster's account and the certificate of its servers, a user at another cluster's server, or nothing
+  /// here with its cluster's account and the certificate of its servers, a user at another cluster's server, an
+  /// attestation result, or nothing
   /// for a revocation.
   Result<Bytes> handle_credential(BytesView request);
 

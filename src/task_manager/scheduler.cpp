@@ -224,6 +224,7 @@ bool Scheduler::place(Function& function, Ticket& ticket) {
   leases_[placed.lease.lease_id()] = {.key = key,
                                       .function = function.stats.function,
                                       .instance = instance->info->id,
+                                      .started_at = {},
                                       .accept_by = now + settings_.accept_within,
                                       .end_by = now + ticket.deadline().left() + settings_.grace};
   history_.put(key,
@@ -280,18 +281,35 @@ void Scheduler::handle_event(const wire::TaskEvent& event) {
     spdlog::warn("task manager: {} reported on a lease of {}", event.instance(), lease.instance);
     return;
   }
-  if (!lease.started && (event.started() || (event.done() && event.code() == 0))) {
-    lease.started = true;
-    note_start(lease);
-  }
+  if (!lease.started && (event.started() || (event.done() && event.code() == 0))) note_start(lease);
   if (!event.done()) return;
   finish(lease, event);
   end_lease(found);
 }
 
-void Scheduler::note_start(const ActiveLease& lease) {
-  const auto now = time_.steady();
-  if (auto* record = history_.find(lease.key, now)) record->started = true;
+void Scheduler::note_start(ActiveLease& lease) {
+  lease.started = true;
+  lease.started_at = time_.steady();
+  if (auto* record = history_.find(lease.key, lease.started_at)) record->started = true;
+}
+
+void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& running) {
+  std::vector<std::string> lost;
+  for (auto& [id, lease] : leases_) {
+    const auto* instance = find_instance(lease.instance);
+    if (instance == nullptr || instance->info->node != node) continue;
+    const bool runs = running.contains(id);
+    if (runs && !lease.started) note_start(lease);
+    // A start may be heard of before a heartbeat that was written earlier.
+    if (!runs && lease.started && time_.steady() - lease.started_at >= settings_.report_within) lost.push_back(id);
+  }
+  for (const auto& id : lost) {
+    wire::TaskEvent ended;
+    ended.set_lease_id(id);
+    ended.set_done(true);
+    ended.set_code(static_cast<std::uint32_t>(Code::kUnknown));
+    handle_event(ended);
+  }
 }
 
 /// Counts an outcome. A task that was refused before its start may be placed again.

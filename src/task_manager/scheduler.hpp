@@ -53,6 +53,8 @@ public:
 
   void handle_event(const wire::TaskEvent& event);
   void release(const std::string& lease_id);
+  /// The leases that a node says are running, in case that reports of starts and ends got lost on the way.
+  void reconcile(const NodeId& node, const std::set<std::string>& running);
   /// Ends the leases whose time is over.
   void reclaim();
   [[nodiscard]] std::vector<FunctionStats> stats() const;
@@ -77,6 +79,7 @@ private:
     std::string key; // of the task in the history
     FunctionName function;
     InstanceId instance;
+    std::chrono::steady_clock::time_point started_at{};
     std::chrono::steady_clock::time_point accept_by;
     std::chrono::steady_clock::time_point end_by;
     bool started = false;
@@ -96,7 +99,7 @@ private:
   void dispatch(Function& function);
   void tidy(const FunctionName& name);
   void end_lease(Leases::iterator lease);
-  void note_start(const ActiveLease& lease);
+  void note_start(ActiveLease& lease);
   void finish(const ActiveLease& lease, const wire::TaskEvent& event);
 
   const TaskManagerSettings& settings_;

@@ -181,6 +181,11 @@ void TaskManager::handle_event(const wire::TaskEvent& event) {
   scheduler_.handle_event(event);
 }
 
+void TaskManager::reconcile(const NodeId& node, const std::set<std::string>& running) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.reconcile(node, running);
+}
+
 void TaskManager::release(const std::string& lease_id) {
   const std::scoped_lock lock(mutex_);
   scheduler_.release(lease_id);

@@ -45,6 +45,8 @@ public:
 
   /// A task's start or end, told by its instance. Unknown leases are ignored.
   void handle_event(const wire::TaskEvent& event);
+  /// The leases that run on a node, by its heartbeat: a start or an end whose report was lost is noticed by it.
+  void reconcile(const NodeId& node, const std::set<std::string>& running);
   /// The caller gives up a lease. A task that started keeps its slot until its instance reports the end.
   void release(const std::string& lease_id);
   /// As above, passed on when the lease is another cluster's.

@@ -12,6 +12,7 @@ namespace tcfdl::task_manager {
 struct TaskManagerSettings {
   ClusterId cluster;                             ///< our own
   std::chrono::milliseconds accept_within{5000}; ///< a task starts at its instance so soon after its lease
+  std::chrono::milliseconds report_within{3000}; ///< a heartbeat that is read so late may not know of a start
   std::chrono::milliseconds grace{2000};         ///< after a task's deadline, for its last event to arrive
   std::chrono::milliseconds reclaim_every{250};  ///< period of the timer thread
   std::chrono::seconds retention{600};           ///< how long a task's id is remembered

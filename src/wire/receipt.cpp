@@ -85,6 +85,13 @@ Status check_instance(const ReceiptParts& parts) {
   return same_as_certified(parts.statement.cluster(), parts.certificate.cluster());
 }
 
+Status check_policy_version(const ReceiptParts& parts) {
+  const auto stated = parts.statement.policy_version();
+  const auto certified = parts.certificate.policy_version();
+  if (stated == certified) return {};
+  return refuse_receipt(fmt::format("the receipt says {}, the certificate {}", stated, certified));
+}
+
 Status check_receipt_time(const ReceiptParts& parts, UnixSeconds now) {
   const auto started = parts.statement.started_ms() / 1000;
   const auto finished = parts.statement.finished_ms() / 1000;
@@ -139,8 +146,8 @@ Status check_body(ReceiptBody which, const std::string& salt, const std::string&
 std::vector<ReceiptCheck> wanted_checks(const ReceiptQuestion& question) {
   using enum ReceiptCheck;
   std::vector<ReceiptCheck> wanted{
-      kForm,    kCertificate, kRole, kSignature,  kInstance, kMeasurement,           kFunction,
-      kTeeKind, kAssurance,   kTime, kDescriptor, kOwner,    kDescriptorMeasurement, kAdmitted};
+      kForm,      kCertificate,   kRole, kSignature,  kInstance, kMeasurement,           kFunction, kTeeKind,
+      kAssurance, kPolicyVersion, kTime, kDescriptor, kOwner,    kDescriptorMeasurement, kAdmitted};
   if (question.input) wanted.push_back(kInput);
   if (question.output) wanted.push_back(kOutput);
   return wanted;
@@ -170,6 +177,7 @@ std::string_view receipt_check_name(ReceiptCheck check) noexcept {
   case ReceiptCheck::kFunction: return "function";
   case ReceiptCheck::kTeeKind: return "tee_kind";
   case ReceiptCheck::kAssurance: return "assurance";
+  case ReceiptCheck::kPolicyVersion: return "policy_version";
   case ReceiptCheck::kTime: return "time";
   case ReceiptCheck::kDescriptor: return "descriptor";
   case ReceiptCheck::kOwner: return "owner";
@@ -221,6 +229,7 @@ ReceiptVerdict verify_receipt(BytesView receipt, const ReceiptQuestion& question
   verdict.note(kFunction, same_as_certified(statement.function(), certificate.function()));
   verdict.note(kTeeKind, same_as_certified(statement.tee_kind(), certificate.tee_kind()));
   verdict.note(kAssurance, same_as_certified(statement.assurance(), certificate.assurance()));
+  verdict.note(kPolicyVersion, check_policy_version(parts));
   verdict.note(kTime, check_receipt_time(parts, question.now));
 
   const auto described = check_descriptor(bytes.descriptor());

@@ -46,6 +46,7 @@ enum class ReceiptCheck : std::uint8_t {
   kFunction,              ///< so is the function
   kTeeKind,               ///< so is the kind of TEE
   kAssurance,             ///< so is the class
+  kPolicyVersion,         ///< so is the version of the attestation policy
   kTime,                  ///< the certificate was valid from start to end, which is not ahead
   kDescriptor,            ///< the owner signed the descriptor
   kOwner,                 ///< which is of the function, version and owner

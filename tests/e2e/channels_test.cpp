@@ -114,9 +114,13 @@ protected:
   void SetUp() override {
     if (address_.empty()) GTEST_SKIP() << "this machine has no address but loopback";
     ::setenv("TCFDL_CONTEXT_DIR", (root_.path() / "contexts").c_str(), 1);
+    EXPECT_TRUE(write_file(file("policy.yaml"), as_bytes("version: 1\nroles:\n"
+                                                         "  master: {tee_kinds: {software: software}}\n"
+                                                         "  worker: {tee_kinds: {software: software}}\n"
+                                                         "  gateway: {tee_kinds: {software: software}}\n")));
     start("service-manager", "service-manager",
-          fmt::format("nats_address: {}\ninitial_tokens: [{{role: master, cluster: far, file: {}}}]\n", address_,
-                      file("master.token")));
+          fmt::format("nats_address: {}\npolicy: {}\ninitial_tokens: [{{role: master, cluster: far, file: {}}}]\n",
+                      address_, file("policy.yaml"), file("master.token")));
     if (HasFatalFailure()) return;
     start("master", "far-master",
           fmt::format("cluster: far\nenrolment_token_file: {}\nnats_address: 0.0.0.0\nadvertise: {}\napi: {}:0\n"

@@ -64,6 +64,7 @@ TEST_F(ReceiptsOfCalls, VerifyOfflineAndRefuseWhatWasChanged) {
     EXPECT_EQ(receipt["protection"], protection);
     EXPECT_EQ(receipt["tee_kind"], "software");
     EXPECT_EQ(receipt["assurance"], "software");
+    EXPECT_EQ(receipt["policy_version"], 1) << "of the policy that `tcfdl up` writes";
     EXPECT_EQ(receipt["claimed_route"]["proven"], false);
     EXPECT_EQ(receipt["claimed_route"]["way"], protection == "hse" ? "proxies" : "relay");
     EXPECT_EQ(receipt["claimed_route"]["proxies"], called.summary["proxies"]);

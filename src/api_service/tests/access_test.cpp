@@ -12,15 +12,22 @@ struct Rule {
 };
 
 TEST_F(AccessRoutes, LetEachRoleDoItsWorkAndNoMore) {
-  const std::vector<Rule> rules{
-      {"GET", "/metrics", Level::kViewer},          {"GET", "/v1/status", Level::kViewer},
-      {"GET", "/v1/functions", Level::kViewer},     {"GET", "/v1/functions/a/b", Level::kViewer},
-      {"POST", "/v1/enrol", Level::kViewer},        {"GET", "/v1/functions/a/b/logs", Level::kDeployer},
-      {"POST", "/v1/functions", Level::kDeployer},  {"DELETE", "/v1/functions/a/b", Level::kDeployer},
-      {"PUT", "/v1/artefacts/x", Level::kDeployer}, {"GET", "/v1/artefacts/x", Level::kDeployer},
-      {"POST", "/v1/tokens", Level::kAdmin},        {"GET", "/v1/access", Level::kAdmin},
-      {"POST", "/v1/access", Level::kAdmin},        {"DELETE", "/v1/access/ann", Level::kAdmin},
-      {"GET", "/v1/audit", Level::kAdmin}};
+  const std::vector<Rule> rules{{"GET", "/metrics", Level::kViewer},
+                                {"GET", "/v1/status", Level::kViewer},
+                                {"GET", "/v1/attestation/w1", Level::kViewer},
+                                {"GET", "/v1/functions", Level::kViewer},
+                                {"GET", "/v1/functions/a/b", Level::kViewer},
+                                {"POST", "/v1/enrol", Level::kViewer},
+                                {"GET", "/v1/functions/a/b/logs", Level::kDeployer},
+                                {"POST", "/v1/functions", Level::kDeployer},
+                                {"DELETE", "/v1/functions/a/b", Level::kDeployer},
+                                {"PUT", "/v1/artefacts/x", Level::kDeployer},
+                                {"GET", "/v1/artefacts/x", Level::kDeployer},
+                                {"POST", "/v1/tokens", Level::kAdmin},
+                                {"GET", "/v1/access", Level::kAdmin},
+                                {"POST", "/v1/access", Level::kAdmin},
+                                {"DELETE", "/v1/access/ann", Level::kAdmin},
+                                {"GET", "/v1/audit", Level::kAdmin}};
   const std::vector<std::pair<const char*, Level>> callers{
       {"viewer", Level::kViewer}, {"caller", Level::kCaller}, {"deployer", Level::kDeployer}, {"t0ken", Level::kAdmin}};
   for (const auto& rule : rules) {

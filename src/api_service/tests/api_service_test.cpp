@@ -38,6 +38,14 @@ TEST_F(ApiRoutes, TellsAPortsErrorAsAProblem) {
   EXPECT_EQ(document(response)["instance"], "/v1/status");
 }
 
+TEST_F(ApiRoutes, AsksForAttestationResultsWithTheNonceInBytes) {
+  EXPECT_EQ(document(get("/v1/attestation/w1?nonce=0102")), (Json{{"subject", "w1"}, {"token", "0102"}}));
+  EXPECT_EQ(document(get("/v1/attestation/w1"))["token"], "");
+  EXPECT_EQ(get("/v1/attestation/w1?nonce=xyz").status, 400);
+  cluster.failure = Error(Code::kPermissionDenied, "tee: kind 'software'");
+  EXPECT_EQ(get("/v1/attestation/w1").status, 403);
+}
+
 TEST_F(ApiRoutes, RefusesTaskCallsUnreadAndNamesTheGateway) {
   auto request = http::Request::make("POST", "/v1/functions/plates/read/invoke");
   // A body that never comes: the answer is there before it.

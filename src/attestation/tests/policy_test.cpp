@@ -98,14 +98,30 @@ TEST(Policy, HoldsMeasurementsAndSignersAgainstItsLists) {
   good.measurement = Bytes(32, 0xAA);
   good.signer = Bytes(32, 0xCC);
   EXPECT_EQ(reasons(policy, good), "");
-  EXPECT_TRUE(appraise_gateway(policy, Bytes(32, 0xAA)));
-  EXPECT_FALSE(appraise_gateway(policy, Bytes(32, 0xAB)));
-  EXPECT_FALSE(appraise_gateway(policy, {}));
   EXPECT_TRUE(policy.warnings().empty());
-  EXPECT_EQ(appraise_certified(policy, "sgx", Bytes(32, 0xAA)).value(), "hardware");
-  EXPECT_FALSE(appraise_certified(policy, "sgx", Bytes(32, 0xAB)));
-  EXPECT_FALSE(appraise_certified(policy, "tdx", Bytes(32, 0xAA)));
-  EXPECT_FALSE(appraise_certified(kAll, "sgx", {}));
+}
+
+TEST(Policy, HoldsMeasurementsAgainstTheProgramWhereThatIsJudged) {
+  const auto policy =
+      policy_of(fmt::format("{{tee_kinds: {{sgx: hardware}}, measurements: [{}]}}", std::string(64, 'a')));
+  const auto program = [&](BytesView measurement) {
+    Findings findings;
+    findings.unverified_claims() = claims("sgx"); // of another measurement
+    findings.set_verified();
+    appraise_program(policy, measurement, findings);
+    const auto outcome = findings.outcome();
+    return outcome ? "" : outcome.error().message();
+  };
+  EXPECT_EQ(program(Bytes(32, 0xAA)), "");
+  EXPECT_THAT(program(Bytes(32, 0xAB)), HasSubstr("program: abab"));
+  EXPECT_THAT(program({}), HasSubstr("program: none"));
+  Findings platform;
+  platform.unverified_claims() = claims("sgx");
+  platform.set_verified();
+  appraise_platform(policy, platform);
+  EXPECT_TRUE(platform.accepted());
+  appraise_platform(Policy::of_kind("tdx"), platform);
+  EXPECT_FALSE(platform.accepted());
 }
 
 TEST(Policy, RefusesDebugAndMissingMeasurements) {

@@ -1,5 +1,6 @@
 #include "cli/layout.hpp"
 
+#include "attestation/policy_document.hpp"
 #include "base/config.hpp"
 #include "base/file.hpp"
 #include "cli/up.hpp"
@@ -26,6 +27,21 @@ TEST_F(LayoutTest, WritesConfigurationThatIsReadBack) {
     EXPECT_EQ(config->text("state"), layout.node(name).string());
     EXPECT_EQ(config->text("ready_file"), layout.ready(name).string());
   }
+}
+
+TEST_F(LayoutTest, ThePolicyNamesTheSoftwareTeeForEachRoleAndIsItsOperatorsThen) {
+  ASSERT_TRUE(write_configuration(layout, default_topology()));
+  const auto file = layout.config("policy");
+  const auto policy = attestation::PolicyDocument::parse_text(read_text_file(file).value(), "policy");
+  ASSERT_TRUE(policy) << policy.error().message();
+  EXPECT_EQ(policy->version, 1U);
+  EXPECT_FALSE(policy->everyone);
+  for (const auto role : attestation::kPolicyRoles) EXPECT_EQ(policy->for_role(role)->tee_kinds.size(), 1U) << role;
+  auto config = ConfigMapping::parse(read_text_file(layout.config("service-manager")).value(), "service-manager");
+  EXPECT_EQ(config->text("policy"), file.string());
+  ASSERT_TRUE(write_file(file, as_bytes("version: 2\n")));
+  ASSERT_TRUE(write_configuration(layout, default_topology()));
+  EXPECT_EQ(read_text_file(file).value(), "version: 2\n");
 }
 
 TEST_F(LayoutTest, RemovesItsOwnFilesOnly) {

@@ -56,6 +56,7 @@ protected:
     certificate.set_node("node-1");
     certificate.set_tee_kind("software");
     certificate.set_assurance("software");
+    certificate.set_policy_version(7);
     certificate.set_function("echo");
     certificate.set_measurement(descriptor.measurement());
     certificate.set_expires(SystemClock().now() + 3600);
@@ -67,6 +68,7 @@ protected:
     statement.set_measurement(descriptor.measurement());
     statement.set_tee_kind("software");
     statement.set_assurance("software");
+    statement.set_policy_version(7);
     statement.set_cluster("west");
     statement.set_node("node-1");
     statement.set_instance("echo-1");
@@ -100,7 +102,8 @@ TEST_F(ReceiptVerify, AcceptsAndTellsWhatItSays) {
   ASSERT_EQ(outcome.code, 0) << outcome.out;
   EXPECT_EQ(outcome.json["accepted"], true);
   EXPECT_EQ(outcome.json["reasons"], nlohmann::json::array());
-  EXPECT_EQ(outcome.json["passed"].size(), 16U);
+  EXPECT_EQ(outcome.json["passed"].size(), 17U);
+  EXPECT_EQ(outcome.json["receipt"]["policy_version"], 7);
   EXPECT_EQ(outcome.json["receipt"]["instance"], "echo-1");
   EXPECT_EQ(outcome.json["receipt"]["claimed_route"]["proven"], false);
   EXPECT_EQ(outcome.json["receipt"]["claimed_route"]["proxies"][0], "node-1/proxy");

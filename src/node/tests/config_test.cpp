@@ -55,7 +55,7 @@ TEST_F(NodeConfigTest, AMasterMaySayMore) {
 TEST_F(NodeConfigTest, RefusesUnknownKeysByName) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "apii: 127.0.0.1:1\n"), HasSubstr("apii"));
   EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: software\ncluster: west\n"), HasSubstr("cluster"));
-  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ntee: software\n"), HasSubstr("tee"));
+  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\npolicy: /p\ntee: software\n"), HasSubstr("tee"));
 }
 
 TEST_F(NodeConfigTest, RefusesAddressesThatOthersCouldReach) {
@@ -86,7 +86,7 @@ TEST_F(NodeConfigTest, AMessageQueueIsServedWhereOthersFindIt) {
   ASSERT_TRUE(everywhere) << everywhere.error().to_string();
   EXPECT_EQ(everywhere->nats.advertise, "west.example");
   EXPECT_EQ(everywhere->nats.local(), "127.0.0.1");
-  const auto one = read<ServiceManagerConfig>("state: /s\nnats_address: 192.0.2.7\n");
+  const auto one = read<ServiceManagerConfig>("state: /s\npolicy: /p\nnats_address: 192.0.2.7\n");
   ASSERT_TRUE(one) << one.error().to_string();
   EXPECT_EQ(one->nats.advertise, "192.0.2.7");
   EXPECT_EQ(one->nats.local(), "192.0.2.7");
@@ -119,17 +119,29 @@ TEST_F(NodeConfigTest, RefusesNamesThatAreNoLabels) {
 }
 
 TEST_F(NodeConfigTest, TheServiceManagerMakesTokensForMastersOnly) {
-  const auto config =
-      read<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: master, cluster: west, file: /t/west}\n"
-                                 "- {role: master, cluster: east, file: /t/east}\n");
+  const auto config = read<ServiceManagerConfig>(
+      "state: /s\npolicy: /p\ninitial_tokens:\n- {role: master, cluster: west, file: /t/west}\n"
+      "- {role: master, cluster: east, file: /t/east}\n");
   ASSERT_TRUE(config) << config.error().to_string();
   ASSERT_EQ(config->initial_tokens.size(), 2U);
   EXPECT_EQ(config->initial_tokens[1].cluster, "east");
   EXPECT_EQ(config->initial_tokens[1].file, "/t/east");
-  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: client, cluster: w, file: /t}\n"),
-              HasSubstr("masters"));
-  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\ninitial_tokens:\n- {role: master, cluster: W_, file: /t}\n"),
+  EXPECT_THAT(
+      refusal<ServiceManagerConfig>("state: /s\npolicy: /p\ninitial_tokens:\n- {role: client, cluster: w, file: /t}\n"),
+      HasSubstr("masters"));
+  EXPECT_THAT(refusal<ServiceManagerConfig>(
+                  "state: /s\npolicy: /p\ninitial_tokens:\n- {role: master, cluster: W_, file: /t}\n"),
               HasSubstr("cluster"));
+}
+
+TEST_F(NodeConfigTest, TheServiceManagerNeedsAPolicyAndIsToldWhereEndorsementsAre) {
+  EXPECT_THAT(refusal<ServiceManagerConfig>("state: /s\n"), HasSubstr("policy"));
+  const auto config =
+      read<ServiceManagerConfig>("state: /s\npolicy: /p.yaml\ncollateral: [/intel/a, /intel/b]\ncertificates: /amd\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->policy, "/p.yaml");
+  EXPECT_EQ(config->collateral, (std::vector<std::string>{"/intel/a", "/intel/b"}));
+  EXPECT_EQ(config->certificates, "/amd");
 }
 
 TEST_F(NodeConfigTest, AMissingFileIsNotFound) {

@@ -33,6 +33,7 @@ Status check_token_request(const wire::CreateToken& request) {
 Result<std::unique_ptr<Authority>> Authority::open(const AuthorityParts& parts, AuthoritySettings settings) {
   if (settings.certificate_lifetime < 1) return Error(Code::kInvalidArgument, "certificate_lifetime is not above 0");
   authority::teach(parts.log);
+  TCFDL_TRY(authority::adopt_policy(parts.database, parts.log, settings.policy.version, settings.policy_hash));
   TCFDL_ASSIGN(auto keys, authority::KeyStore::open(parts.database, parts.log, settings.key_file));
   return std::unique_ptr<Authority>(new Authority(parts, std::move(settings), std::move(keys)));
 }

@@ -1,8 +1,7 @@
 // The trusted authority (paper 2.3.1, 3.2): admits subjects, certifies their keys, issues the keys of functions.
 #pragma once
 
-#include "attestation/policy.hpp"
-#include "attestation/verifiers.hpp"
+#include "attestation/judgement.hpp"
 #include "base/guarded.hpp"
 #include "service_manager/authority/grants.hpp"
 #include "service_manager/authority/key_store.hpp"
@@ -17,12 +16,15 @@ struct AuthoritySettings {
   std::filesystem::path key_file;
   /// Of every certificate and key package, seconds. Renewed at half of it.
   std::int64_t certificate_lifetime = 30L * 24 * 3600;
-  /// What proxies must show, and what it is worth.
-  attestation::Policy policy;
   /// How long an epoch of a function's keys stays valid after the next one came, seconds: longer than capsules live.
   std::int64_t overlap = 900;
-  /// What the makers of TEEs say of the platforms that may enrol.
-  attestation::Endorsements endorsements = {};
+  /// What proxies and programs must show, and what it is worth.
+  attestation::PolicyDocument policy;
+  /// SHA-256 of the policy's file; with a version, the one is kept for the other.
+  Bytes policy_hash = {};
+  /// Reads what the makers of TEEs say of the platforms that may enrol. Asked at each verdict, so that fresh collateral
+  /// needs no restart. Null: nothing is known.
+  std::function<Result<std::vector<attestation::Endorsements>>()> endorsements = {};
 };
 
 using attestation::Verifiers;
@@ -39,7 +41,8 @@ struct AuthorityParts {
 /// Checks requests and answers them; who may ask is `Service`'s to check. Any thread.
 class Authority {
 public:
-  /// Teaches the log the authority's operations, then opens or makes the secrets. Errors of `authority::KeyStore`.
+  /// Teaches the log the authority's operations, then opens or makes the secrets. Errors of `authority::KeyStore`;
+  /// FAILED_PRECONDITION when the policy's version is below one that was in force, or is one of another content.
   static Result<std::unique_ptr<Authority>> open(const AuthorityParts& parts, AuthoritySettings settings);
 
   [[nodiscard]] const crypto::VerifyKey& public_key() const noexcept { return keys_->signing_key().public_key(); }
@@ -70,6 +73,13 @@ public:
   /// A caller's key to a function, and the matching re-encryption key for a proxy of `cluster`.
   /// NOT_FOUND: no such function. PERMISSION_DENIED: the grants, the class, or the proxy's class.
   Result<wire::SenderKeysReply> sender_keys(const wire::SenderKeysRequest& request, const std::string& cluster);
+
+  /// The attestation result of a proxy, instance or gateway of `cluster`, as a JWT (attestation/result_token.hpp): its
+  /// certificate and the evidence of its node, judged by the policy and the collateral of now. The nonce is the
+  /// asker's, 8 to 64 bytes or none. UNAUTHENTICATED, PERMISSION_DENIED with all reasons, INVALID_ARGUMENT.
+  Result<std::string> attestation_result(const wire::Signed& certificate, BytesView nonce, const std::string& cluster);
+
+  [[nodiscard]] std::uint64_t policy_version() const noexcept { return settings_.policy.version; }
 
   /// Ends the enrolment of a node or client: its name is free, its certificates get nothing more here. NOT_FOUND.
   Status remove_subject(const std::string& cluster, const std::string& name);
@@ -103,6 +113,7 @@ private:
   struct Proxy {
     wire::Certificate certificate;
     std::string assurance;
+    attestation::Findings findings; ///< accepted
   };
   /// A key package that is to be made.
   struct Order {
@@ -120,6 +131,10 @@ private:
 
   [[nodiscard]] UnixSeconds expiry() const { return parts_.clock.now() + settings_.certificate_lifetime; }
   [[nodiscard]] Result<Judged> judge_proxy(const wire::EnrolRequest& request) const;
+  /// The evidence with which the certificate's node enrolled, judged as if it enrolled now.
+  [[nodiscard]] Result<attestation::Findings> judge_again(const wire::Certificate& certificate) const;
+  [[nodiscard]] Result<attestation::Findings> judge(const wire::Evidence& evidence, wire::Role role,
+                                                    const attestation::Expectations& expected) const;
   Result<authority::ClientRow> find_client(const std::string& client, const std::string& cluster);
   Result<wire::EnrolReply> certify_node(const wire::EnrolRequest& request, const std::string& cluster,
                                         const Judged& judged);

@@ -1,5 +1,4 @@
 // Enrolment of nodes with their proxies, and of clients.
-#include "attestation/report_data.hpp"
 #include "service_manager/authority/authority.hpp"
 #include "service_manager/authority/operations.hpp"
 #include "service_manager/operations.pb.h"
@@ -116,27 +115,12 @@ Result<wire::EnrolReply> Authority::renew_node(const wire::RenewNode& request, c
   again.set_platform_key(wire::field(node->platform_key));
   *again.mutable_proxy() = request.proxy();
   TCFDL_ASSIGN(const auto judged, judge_proxy(again));
+  NodeRenewed renewed;
+  renewed.set_cluster(cluster);
+  renewed.set_node(request.node());
+  *renewed.mutable_evidence() = request.proxy().evidence();
+  TCFDL_TRY(parts_.log.append(renewed));
   return certify_node(again, cluster, judged);
-}
-
-Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& request) const {
-  const auto& proxy = request.proxy();
-  const auto& kind = proxy.evidence().tee_kind();
-  const auto* const verifier = attestation::find_verifier(parts_.verifiers, kind);
-  if (verifier == nullptr) {
-    return make_error(Code::kPermissionDenied, "proxy.evidence: no verifier here reads evidence of a TEE of kind '{}'",
-                      kind);
-  }
-  const auto data = attestation::report_data("proxy", as_bytes(proxy.nonce()),
-                                             {as_bytes(proxy.verify_key()), as_bytes(proxy.seal_key())});
-  const attestation::Expectations expected{.report_data = Bytes(data.begin(), data.end()),
-                                           .node = request.name(),
-                                           .platform_key = to_bytes(request.platform_key())};
-  auto findings = verifier->verify(proxy.evidence(), settings_.endorsements, expected, parts_.clock.now());
-  attestation::appraise(settings_.policy, findings);
-  const auto claims = findings.outcome();
-  if (!claims) return claims.error().within("proxy.evidence");
-  return Judged{.tee_kind = claims->tee_kind, .assurance = findings.assurance(), .measurement = claims->measurement};
 }
 
 Result<wire::EnrolReply> Authority::certify_node(const wire::EnrolRequest& request, const std::string& cluster,
@@ -156,6 +140,7 @@ Result<wire::EnrolReply> Authority::certify_node(const wire::EnrolRequest& reque
   proxy.set_seal_key(request.proxy().seal_key());
   proxy.set_tee_kind(judged.tee_kind);
   proxy.set_assurance(judged.assurance);
+  proxy.set_policy_version(policy_version());
   proxy.set_measurement(wire::field(judged.measurement));
   proxy.set_evidence_hash(wire::field(crypto::sha256(wire::serialize(request.proxy().evidence()))));
   TCFDL_TRY(number({&node, &proxy}, {}, cluster));

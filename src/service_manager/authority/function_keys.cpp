@@ -2,6 +2,7 @@
 #include "crypto/proxy_reencryption.hpp"
 #include "service_manager/authority/authority.hpp"
 #include "service_manager/authority/operations.hpp"
+#include "service_manager/authority/programs.hpp"
 #include "wire/descriptor.hpp"
 
 namespace tcfdl::service_manager {
@@ -89,11 +90,12 @@ Result<Authority::Proxy> Authority::check_proxy(const wire::Signed& certificate,
                       cluster);
   }
   TCFDL_TRY(check_enrolled(*checked));
-  // The policy may have changed since the proxy was admitted.
-  auto assurance =
-      attestation::appraise_certified(settings_.policy, checked->tee_kind(), as_bytes(checked->measurement()));
-  if (!assurance) return assurance.error().within("proxy_certificate");
-  return Proxy{.certificate = *std::move(checked), .assurance = *std::move(assurance)};
+  // Policy and collateral may have changed since the proxy was admitted.
+  TCFDL_ASSIGN(auto findings, judge_again(*checked));
+  const auto claims = findings.outcome();
+  if (!claims) return claims.error().within("proxy_certificate");
+  auto assurance = findings.assurance();
+  return Proxy{.certificate = *std::move(checked), .assurance = std::move(assurance), .findings = std::move(findings)};
 }
 
 Result<wire::Descriptor> Authority::descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
@@ -128,6 +130,7 @@ wire::Certificate Authority::instance_certificate(const wire::Signed& signed_sta
   certificate.set_node(statement.node());
   certificate.set_tee_kind(proxy.certificate.tee_kind());
   certificate.set_assurance(proxy.assurance);
+  certificate.set_policy_version(policy_version());
   if (statement.role() == wire::ROLE_INSTANCE) certificate.set_function(statement.function());
   certificate.set_measurement(statement.measurement());
   certificate.set_evidence_hash(wire::field(
@@ -144,10 +147,11 @@ Result<wire::InstanceKeysReply> Authority::instance_keys(const wire::InstanceKey
   TCFDL_ASSIGN(const auto proxy_key, crypto::VerifyKey::from_bytes(as_bytes(proxy.certificate.verify_key())));
   TCFDL_ASSIGN(const auto statement, wire::verify<wire::InstanceStatement>(proxy_key, request.statement()));
   TCFDL_TRY(check_statement(statement, proxy.certificate, parts_.clock.now()));
+  TCFDL_TRY(admit_program(settings_.policy, statement.role(), statement.function(), as_bytes(statement.measurement()),
+                          proxy.findings));
   auto certificate = instance_certificate(request.statement(), statement, proxy);
   wire::InstanceKeysReply reply;
   if (statement.role() == wire::ROLE_GATEWAY) {
-    TCFDL_TRY(attestation::appraise_gateway(settings_.policy, as_bytes(statement.measurement())));
     TCFDL_TRY(number({&certificate}, {}, cluster));
   } else {
     TCFDL_ASSIGN(const auto descriptor, descriptor_for(statement, proxy, *reply.mutable_descriptor()));
@@ -185,6 +189,9 @@ Result<wire::SenderKeysReply> Authority::sender_keys(const wire::SenderKeysReque
   if (!wire::grants_allow(*caller, name.str())) {
     return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller->subject(), name.str());
   }
+  auto findings = proxy.findings;
+  attestation::judge_function(settings_.policy, name.str(), std::nullopt, findings);
+  if (const auto claims = findings.outcome(); !claims) return claims.error().within("the proxy, for " + name.str());
   wire::SenderKeysReply reply;
   TCFDL_ASSIGN(*reply.mutable_descriptor(), parts_.registry.current_descriptor(name.str()));
   TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(reply.descriptor()));

@@ -88,6 +88,12 @@ Status apply_nats_revoked(Database& database, const NatsUserRevoked& revoked, co
   return {};
 }
 
+Status apply_policy(Database& database, const PolicyAdopted& adopted, const Operation& operation) {
+  TCFDL_TRY(database.execute("INSERT INTO policies (version, hash, adopted) VALUES (?, ?, ?)",
+                             {static_cast<std::int64_t>(adopted.version()), to_bytes(adopted.hash()), operation.time}));
+  return {};
+}
+
 Status apply_issued(Database& database, const Issued& issued, const Operation& operation) {
   TCFDL_TRY(database.execute("DELETE FROM issued WHERE expires < ?", {operation.time}));
   for (int i = 0; i < issued.items_size(); ++i) {
@@ -186,6 +192,15 @@ Status apply_revoked(Database& database, const CertificatesRevoked& revoked, con
   return next_list(database, operation);
 }
 
+Status apply_renewed(Database& database, const NodeRenewed& renewed, const Operation& /*operation*/) {
+  TCFDL_ASSIGN(const auto changed,
+               database.execute("UPDATE subjects SET previous_evidence = evidence, evidence = ? "
+                                "WHERE cluster = ? AND name = ?",
+                                {wire::serialize(renewed.evidence()), renewed.cluster(), renewed.node()}));
+  if (changed > 0) return {};
+  return make_error(Code::kNotFound, "no node is enrolled as {} in cluster {}", renewed.node(), renewed.cluster());
+}
+
 Status apply_grants(Database& database, const GrantsChanged& changed, const Operation& operation) {
   TCFDL_ASSIGN(
       const auto updated,
@@ -214,11 +229,13 @@ void teach(OperationLog& log) {
   log.on<SubjectRemoved>(apply_removed);
   log.on<NatsRootMade>(apply_nats_root);
   log.on<NatsUserRevoked>(apply_nats_revoked);
+  log.on<PolicyAdopted>(apply_policy);
   log.on<Issued>(apply_issued);
   log.on<FunctionEpochRaised>(apply_epoch_raised);
   log.on<FunctionKeysErased>(apply_erased);
   log.on<CertificatesRevoked>(apply_revoked);
   log.on<GrantsChanged>(apply_grants);
+  log.on<NodeRenewed>(apply_renewed);
 }
 
 Result<Token> usable_token(database::Database& database, BytesView hash, UnixSeconds now) {
@@ -249,6 +266,45 @@ Result<std::optional<Subject>> find_subject(database::Database& database, const 
                                              .proxy_verify_key = row.blob(3),
                                              .proxy_seal_key = row.blob(4)};
                             });
+}
+
+Result<std::optional<NodeEvidence>> find_evidence(database::Database& database, const std::string& cluster,
+                                                  const std::string& node) {
+  return database.query_one(
+      "SELECT role, platform_key, evidence, previous_evidence, enrolled FROM subjects WHERE cluster = ? AND name = ?",
+      {cluster, node}, [](const Row& row) {
+        return NodeEvidence{.role = static_cast<wire::Role>(row.integer(0)),
+                            .platform_key = row.blob(1),
+                            .evidence = row.blob(2),
+                            .previous = row.blob(3),
+                            .enrolled = row.integer(4)};
+      });
+}
+
+Status adopt_policy(database::Database& database, OperationLog& log, std::uint64_t version, BytesView hash) {
+  if (version == 0) return {};
+  struct Kept {
+    std::int64_t version = 0;
+    Bytes hash;
+  };
+  TCFDL_ASSIGN(const auto kept,
+               database.query_one("SELECT version, hash FROM policies ORDER BY version DESC LIMIT 1", {},
+                                  [](const Row& row) { return Kept{.version = row.integer(0), .hash = row.blob(1)}; }));
+  const auto wanted = static_cast<std::int64_t>(version);
+  if (kept && kept->version > wanted) {
+    return make_error(Code::kFailedPrecondition,
+                      "the policy is of version {}, but version {} was in force here; raise it above that", version,
+                      kept->version);
+  }
+  if (kept && kept->version == wanted) {
+    if (std::ranges::equal(kept->hash, hash)) return {};
+    return make_error(Code::kFailedPrecondition, "the policy changed, but its version is still {}; raise it", version);
+  }
+  PolicyAdopted adopted;
+  adopted.set_version(version);
+  adopted.set_hash(wire::field(hash));
+  TCFDL_TRY(log.append(adopted));
+  return {};
 }
 
 Result<std::vector<ClientRow>> clients_of(database::Database& database, const std::string& cluster,

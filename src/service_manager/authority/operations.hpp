@@ -6,7 +6,8 @@
 namespace tcfdl::service_manager::authority {
 
 /// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved, NatsRootMade,
-/// NatsUserRevoked, Issued, FunctionEpochRaised, FunctionKeysErased, CertificatesRevoked and GrantsChanged.
+/// NatsUserRevoked, PolicyAdopted, Issued, FunctionEpochRaised, FunctionKeysErased, CertificatesRevoked,
+/// GrantsChanged and NodeRenewed.
 void teach(OperationLog& log);
 
 struct Token {
@@ -30,6 +31,22 @@ struct Subject {
 
 Result<std::optional<Subject>> find_subject(database::Database& database, const std::string& cluster,
                                             const std::string& name);
+
+/// With what a node enrolled or was renewed last.
+struct NodeEvidence {
+  wire::Role role = wire::ROLE_UNSPECIFIED;
+  Bytes platform_key;
+  Bytes evidence; ///< wire::Evidence
+  Bytes previous; ///< the one before the last renewal, since certificates of it are in use for a while; or empty
+  UnixSeconds enrolled = 0;
+};
+
+Result<std::optional<NodeEvidence>> find_evidence(database::Database& database, const std::string& cluster,
+                                                  const std::string& node);
+
+/// Keeps a policy's version with the hash of its file; 0 is none, and is not kept. FAILED_PRECONDITION when a higher
+/// version was kept, or this one with another hash.
+Status adopt_policy(database::Database& database, OperationLog& log, std::uint64_t version, BytesView hash);
 
 /// A client as it is enrolled.
 struct ClientRow {

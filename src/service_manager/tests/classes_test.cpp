@@ -10,7 +10,9 @@ class Classes : public World {
 protected:
   Classes() {
     policy_ = must(attestation::Policy::parse_text("tee_kinds: {software: software, snp: hardware}", "policy"));
-    endorsements_ = amd_.endorsements();
+    endorsements_ = [this]() -> Result<std::vector<attestation::Endorsements>> {
+      return std::vector{amd_.endorsements()};
+    };
     verifiers_.push_back(std::make_unique<attestation::SnpVerifier>(amd_.verifier()));
     start();
     enrol(soft_, wire::ROLE_MASTER);

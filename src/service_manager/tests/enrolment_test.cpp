@@ -185,6 +185,15 @@ TEST_F(Enrolment, IsRenewedForTheSameKeysByYoungerEvidence) {
   EXPECT_EQ(proxy.verify_key(), bytes_of(node_.proxy));
   EXPECT_EQ(proxy.seal_key(), bytes_of(node_.proxy_seal));
   EXPECT_GT(proxy.serial(), certificate(node_.proxy_certificate, wire::ROLE_PROXY).serial());
+  // The certificate of before serves until the node has the new one, and no longer than to the renewal after that.
+  const auto before = node_.proxy_certificate;
+  node_.proxy_certificate = renewed.proxy_certificate();
+  for (const auto& present : {before, node_.proxy_certificate})
+    EXPECT_TRUE(authority_->attestation_result(present, {}, "west"));
+  clock_.advance(1);
+  must(authority_->renew_node(renewal(node_), "west"));
+  EXPECT_THAT(refusal(authority_->attestation_result(before, {}, "west")),
+              Refuses(Code::kUnauthenticated, "certify it anew"));
 }
 
 TEST_F(Enrolment, IsNotRenewedByEvidenceOfBeforeOrOfAnotherOrAfterItsEnd) {

@@ -93,7 +93,10 @@ protected:
   Result<std::unique_ptr<Authority>> open_authority() {
     return Authority::open(
         {.database = *database_, .log = *log_, .registry = *registry_, .verifiers = verifiers_, .clock = clock_},
-        {.key_file = directory_.path() / "key", .policy = policy_, .endorsements = endorsements_});
+        {.key_file = directory_.path() / "key",
+         .policy = document_ ? *document_ : attestation::PolicyDocument::of(policy_),
+         .policy_hash = policy_hash_,
+         .endorsements = endorsements_});
   }
 
   std::string token(wire::Role role, const std::string& cluster = "west", std::vector<std::string> grants = {}) {
@@ -201,12 +204,14 @@ protected:
   TemporaryDirectory directory_;
   ManualClock clock_;
   attestation::Policy policy_ = must(attestation::Policy::parse_text("tee_kinds: {software: software}", "policy"));
+  std::optional<attestation::PolicyDocument> document_; ///< in place of policy_
+  Bytes policy_hash_ = Bytes(32, 1);
+  std::function<Result<std::vector<attestation::Endorsements>>()> endorsements_;
   Verifiers verifiers_ = [] {
     Verifiers verifiers;
     verifiers.push_back(std::make_unique<attestation::SoftwareVerifier>());
     return verifiers;
   }();
-  attestation::Endorsements endorsements_;
   crypto::SigningKey owner_ = crypto::SigningKey::generate();
   std::unique_ptr<database::Database> database_;
   std::unique_ptr<OperationLog> log_;

@@ -89,6 +89,25 @@ TEST_F(Lease, IgnoresEventsOfOthers) {
   EXPECT_EQ(stats().in_flight, 1U);
 }
 
+TEST_F(Lease, WhoseReportsWereLostIsKnownByTheHeartbeat) {
+  const NodeId node("worker-1");
+  const auto first = acquire(request());
+  const auto id = lease_of(first).lease_id();
+  manager_.reconcile(node, {id});
+  EXPECT_EQ(stats().started, 1U) << "it runs, so it has started";
+  manager_.reconcile(node, {});
+  EXPECT_EQ(stats().in_flight, 1U) << "that heartbeat may be from before the start";
+  time_.advance(milliseconds(3000));
+  manager_.reconcile(NodeId("other"), {});
+  manager_.reconcile(node, {id});
+  EXPECT_EQ(stats().in_flight, 1U);
+  manager_.reconcile(node, {});
+  EXPECT_EQ(stats().in_flight, 0U);
+  EXPECT_EQ(stats().done[static_cast<std::size_t>(Code::kUnknown)], 1U);
+  tell(first, false, true); // at last
+  EXPECT_EQ(stats().in_flight, 0U);
+}
+
 TEST_F(Lease, EndsWithItsInstance) {
   tell(acquire(request()), true, false);
   manager_.remove_instance(InstanceId("a"), "exited");

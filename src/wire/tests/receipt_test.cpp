@@ -42,6 +42,7 @@ protected:
     certificate_.set_node("node-1");
     certificate_.set_tee_kind("software");
     certificate_.set_assurance("software");
+    certificate_.set_policy_version(7);
     certificate_.set_function("plates/read");
     certificate_.set_measurement(std::string(32, 'm'));
     certificate_.set_issued(kReceiptNow - 3600);
@@ -56,6 +57,7 @@ protected:
     statement_.set_output_hash(hash_of(ReceiptBody::kOutput, output_salt_, kOutputText));
     statement_.set_tee_kind("software");
     statement_.set_assurance("software");
+    statement_.set_policy_version(7);
     statement_.set_cluster("west");
     statement_.set_node("node-1");
     statement_.set_instance("read-1");
@@ -100,7 +102,7 @@ TEST_F(Receipts, AreAcceptedWhenEveryCheckPasses) {
   const auto verdict = judge(make());
   EXPECT_TRUE(verdict.accepted()) << verdict.outcome().error().to_string();
   EXPECT_THAT(verdict.reasons(), IsEmpty());
-  EXPECT_EQ(verdict.passed().size(), 16U);
+  EXPECT_EQ(verdict.passed().size(), 17U);
   const auto outcome = verdict.outcome();
   ASSERT_TRUE(outcome);
   EXPECT_EQ(outcome->instance(), "read-1");
@@ -200,6 +202,15 @@ TEST_F(Receipts, AreOfTheCertifiedClass) {
   descriptor_.add_assurance("hardware");
   statement_.set_assurance("hardware");
   EXPECT_THAT(reasons(), ElementsAre("assurance"));
+}
+
+TEST_F(Receipts, NameThePolicyThatAdmittedTheInstance) {
+  statement_.set_policy_version(8);
+  EXPECT_THAT(reasons(), ElementsAre("policy_version"));
+  certificate_.set_policy_version(8);
+  EXPECT_EQ(judge(make()).outcome()->policy_version(), 8U);
+  certificate_.clear_policy_version();
+  EXPECT_THAT(reasons(), ElementsAre("policy_version")) << "none is no other";
 }
 
 TEST_F(Receipts, AreOfATimeWhenTheCertificateWasValid) {
