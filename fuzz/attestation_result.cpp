@@ -12,19 +12,19 @@ namespace {
 using namespace tcfdl; // NOLINT(google-build-using-namespace): a program of one file
 
 const crypto::SigningKey& authority() {
-  static const auto key = crypto::SigningKey::from_private_bytes(Bytes(32, 0x5A)).value();
-  return key;
+  static const auto kKey = crypto::SigningKey::from_private_bytes(Bytes(32, 0x5A)).value();
+  return kKey;
 }
 
 void try_token(const std::string& token) {
-  static const attestation::Jwks keys({authority().public_key()});
+  static const attestation::Jwks kKeys({authority().public_key()});
   constexpr UnixSeconds kTime = 1'800'000'000;
   attestation::Findings findings;
-  const auto result = attestation::verify_result(keys, token, kTime, findings);
+  const auto result = attestation::verify_result(kKeys, token, kTime, findings);
   if (result.has_value() != findings.reasons().empty()) std::abort();
   if (!result) return;
   if (result->expires <= kTime || result->key.size() != crypto::kPointSize) std::abort();
-  const auto again = attestation::verify_result(keys, attestation::sign_result(authority(), *result), kTime, findings);
+  const auto again = attestation::verify_result(kKeys, attestation::sign_result(authority(), *result), kTime, findings);
   if (!again || *again != *result) std::abort();
 }
 

@@ -16,7 +16,6 @@ using std::chrono::hours;
 using std::chrono::seconds;
 
 constexpr std::size_t kMostCapsules = 10'000;
-constexpr std::size_t kMostMasters = 256;
 constexpr std::size_t kMostOutcomes = 100'000;
 constexpr std::int64_t kOutcomeLifetime = 600;
 
@@ -315,30 +314,6 @@ Status TaskServer::check_possession(Session& session, const wire::TaskRequest& r
   }
   if (session.caller_key == lease.caller_key()) return {};
   return Error(Code::kPermissionDenied, "the lease was given to another caller than this connection's");
-}
-
-Result<crypto::VerifyKey> TaskServer::master_key(const wire::Signed& certificate, const std::string& cluster) {
-  const auto name = certificate.statement() + certificate.signature();
-  const auto now = clock_.now();
-  const auto known = masters_.with([&](const auto& masters) -> std::optional<KnownMaster> {
-    const auto found = masters.find(name);
-    return found == masters.end() ? std::nullopt : std::optional(found->second);
-  });
-  if (known && known->certificate.expires() > now && known->certificate.cluster() == cluster) {
-    TCFDL_TRY(revocations_.check(known->certificate));
-    return known->key;
-  }
-  TCFDL_ASSIGN(auto master, wire::verify_certificate(identity_.authority, certificate, {wire::ROLE_MASTER}, now));
-  if (master.cluster() != cluster) {
-    return make_error(Code::kPermissionDenied, "the master of {} gave a lease of {}", master.cluster(), cluster);
-  }
-  TCFDL_TRY(revocations_.check(master));
-  TCFDL_ASSIGN(auto key, crypto::VerifyKey::from_bytes(as_bytes(master.verify_key())));
-  masters_.with([&](auto& masters) {
-    if (masters.size() >= kMostMasters) masters.clear();
-    masters.insert_or_assign(name, KnownMaster{std::move(master), key});
-  });
-  return key;
 }
 
 Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(const wire::TaskRequest& request,

@@ -1,8 +1,14 @@
-// The keys with which an instance processes tasks, one for each epoch that is valid.
+// The keys with which an instance processes tasks, one for each epoch that is valid, and those of masters that lease
+// them.
 #include "base/log.hpp"
 #include "sdk/task_server.hpp"
 
 namespace tcfdl::sdk {
+namespace {
+
+constexpr std::size_t kMostMasters = 256;
+
+} // namespace
 
 TaskServer::ProcessorKeyPtr TaskServer::find_key(std::uint32_t epoch) const {
   return keys_.with([&](const auto& keys) -> ProcessorKeyPtr {
@@ -52,6 +58,30 @@ Status TaskServer::renew_key(Deadline deadline) {
 Status TaskServer::renew(Deadline deadline) {
   const std::scoped_lock lock(renewing_);
   return renew_key(deadline);
+}
+
+Result<crypto::VerifyKey> TaskServer::master_key(const wire::Signed& certificate, const std::string& cluster) {
+  const auto name = certificate.statement() + certificate.signature();
+  const auto now = clock_.now();
+  const auto known = masters_.with([&](const auto& masters) -> std::optional<KnownMaster> {
+    const auto found = masters.find(name);
+    return found == masters.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (known && known->certificate.expires() > now && known->certificate.cluster() == cluster) {
+    TCFDL_TRY(revocations_.check(known->certificate));
+    return known->key;
+  }
+  TCFDL_ASSIGN(auto master, wire::verify_certificate(identity_.authority, certificate, {wire::ROLE_MASTER}, now));
+  if (master.cluster() != cluster) {
+    return make_error(Code::kPermissionDenied, "the master of {} gave a lease of {}", master.cluster(), cluster);
+  }
+  TCFDL_TRY(revocations_.check(master));
+  TCFDL_ASSIGN(auto key, crypto::VerifyKey::from_bytes(as_bytes(master.verify_key())));
+  masters_.with([&](auto& masters) {
+    if (masters.size() >= kMostMasters) masters.clear();
+    masters.insert_or_assign(name, KnownMaster{std::move(master), key});
+  });
+  return key;
 }
 
 void TaskServer::erase_void() {
