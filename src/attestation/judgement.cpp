@@ -39,9 +39,9 @@ Findings judge(const Verifiers& verifiers, const PolicyDocument& document, const
     best.refuse("role", question.role, named_roles(document));
     return best;
   }
-  static const std::vector<Endorsements> none(1);
+  static const std::vector<Endorsements> kNone(1);
   bool first = true;
-  for (const auto& endorsements : question.endorsements.empty() ? none : question.endorsements) {
+  for (const auto& endorsements : question.endorsements.empty() ? kNone : question.endorsements) {
     auto findings = judge_with(*verifier, *policy, question, endorsements);
     if (first || findings.accepted() || findings.reasons().size() < best.reasons().size()) best = std::move(findings);
     if (best.accepted()) break;

@@ -254,8 +254,9 @@ std::string sign_result(const crypto::SigningKey& authority, const AttestationRe
 std::optional<AttestationResult> verify_result(const Jwks& keys, std::string_view token, UnixSeconds now,
                                                Findings& findings) {
   const auto parts = split_token(token);
-  if (!findings.require(parts.has_value(), "token", fmt::format("{} bytes", token.size()),
-                        fmt::format("three parts with dots between, at most {} bytes", kLongestToken))) {
+  if (!parts) {
+    findings.refuse("token", fmt::format("{} bytes", token.size()),
+                    fmt::format("three parts with dots between, at most {} bytes", kLongestToken));
     return std::nullopt;
   }
   std::string kid;

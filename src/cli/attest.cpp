@@ -119,13 +119,13 @@ void print_result(const attestation::AttestationResult& result) {
 }
 
 /// Whether the receipt is good and of the instance that the result is of.
-void require_receipt(const ResultFiles& files, const attestation::AttestationResult& result,
+void require_receipt(const ResultFiles& files, BytesView receipt_bytes, const attestation::AttestationResult& result,
                      attestation::Findings& findings) {
   const auto* const key = files.keys.find(result.issuer);
-  const auto receipt = wire::parse<wire::Receipt>(*files.receipt);
+  const auto receipt = wire::parse<wire::Receipt>(receipt_bytes);
   if (key == nullptr || !receipt) return findings.refuse("receipt", "bytes that are none", "a receipt");
   const auto verdict = wire::verify_receipt(
-      *files.receipt, {.authority = *key, .now = files.time, .input = std::nullopt, .output = std::nullopt});
+      receipt_bytes, {.authority = *key, .now = files.time, .input = std::nullopt, .output = std::nullopt});
   for (const auto& reason : verdict.reasons()) {
     findings.refuse(fmt::format("receipt.{}", wire::receipt_check_name(reason.check)), reason.text, "a good receipt");
   }
@@ -141,7 +141,7 @@ int check_result(const Session& session, const ResultOptions& options) {
   if (result && !files->nonce.empty() && result->nonce != files->nonce) {
     findings.refuse("eat_nonce", to_hex(result->nonce), to_hex(files->nonce));
   }
-  if (result && files->receipt) require_receipt(*files, *result, findings);
+  if (const auto& receipt = files->receipt; result && receipt) require_receipt(*files, *receipt, *result, findings);
   if (!findings.reasons().empty()) result.reset();
   if (session.json) {
     print_json({{"accepted", result.has_value()},

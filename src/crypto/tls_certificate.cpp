@@ -95,7 +95,7 @@ Result<Certificate> signed_by(const SigningKey& key, X509* certificate) {
   return Certificate::parse(x509::encoded(certificate, i2d_X509));
 }
 
-Error not_trusted(std::string why) { return Error(Code::kUnauthenticated, std::move(why)); }
+Error not_trusted(std::string why) { return {Code::kUnauthenticated, std::move(why)}; }
 
 } // namespace
 

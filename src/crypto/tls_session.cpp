@@ -129,7 +129,7 @@ Error TlsSession::failure(const char* doing, int returned) const {
   const char* reason = fatal ? ERR_reason_error_string(ERR_peek_last_error()) : nullptr;
   const auto text = fmt::format("{}: {}", doing, reason == nullptr ? "the peer sent no valid TLS 1.3" : reason);
   ERR_clear_error();
-  if (verified == X509_V_OK) return Error(Code::kInvalidArgument, text);
+  if (verified == X509_V_OK) return {Code::kInvalidArgument, text};
   return make_error(Code::kUnauthenticated, "{}: {}", text, X509_verify_cert_error_string(verified));
 }
 

@@ -39,7 +39,9 @@ std::string name_of(const asio::ip::tcp::socket& socket) {
 
 Connection::Connection(ServerContext& context, asio::ip::tcp::socket socket)
     : context_(context), socket_(std::move(socket)), timer_(context.io), wake_(context.io), remote_(name_of(socket_)) {
-  if (context.settings.tls) tls_.emplace(crypto::TlsSession::accept(context.settings.tls->context()));
+  if (const auto& tls = context.settings.tls) {
+    tls_ = std::make_unique<crypto::TlsSession>(crypto::TlsSession::accept(tls->context()));
+  }
 }
 
 asio::awaitable<void> Connection::run() {

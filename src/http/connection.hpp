@@ -93,7 +93,7 @@ private:
 
   ServerContext& context_;
   asio::ip::tcp::socket socket_;
-  std::optional<crypto::TlsSession> tls_;
+  std::unique_ptr<crypto::TlsSession> tls_;
   asio::steady_timer timer_;
   asio::steady_timer wake_;
   std::string remote_;

@@ -91,7 +91,7 @@ Status CapsuleSession::fetch_key(Entry& entry, const std::string& function, cons
                       scope.epoch(), entry.newest);
   }
   entry.newest = scope.epoch();
-  entry.key.emplace(wire::SenderKey{std::move(x), std::move(scope)});
+  entry.key = std::make_shared<const wire::SenderKey>(wire::SenderKey{std::move(x), std::move(scope)});
   return {};
 }
 

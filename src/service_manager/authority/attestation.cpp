@@ -88,7 +88,7 @@ Result<attestation::Findings> Authority::judge_again(const wire::Certificate& ce
   // The authority's own certificate ties its key to that evidence, so that the binding is not looked at again: for
   // proxies by the hash, for programs by the time, since they are certified under the proxy of that enrolment.
   const auto* const evidence_bytes = found ? evidence_behind(certificate, *found) : nullptr;
-  if (evidence_bytes == nullptr) {
+  if (!found || evidence_bytes == nullptr) {
     return make_error(Code::kUnauthenticated,
                       "{} was certified before node {} enrolled with its present evidence; certify it anew",
                       certificate.subject(), certificate.node());
