@@ -27,6 +27,9 @@ struct CallOptions {
   std::chrono::milliseconds timeout{30'000};
   /// Only this cluster may run the task; empty: the best of all.
   std::string cluster;
+  /// The least assurance class that may process the task, `software` or `hardware`; empty: any that the function's
+  /// owner admits. PERMISSION_DENIED where the function is offered in a lower one: the data does not leave the caller.
+  std::string assurance;
   /// A UUID that makes the call idempotent; empty: a new one is drawn.
   std::string task_id;
   std::string content_type = "application/octet-stream";

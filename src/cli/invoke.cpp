@@ -19,6 +19,7 @@ struct InvokeOptions {
   std::string in = "-";
   std::string out = "-";
   std::string protection = "eae";
+  std::string assurance;
   std::string cluster;
   std::string summary;
   std::string task_id;
@@ -91,6 +92,7 @@ Status invoke(const InvokeOptions& options, const Session& session) {
   TCFDL_ASSIGN(call.protection, protection_from_name(options.protection));
   call.timeout = options.timeout;
   call.cluster = options.cluster;
+  call.assurance = options.assurance;
   call.task_id = options.task_id;
   call.receipt = !options.receipt.empty();
   TCFDL_ASSIGN(const auto body, options.in == "-" ? read_input() : read_file(options.in, kLargestBody));
@@ -114,6 +116,8 @@ void add_invoke_command(CLI::App& app, Session& session) {
   command->add_option("--out", options->out, "where the result goes; - is standard output")->type_name("FILE");
   command->add_option("--protection", options->protection, "eae (end to end), hse (hop by hop) or none")
       ->check(CLI::IsMember({"eae", "hse", "none"}));
+  command->add_option("--assurance", options->assurance, "the least class that may see the data: software or hardware")
+      ->check(CLI::IsMember({"software", "hardware"}));
   command->add_option("--cluster", options->cluster, "only there")->type_name("NAME");
   add_duration(*command, "--timeout", options->timeout, "of the whole call; default 30s");
   command->add_option("--summary", options->summary, "write where and how long as JSON there")->type_name("FILE");

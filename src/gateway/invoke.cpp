@@ -46,9 +46,14 @@ Result<CallOptions> options_of(const http::Request& request) {
     } else if (key == "cluster") {
       TCFDL_TRY(check_label(value, "cluster"));
       options.cluster = value;
+    } else if (key == "assurance") {
+      if (value != "software" && value != "hardware") {
+        return make_error(Code::kInvalidArgument, "assurance: '{}' is neither software nor hardware", value);
+      }
+      options.assurance = value;
     } else {
       return make_error(Code::kInvalidArgument,
-                        "the call has no parameter '{}'; it has timeout, protection and cluster", key);
+                        "the call has no parameter '{}'; it has timeout, protection, cluster and assurance", key);
     }
   }
   options.task_id = request.headers.get("Idempotency-Key");

@@ -86,9 +86,10 @@ Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
                     descriptor.max_body());
 }
 
-/// The function as its owner describes it, of the cluster that offers it: what is asked for, in a class and by a
-/// cluster that the owner admits. Whose the name is says the authority (`confirm_owner`).
-Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::LeaseRequest& request) {
+/// The function as its owner describes it, of the cluster that offers it: what is asked for, in a class that owner and
+/// caller admit, by a cluster that the owner admits. Whose the name is says the authority (`confirm_owner`).
+Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::LeaseRequest& request,
+                                     const std::string& least_class) {
   TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(grant.descriptor()));
   const auto refuse = [&](const std::string& why) {
     return make_error(Code::kPermissionDenied, "cluster {} offers {}: {}", grant.cluster(), request.function(), why);
@@ -97,6 +98,9 @@ Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::
   if (!wire::admits_provider(descriptor, grant.cluster())) return refuse("its owner does not admit that cluster");
   if (!wire::contains_text(descriptor.assurance(), grant.assurance())) {
     return refuse(fmt::format("its owner does not admit the class '{}'", grant.assurance()));
+  }
+  if (!least_class.empty() && !wire::assurance_meets(grant.assurance(), least_class)) {
+    return refuse(fmt::format("it is of class '{}'; the caller wants '{}'", grant.assurance(), least_class));
   }
   return descriptor;
 }
@@ -239,7 +243,7 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
 }
 
 Status Caller::take_offer(Attempt& attempt, std::uint64_t body_size) {
-  TCFDL_ASSIGN(attempt.descriptor, check_grant(attempt.grant, attempt.request));
+  TCFDL_ASSIGN(attempt.descriptor, check_grant(attempt.grant, attempt.request, attempt.options.assurance));
   auto known = names_->check(attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !known && known.error().code() == Code::kFailedPrecondition;
   if (!known) return known.error().within("cluster " + attempt.grant.cluster());

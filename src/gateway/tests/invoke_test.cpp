@@ -34,7 +34,8 @@ TEST(OptionsOf, AreTheDefaultsWithoutParameters) {
 }
 
 TEST(OptionsOf, AreWhatTheRequestSays) {
-  auto request = request_with({{"timeout", "1500ms"}, {"protection", "none"}, {"cluster", "west"}});
+  auto request =
+      request_with({{"timeout", "1500ms"}, {"protection", "none"}, {"cluster", "west"}, {"assurance", "hardware"}});
   const auto task = make_uuid();
   request.headers.add("idempotency-key", task);
   request.headers.add("Content-Type", "image/png");
@@ -43,6 +44,7 @@ TEST(OptionsOf, AreWhatTheRequestSays) {
   EXPECT_EQ(options->timeout, std::chrono::milliseconds(1500));
   EXPECT_EQ(options->protection, Protection::kNone);
   EXPECT_EQ(options->cluster, "west");
+  EXPECT_EQ(options->assurance, "hardware");
   EXPECT_EQ(options->task_id, task);
   EXPECT_EQ(options->content_type, "image/png");
 }
@@ -53,6 +55,7 @@ TEST(OptionsOf, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THAT(refusal({{"protection", "tls"}}), HasSubstr("tls"));
   EXPECT_THAT(refusal({{"protection", ""}}), testing::Ne("admitted"));
   EXPECT_THAT(refusal({{"cluster", "../west"}}), HasSubstr("cluster"));
+  EXPECT_THAT(refusal({{"assurance", "best"}}), HasSubstr("'best'"));
   EXPECT_THAT(refusal({{"time_out", "5s"}}), HasSubstr("'time_out'"));
 }
 

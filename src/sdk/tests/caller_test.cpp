@@ -230,6 +230,19 @@ TEST_F(Calls, TakeNothingElseThanWhatTheyAskedFor) {
   EXPECT_THAT(refusal(weaker).message(), HasSubstr("the class 'nothing'"));
 }
 
+TEST_F(Calls, GoToNoLowerClassThanTheyAskFor) {
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  options.assurance = "hardware";
+  const auto refused = static_cast<Client&>(caller_).call("echo", as_bytes("x"), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kPermissionDenied);
+  EXPECT_THAT(refused.error().message(), HasSubstr("it is of class 'software'; the caller wants 'hardware'"));
+  options.assurance = "software";
+  leases_.grants = {grant(5)};
+  EXPECT_TRUE(static_cast<Client&>(caller_).call("echo", as_bytes("x"), options));
+}
+
 TEST_F(Calls, BringAReceiptThatVerifiesWhenTheyAskForOne) {
   leases_.grants = {grant(5)};
   CallOptions options;
