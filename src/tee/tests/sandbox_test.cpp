@@ -196,14 +196,14 @@ TEST_F(SandboxTest, WhatRunsIsWhatWasMeasured) {
 }
 
 TEST_F(SandboxTest, MemoryAboveTheLimitEndsItAndIsTold) {
-  settings_.memory = std::uint64_t{32} << 20U;
+  settings_.memory = std::uint64_t{64} << 20U; // the program's libraries and its start count as well
   EXPECT_EQ(run({"eat=8"}), "eat=8: done\n");
   EXPECT_EQ(kills_, 0U);
-  const auto said = run({"eat=64"});
+  const auto said = run({"eat=128"});
   if (sandbox().memory().version() == 0) {
     EXPECT_THAT(said, HasSubstr(fmt::format("errno {}", ENOMEM)));
   } else {
-    EXPECT_EQ(said, fmt::format("eat=64: signal {}\n", SIGKILL));
+    EXPECT_EQ(said, fmt::format("eat=128: signal {}\n", SIGKILL));
     EXPECT_EQ(kills_, 1U);
   }
 }
