@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "base/renewal.hpp"
 #include "collaboration/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
@@ -58,41 +59,38 @@ public:
   OwnCertificate(const service_manager::authority::TlsAuthority& authority, crypto::SigningKey key, const Clock& clock)
       : authority_(authority), key_(std::move(key)), clock_(clock) {}
   Result<message_queue::ServerTls> issue() {
-    TCFDL_ASSIGN(auto pem, issue_pem());
+    lifetime_ = next_lifetime();
+    TCFDL_ASSIGN(auto pem, issue_pem(lifetime_));
     return message_queue::ServerTls{std::move(pem),
                                     std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(key_))};
   }
   /// Renews it while what is returned lives; the server and this outlive that.
-  std::jthread keep_new(message_queue::EmbeddedServer& server) {
-    return std::jthread([this, &server](const std::stop_token& stop) { run(stop, server); });
+  Renewal keep_new(message_queue::EmbeddedServer& server) {
+    return {{.what = "the TLS certificate"}, clock_, [this] { return lifetime_; },
+            [this, &server] { return renew(server); }};
   }
 
 private:
-  static constexpr std::int64_t kLifetime = 30L * 24 * 3600;
-  static constexpr std::chrono::minutes kLookEvery{10}; // the clock may jump while waits do not
+  static constexpr std::int64_t kSeconds = 30L * 24 * 3600;
 
-  Result<std::string> issue_pem() {
+  [[nodiscard]] Lifetime next_lifetime() const { return {clock_.now(), clock_.now() + kSeconds}; }
+  [[nodiscard]] Result<std::string> issue_pem(const Lifetime& lifetime) const {
     TCFDL_ASSIGN(const auto made,
-                 authority_.issue(key_.public_key(), {collaboration::kServiceManagerServer}, clock_.now() + kLifetime));
-    renew_at_ = clock_.now() + kLifetime / 2;
+                 authority_.issue(key_.public_key(), {collaboration::kServiceManagerServer}, lifetime.expires));
     return crypto::to_pem(made.der(), "CERTIFICATE");
   }
-  void run(const std::stop_token& stop, message_queue::EmbeddedServer& server) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    while (!wake.wait_for(lock, stop, kLookEvery, [&] { return stop.stop_requested(); })) {
-      if (clock_.now() < renew_at_) continue;
-      const auto pem = issue_pem();
-      const auto renewed = pem ? server.set_certificate(*pem) : Status(pem.error());
-      if (!renewed) spdlog::error("the TLS certificate is not renewed: {}", renewed.error().message());
-    }
+  Status renew(message_queue::EmbeddedServer& server) {
+    const auto lifetime = next_lifetime();
+    TCFDL_ASSIGN(const auto pem, issue_pem(lifetime));
+    TCFDL_TRY(server.set_certificate(pem));
+    lifetime_ = lifetime;
+    return {};
   }
 
   const service_manager::authority::TlsAuthority& authority_;
   const crypto::SigningKey key_;
   const Clock& clock_;
-  UnixSeconds renew_at_ = 0; // of the thread that renews, once it runs
+  Lifetime lifetime_; // of what the server has; of the thread that renews, once it runs
 };
 
 /// The policy that is in force from this start on, and what the verdicts are made with.

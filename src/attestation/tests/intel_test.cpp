@@ -223,7 +223,7 @@ TEST(Intel, RefusesCollateralThatIsMissingForeignOrOutOfDate) {
       {"a form", 3, [](auto& world) { world.damage_files = [](auto& files) { files["tcb_info.json"] = {'{', '}'}; }; },
        "tcb_info.json"},
       {"a key of TCB info", 3, tcb_text("\"pceId\"", "\"pceXX\""), "tcb_info.json"},
-      {"a key of QE identity", 3, qe_text("\"isvprodid\"", "\"isvXXX\""), "qe_identity.json"},
+      {"a key of QE identity", 3, qe_text("\"isvprodid\"", "\"isvother\""), "qe_identity.json"},
   });
   for (const auto* text : {"issueDate", "nextUpdate"}) {
     const auto year = std::string_view(text) == "issueDate" ? "2031" : "2019";

@@ -83,7 +83,7 @@ Result<Authority::Judged> Authority::judge_proxy(const wire::EnrolRequest& reque
   return Judged{.tee_kind = claims->tee_kind, .assurance = findings.assurance(), .measurement = claims->measurement};
 }
 
-Result<attestation::Findings> Authority::judge_again(const wire::Certificate& certificate) const {
+Result<Authority::Rejudged> Authority::judge_again(const wire::Certificate& certificate) const {
   TCFDL_ASSIGN(const auto found, authority::find_evidence(parts_.database, certificate.cluster(), certificate.node()));
   // The authority's own certificate ties its key to that evidence, so that the binding is not looked at again: for
   // proxies by the hash, for programs by the time, since they are certified under the proxy of that enrolment.
@@ -94,8 +94,12 @@ Result<attestation::Findings> Authority::judge_again(const wire::Certificate& ce
                       certificate.subject(), certificate.node());
   }
   TCFDL_ASSIGN(const auto evidence, wire::parse<wire::Evidence>(*evidence_bytes));
-  return judge(evidence, found->role,
-               {.report_data = {}, .node = certificate.node(), .platform_key = found->platform_key, .unbound = true});
+  TCFDL_ASSIGN(auto findings, judge(evidence, found->role,
+                                    {.report_data = {},
+                                     .node = certificate.node(),
+                                     .platform_key = found->platform_key,
+                                     .unbound = true}));
+  return Rejudged{.findings = std::move(findings), .evidence_hash = crypto::sha256(*evidence_bytes)};
 }
 
 Result<std::string> Authority::attestation_result(const wire::Signed& signed_certificate, BytesView nonce,
@@ -113,14 +117,13 @@ Result<std::string> Authority::attestation_result(const wire::Signed& signed_cer
                       certificate->cluster(), cluster);
   }
   TCFDL_TRY(check_enrolled(*certificate));
-  TCFDL_ASSIGN(const auto findings, judge_again(*certificate));
+  TCFDL_ASSIGN(const auto judged, judge_again(*certificate));
+  const auto& findings = judged.findings;
   TCFDL_ASSIGN(const auto claims, findings.outcome());
   if (certificate->role() != wire::ROLE_PROXY) {
     TCFDL_TRY(admit_program(settings_.policy, certificate->role(), certificate->function(),
                             as_bytes(certificate->measurement()), findings));
   }
-  TCFDL_ASSIGN(const auto found,
-               authority::find_evidence(parts_.database, certificate->cluster(), certificate->node()));
   auto result = result_of(*certificate, claims);
   result.issued = now;
   result.expires = std::min(now + attestation::kResultLifetime, certificate->expires());
@@ -129,8 +132,7 @@ Result<std::string> Authority::attestation_result(const wire::Signed& signed_cer
   result.policy_version = settings_.policy.version;
   const auto certificate_hash = crypto::sha256(as_bytes(signed_certificate.statement()));
   result.certificate_hash = Bytes(certificate_hash.begin(), certificate_hash.end());
-  const auto evidence_hash = crypto::sha256(found ? BytesView(found->evidence) : BytesView());
-  result.evidence_hash = Bytes(evidence_hash.begin(), evidence_hash.end());
+  result.evidence_hash = Bytes(judged.evidence_hash.begin(), judged.evidence_hash.end());
   return attestation::sign_result(keys_->signing_key(), result);
 }
 

@@ -125,6 +125,11 @@ private:
     std::string assurance;
     Bytes measurement;
   };
+  /// A verdict on evidence that was judged before.
+  struct Rejudged {
+    attestation::Findings findings;
+    crypto::Sha256Digest evidence_hash;
+  };
 
   Authority(const AuthorityParts& parts, AuthoritySettings settings, std::unique_ptr<authority::KeyStore> keys)
       : parts_(parts), settings_(std::move(settings)), keys_(std::move(keys)) {}
@@ -132,7 +137,7 @@ private:
   [[nodiscard]] UnixSeconds expiry() const { return parts_.clock.now() + settings_.certificate_lifetime; }
   [[nodiscard]] Result<Judged> judge_proxy(const wire::EnrolRequest& request) const;
   /// The evidence with which the certificate's node enrolled, judged as if it enrolled now.
-  [[nodiscard]] Result<attestation::Findings> judge_again(const wire::Certificate& certificate) const;
+  [[nodiscard]] Result<Rejudged> judge_again(const wire::Certificate& certificate) const;
   [[nodiscard]] Result<attestation::Findings> judge(const wire::Evidence& evidence, wire::Role role,
                                                     const attestation::Expectations& expected) const;
   Result<authority::ClientRow> find_client(const std::string& client, const std::string& cluster);

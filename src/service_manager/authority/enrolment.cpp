@@ -100,8 +100,7 @@ Result<wire::EnrolReply> Authority::renew_node(const wire::RenewNode& request, c
   if (as_text(node->proxy_verify_key) != request.proxy().verify_key() ||
       as_text(node->proxy_seal_key) != request.proxy().seal_key()) {
     return make_error(Code::kPermissionDenied,
-                      "the evidence is of other keys than the proxy of {} enrolled with; "
-                      "enrol the node anew",
+                      "the evidence is of other keys than the proxy of {} enrolled with; enrol the node anew",
                       request.node());
   }
   if (request.proxy().nonce() != wire::field(crypto::sha256(as_bytes(request.proxy_certificate().statement())))) {
@@ -119,6 +118,7 @@ Result<wire::EnrolReply> Authority::renew_node(const wire::RenewNode& request, c
   renewed.set_cluster(cluster);
   renewed.set_node(request.node());
   *renewed.mutable_evidence() = request.proxy().evidence();
+  renewed.set_replaced(present.evidence_hash());
   TCFDL_TRY(parts_.log.append(renewed));
   return certify_node(again, cluster, judged);
 }

@@ -91,7 +91,8 @@ Result<Authority::Proxy> Authority::check_proxy(const wire::Signed& certificate,
   }
   TCFDL_TRY(check_enrolled(*checked));
   // Policy and collateral may have changed since the proxy was admitted.
-  TCFDL_ASSIGN(auto findings, judge_again(*checked));
+  TCFDL_ASSIGN(auto judged, judge_again(*checked));
+  auto& findings = judged.findings;
   const auto claims = findings.outcome();
   if (!claims) return claims.error().within("proxy_certificate");
   auto assurance = findings.assurance();

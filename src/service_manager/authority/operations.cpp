@@ -192,13 +192,18 @@ Status apply_revoked(Database& database, const CertificatesRevoked& revoked, con
   return next_list(database, operation);
 }
 
+/// The evidence of before is kept: of the certificate that was renewed, which the node has until it hears of the next
+/// one, however often that takes.
 Status apply_renewed(Database& database, const NodeRenewed& renewed, const Operation& /*operation*/) {
-  TCFDL_ASSIGN(const auto changed,
-               database.execute("UPDATE subjects SET previous_evidence = evidence, evidence = ? "
-                                "WHERE cluster = ? AND name = ?",
-                                {wire::serialize(renewed.evidence()), renewed.cluster(), renewed.node()}));
-  if (changed > 0) return {};
-  return make_error(Code::kNotFound, "no node is enrolled as {} in cluster {}", renewed.node(), renewed.cluster());
+  TCFDL_ASSIGN(const auto node, find_evidence(database, renewed.cluster(), renewed.node()));
+  if (!node) {
+    return make_error(Code::kNotFound, "no node is enrolled as {} in cluster {}", renewed.node(), renewed.cluster());
+  }
+  const bool again = std::ranges::equal(crypto::sha256(node->previous), as_bytes(renewed.replaced()));
+  TCFDL_TRY(database.execute("UPDATE subjects SET previous_evidence = ?, evidence = ? WHERE cluster = ? AND name = ?",
+                             {again ? node->previous : node->evidence, wire::serialize(renewed.evidence()),
+                              renewed.cluster(), renewed.node()}));
+  return {};
 }
 
 Status apply_grants(Database& database, const GrantsChanged& changed, const Operation& operation) {

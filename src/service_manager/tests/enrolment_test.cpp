@@ -196,6 +196,14 @@ TEST_F(Enrolment, IsRenewedForTheSameKeysByYoungerEvidence) {
               Refuses(Code::kUnauthenticated, "certify it anew"));
 }
 
+TEST_F(Enrolment, WhoseRenewalsDoNotArriveServesOn) {
+  enrol(node_, wire::ROLE_WORKER);
+  for (int i = 0; i < 3; ++i) {
+    must(authority_->renew_node(renewal(node_), "west"));
+    EXPECT_TRUE(authority_->attestation_result(node_.proxy_certificate, {}, "west")) << i;
+  }
+}
+
 TEST_F(Enrolment, IsNotRenewedByEvidenceOfBeforeOrOfAnotherOrAfterItsEnd) {
   enrol(node_, wire::ROLE_WORKER);
   auto request = renewal(node_);
