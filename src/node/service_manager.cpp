@@ -66,7 +66,9 @@ public:
   }
   /// Renews it while what is returned lives; the server and this outlive that.
   Renewal keep_new(message_queue::EmbeddedServer& server) {
-    return {{.what = "the TLS certificate"}, clock_, [this] { return lifetime_; },
+    return {{.what = "the TLS certificate"},
+            clock_,
+            [this] { return lifetime_; },
             [this, &server] { return renew(server); }};
   }
 
