@@ -94,11 +94,10 @@ Result<Authority::Rejudged> Authority::judge_again(const wire::Certificate& cert
                       certificate.subject(), certificate.node());
   }
   TCFDL_ASSIGN(const auto evidence, wire::parse<wire::Evidence>(*evidence_bytes));
-  TCFDL_ASSIGN(auto findings, judge(evidence, found->role,
-                                    {.report_data = {},
-                                     .node = certificate.node(),
-                                     .platform_key = found->platform_key,
-                                     .unbound = true}));
+  TCFDL_ASSIGN(
+      auto findings,
+      judge(evidence, found->role,
+            {.report_data = {}, .node = certificate.node(), .platform_key = found->platform_key, .unbound = true}));
   return Rejudged{.findings = std::move(findings), .evidence_hash = crypto::sha256(*evidence_bytes)};
 }
 
