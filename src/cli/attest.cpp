@@ -161,9 +161,7 @@ void add_verify(CLI::App& group, Session& session) {
   auto options = std::make_shared<EvidenceOptions>();
   add_evidence_options(*command, *options);
   command->add_flag("--allow-missing-crl", options->allow_missing_crl, "accept that revocation goes unchecked");
-  command->callback([&session, options] {
-    session.action = [&session, options]() -> Result<int> { return judge_evidence(session, *options); };
-  });
+  command->callback(session.judge([&session, options] { return judge_evidence(session, *options); }));
 }
 
 void add_jwks(CLI::App& group, Session& session) {
@@ -188,9 +186,7 @@ void add_result(CLI::App& group, Session& session) {
   check->add_option("--nonce", options->nonce, "what the result must have been asked for with")->type_name("HEX");
   check->add_option("--receipt", options->receipt, "the result must be of the instance that signed it")
       ->type_name("FILE");
-  check->callback([&session, options] {
-    session.action = [&session, options]() -> Result<int> { return check_result(session, *options); };
-  });
+  check->callback(session.judge([&session, options] { return check_result(session, *options); }));
 }
 
 } // namespace

@@ -18,6 +18,11 @@ namespace tcfdl::cli {
 
 using Json = nlohmann::json;
 
+// Exit codes of commands that judge.
+constexpr int kAccepted = 0;
+constexpr int kRefused = 1;
+constexpr int kWrongUsage = 2;
+
 /// The global options and the chosen command's action. Outlives the parsing.
 struct Session {
   bool json = false;
@@ -34,7 +39,15 @@ struct Session {
       };
     };
   }
+
+  /// The callback of a command that judges; it gives one of the exit codes above.
+  std::function<void()> judge(std::function<int()> command) {
+    return [this, command = std::move(command)] { action = [command]() -> Result<int> { return command(); }; };
+  }
 };
+
+/// Tells what is wrong with a command that judges or with its files; gives kWrongUsage.
+int refuse_usage(const Session& session, const Error& error);
 
 void add_cluster_commands(CLI::App& app, Session& session); ///< up, down, status
 void add_daemon_commands(CLI::App& app, Session& session);  ///< service-manager, master, worker

@@ -206,12 +206,6 @@ Result<UnixSeconds> time_or_now(const std::string& text) {
   return text.empty() ? Result<UnixSeconds>(SystemClock().now()) : from_rfc3339(text);
 }
 
-int refuse_usage(const Session& session, const Error& error) {
-  (void)std::fprintf(stderr, "tcfdl: %s\n", error.to_string().c_str());
-  if (session.json) print(std::string(http::problem(error).text()) + "\n");
-  return kWrongUsage;
-}
-
 int judge_evidence(const Session& session, const EvidenceOptions& options) {
   const auto files = read_evidence_files(options);
   if (!files) return refuse_usage(session, files.error());

@@ -7,11 +7,6 @@
 
 namespace tcfdl::cli {
 
-// Exit codes of commands that judge.
-constexpr int kAccepted = 0;
-constexpr int kRefused = 1;
-constexpr int kWrongUsage = 2;
-
 struct EvidenceOptions {
   std::string type;
   std::string evidence;
@@ -37,8 +32,5 @@ void print_reasons(const attestation::Findings& findings);
 
 /// INVALID_ARGUMENT for what is no time of RFC 3339.
 Result<UnixSeconds> time_or_now(const std::string& text);
-
-/// Tells what is wrong with the command or its files; gives kWrongUsage.
-int refuse_usage(const Session& session, const Error& error);
 
 } // namespace tcfdl::cli

@@ -1,6 +1,7 @@
 #include "base/units.hpp"
 #include "cli/command.hpp"
 #include "http/json.hpp"
+#include "http/problem.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -14,6 +15,12 @@ void print(std::string_view text) {
 }
 
 void print_json(const Json& document) { print(http::dump_json(document, 2) + "\n"); }
+
+int refuse_usage(const Session& session, const Error& error) {
+  (void)std::fprintf(stderr, "tcfdl: %s\n", error.to_string().c_str());
+  if (session.json) print(std::string(http::problem(error).text()) + "\n");
+  return kWrongUsage;
+}
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;

@@ -12,9 +12,7 @@ void add_policy_commands(CLI::App& app, Session& session) {
   auto options = std::make_shared<EvidenceOptions>();
   add_evidence_options(*command, *options);
   command->get_option("--policy")->required();
-  command->callback([&session, options] {
-    session.action = [&session, options]() -> Result<int> { return judge_evidence(session, *options); };
-  });
+  command->callback(session.judge([&session, options] { return judge_evidence(session, *options); }));
 }
 
 } // namespace tcfdl::cli

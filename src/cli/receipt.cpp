@@ -5,19 +5,13 @@
 #include "base/file.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/command.hpp"
-#include "http/problem.hpp"
 #include "sdk/context.hpp"
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 
 namespace tcfdl::cli {
 namespace {
-
-constexpr int kReceiptAccepted = 0;
-constexpr int kReceiptRefused = 1;
-constexpr int kReceiptUsage = 2;
 
 struct ReceiptOptions {
   std::string receipt;
@@ -119,15 +113,9 @@ void print_receipt_verdict(const wire::ReceiptVerdict& verdict) {
                     shown(route, "granted_by"), shown(route, "proxies")));
 }
 
-int refuse_receipt_usage(const Session& session, const Error& error) {
-  (void)std::fprintf(stderr, "tcfdl: %s\n", error.to_string().c_str());
-  if (session.json) print(std::string(http::problem(error).text()) + "\n");
-  return kReceiptUsage;
-}
-
 int verify_receipt_files(const Session& session, const ReceiptOptions& options) {
   const auto files = read_receipt_files(options, session.context);
-  if (!files) return refuse_receipt_usage(session, files.error());
+  if (!files) return refuse_usage(session, files.error());
   const auto& [authority, receipt, in, out] = *files;
   wire::ReceiptQuestion question{
       .authority = authority, .now = SystemClock().now(), .input = std::nullopt, .output = std::nullopt};
@@ -139,7 +127,7 @@ int verify_receipt_files(const Session& session, const ReceiptOptions& options) 
   } else {
     print_receipt_verdict(verdict);
   }
-  return verdict.accepted() ? kReceiptAccepted : kReceiptRefused;
+  return verdict.accepted() ? kAccepted : kRefused;
 }
 
 } // namespace
@@ -154,9 +142,7 @@ void add_receipt_commands(CLI::App& app, Session& session) {
   command->add_option("--out", options->out, "the result that came back")->type_name("FILE");
   command->add_option("--authority", options->authority, "the authority's key; default: the context's")
       ->type_name("BASE64URL");
-  command->callback([&session, options] {
-    session.action = [&session, options]() -> Result<int> { return verify_receipt_files(session, *options); };
-  });
+  command->callback(session.judge([&session, options] { return verify_receipt_files(session, *options); }));
 }
 
 } // namespace tcfdl::cli

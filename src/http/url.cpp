@@ -1,5 +1,6 @@
 #include "http/url.hpp"
 
+#include "base/ipv4.hpp"
 #include <arpa/inet.h>
 #include <charconv>
 
@@ -160,17 +161,16 @@ std::string host_and_port(std::string_view host, std::uint16_t port) {
 Result<std::string> listening_address(std::string_view host, bool tls) {
   if (!tls) return loopback_address(host);
   std::string literal(host == "localhost" ? "127.0.0.1" : host);
-  in6_addr address{}; // large enough for both
-  if (::inet_pton(AF_INET, literal.c_str(), &address) == 1) return literal;
+  in6_addr address{};
+  if (parse_ipv4(literal)) return literal;
   if (::inet_pton(AF_INET6, literal.c_str(), &address) == 1) return literal;
   return make_error(Code::kInvalidArgument, "'{}' is no numeric address to listen on", printable(host, 64));
 }
 
 Result<std::string> loopback_address(std::string_view host) {
   std::string literal(host == "localhost" ? "127.0.0.1" : host);
-  in_addr v4{};
   in6_addr v6{};
-  if (::inet_pton(AF_INET, literal.c_str(), &v4) == 1 && (ntohl(v4.s_addr) >> 24U) == 127) return literal;
+  if (is_ipv4_loopback(literal)) return literal;
   if (::inet_pton(AF_INET6, literal.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6)) return literal;
   return make_error(
       Code::kInvalidArgument,

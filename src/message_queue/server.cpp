@@ -4,6 +4,7 @@
 #include "base/deadline.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/ipv4.hpp"
 #include "base/log.hpp"
 
 #include <algorithm>
@@ -41,9 +42,8 @@ sockaddr_in loopback(std::uint16_t port) {
 /// Where a server that listens there is reached from this machine.
 sockaddr_in reached_at(const std::string& host, std::uint16_t port) {
   auto address = loopback(port);
-  in_addr listening{};
-  const bool numeric = ::inet_pton(AF_INET, host.c_str(), &listening) == 1;
-  if (numeric && listening.s_addr != htonl(INADDR_ANY)) address.sin_addr = listening;
+  const auto listening = parse_ipv4(host);
+  if (listening && *listening != INADDR_ANY) address.sin_addr.s_addr = htonl(*listening);
   return address;
 }
 

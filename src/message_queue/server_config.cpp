@@ -1,8 +1,7 @@
 #include "message_queue/server_config.hpp"
 
+#include "base/ipv4.hpp"
 #include "message_queue/nats_jwt.hpp"
-
-#include <arpa/inet.h>
 
 namespace tcfdl::message_queue {
 namespace {
@@ -46,7 +45,7 @@ Result<std::string> tls_section(const ServerSettings& settings) {
 
 Status check_listener(const ServerSettings& settings) {
   if (settings.port == 0) return make_error(Code::kInvalidArgument, "the message queue needs a port");
-  if (!is_ipv4(settings.host)) {
+  if (!parse_ipv4(settings.host)) {
     return make_error(Code::kInvalidArgument, "the message queue listens on numeric IPv4 addresses, '{}' is none",
                       settings.host);
   }
@@ -56,14 +55,7 @@ Status check_listener(const ServerSettings& settings) {
 
 } // namespace
 
-bool is_ipv4(const std::string& text) noexcept {
-  in_addr address{};
-  return ::inet_pton(AF_INET, text.c_str(), &address) == 1;
-}
-
-bool is_loopback(const std::string& host) noexcept {
-  return host == "localhost" || (is_ipv4(host) && host.starts_with("127."));
-}
+bool is_loopback(const std::string& host) { return host == "localhost" || is_ipv4_loopback(host); }
 
 Result<std::string> make_server_config(const ServerSettings& settings, std::string_view server_name) {
   TCFDL_TRY(check_listener(settings));

@@ -60,8 +60,7 @@ inline std::filesystem::path tls_key_file(const ServerSettings& settings) {
   return settings.state_directory / "tls-key.pem";
 }
 
-/// Whether text is a numeric IPv4 address, and one of loopback.
-bool is_ipv4(const std::string& text) noexcept;
-bool is_loopback(const std::string& host) noexcept;
+/// Whether a host is this machine alone: `localhost`, or an address of loopback.
+bool is_loopback(const std::string& host);
 
 } // namespace tcfdl::message_queue

@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/ipv4.hpp"
 #include "base/units.hpp"
 #include "crypto/tls_certificate.hpp"
 #include "message_queue/server_config.hpp"
@@ -45,7 +46,7 @@ QueueAddress queue_address(ConfigMapping& config) {
   queue.listen = config.text_or("nats_address", "127.0.0.1");
   queue.port = port(config, "nats_port");
   queue.advertise = config.text_or("advertise", queue.listen);
-  if (!message_queue::is_ipv4(queue.listen)) {
+  if (!parse_ipv4(queue.listen)) {
     config.refuse("nats_address", fmt::format("'{}' is no numeric IPv4 address, as 0.0.0.0", queue.listen));
   }
   if (queue.advertise == "0.0.0.0") {

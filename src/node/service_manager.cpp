@@ -8,6 +8,7 @@
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
 #include "crypto/secret.hpp"
+#include "http/message.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
 #include "node/config.hpp"
@@ -19,7 +20,6 @@
 #include "service_manager/service.hpp"
 #include "wire/enrolment_token.hpp"
 
-#include <algorithm>
 #include <condition_variable>
 #include <thread>
 
@@ -28,6 +28,7 @@ namespace {
 
 constexpr const char* kOwnUser = "service_manager";
 constexpr std::int64_t kTokenLifetime = 24L * 3600;
+constexpr std::size_t kLongestRefusal = 4096; // in the log
 
 Status write_initial_tokens(const ServiceManagerConfig& config, service_manager::Authority& authority,
                             service_manager::authority::NatsOperator& nats, NodeState& state,
@@ -118,14 +119,6 @@ Result<service_manager::AuthoritySettings> authority_settings(const ServiceManag
   return settings;
 }
 
-/// What strangers wrote, as one line of a log.
-std::string one_line(std::string text) {
-  constexpr std::size_t kLongest = 4096;
-  if (text.size() > kLongest) text.resize(kLongest);
-  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
-  return text;
-}
-
 /// Who asks to be enrolled, as far as the name can stand in a log.
 std::string applicant(BytesView request) {
   const auto parsed = wire::parse<wire::AuthorityRequest>(request);
@@ -210,7 +203,9 @@ Status serve(const ServiceManagerConfig& config) {
   }));
   TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject, [&](BytesView bytes) {
     auto reply = service.handle_enrolment(bytes);
-    if (!reply) spdlog::warn("refused to enrol {}: {}", applicant(bytes), one_line(reply.error().to_string()));
+    if (!reply)
+      spdlog::warn("refused to enrol {}: {}", applicant(bytes),
+                   http::printable(reply.error().to_string(), kLongestRefusal));
     return reply;
   }));
   const TrustKeeper keeper(*authority, *bus);

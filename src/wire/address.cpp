@@ -1,6 +1,7 @@
 #include "wire/address.hpp"
 
-#include <arpa/inet.h>
+#include "base/ipv4.hpp"
+
 #include <charconv>
 #include <sys/un.h>
 
@@ -22,9 +23,8 @@ Result<Address> parse_tcp(std::string_view text) {
   TcpAddress address{std::string(text.substr(0, colon)), 0};
   const auto port = text.substr(colon + 1);
   const auto parsed = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  in_addr ignored{};
   if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size()) return wrong();
-  if (::inet_pton(AF_INET, address.host.c_str(), &ignored) != 1) return wrong();
+  if (!parse_ipv4(address.host)) return wrong();
   return Address(std::move(address));
 }
 
@@ -42,9 +42,6 @@ std::string to_string(const Address& address) {
   return fmt::format("tcp:{}:{}", tcp.host, tcp.port);
 }
 
-bool is_loopback(const TcpAddress& address) {
-  in_addr parsed{};
-  return ::inet_pton(AF_INET, address.host.c_str(), &parsed) == 1 && (ntohl(parsed.s_addr) >> 24U) == 127U;
-}
+bool is_loopback(const TcpAddress& address) { return is_ipv4_loopback(address.host); }
 
 } // namespace tcfdl::wire
