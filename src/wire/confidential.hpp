@@ -3,6 +3,7 @@
 
 #include "crypto/hpke.hpp"
 #include "crypto/sealing.hpp"
+#include "crypto/signature.hpp"
 #include "wire/manifest.hpp"
 #include "wire/messages.hpp"
 
