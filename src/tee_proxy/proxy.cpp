@@ -193,6 +193,7 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   fresh.parsed.set_verify_key(request.verify_key());
   fresh.parsed.set_seal_key(request.seal_key());
   TCFDL_ASSIGN(auto reply, obtain_instance_keys(fresh, deadline));
+  reply.mutable_attached()->set_manifest(fresh.record.manifest);
   running_.with([&](auto& running) { running.insert_or_assign(fresh.record.instance, fresh.parsed); });
   attached = std::move(fresh);
   return reply;
@@ -234,6 +235,7 @@ Result<wire::ProxyReply> TeeProxy::obtain_instance_keys(Attached& attached, Dead
     TCFDL_ASSIGN(attached.processor, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_PROCESSOR, record.instance,
                                                 granted.descriptor(), &record));
     *result.mutable_processor_key() = granted.processor_key();
+    if (granted.has_content_key()) *result.mutable_content_key() = granted.content_key(); // the instance opens it
   }
   *result.mutable_certificate() = granted.certificate();
   *result.mutable_descriptor() = granted.descriptor();
