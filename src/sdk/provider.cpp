@@ -245,7 +245,8 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
        .concurrency = environment.concurrency,
        .max_body = max_body(attachment.descriptor),
        .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
-       .descriptor = attachment.signed_descriptor},
+       .descriptor = attachment.signed_descriptor,
+       .isolated = attachment.descriptor.isolate_instance()},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
       revocations);
   const auto forget_void = [&](bool is_newer) {

@@ -322,6 +322,10 @@ Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::
   TCFDL_TRY(self->revocations->check(attached.parsed));
   // What this reads is verified below, by the same bytes.
   TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(capsule));
+  if (!header.instance().empty() && header.instance() != attached.record.instance) {
+    return make_error(Code::kPermissionDenied, "the capsule is for {} alone, not for {}", header.instance(),
+                      attached.record.instance);
+  }
   TCFDL_TRY(self->revocations->check_key(header.sender_key(), header.sender()));
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(capsule.proxy_certificate().statement()));
   TCFDL_TRY(self->revocations->check(turner));
