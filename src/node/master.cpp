@@ -4,7 +4,7 @@
 #include "base/log.hpp"
 #include "base/stop_order.hpp"
 #include "collaboration/link_service.hpp"
-#include "collaboration/server_names.hpp"
+#include "wire/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
 #include "http/server_tls.hpp"
@@ -154,7 +154,7 @@ public:
         {"nats_port", kept_.nats_port}};
     if (kept_.api.tls) {
       document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
-      document["tls_server_name"] = collaboration::cluster_server(config_.cluster);
+      document["tls_server_name"] = wire::cluster_server(config_.cluster);
     }
     return document;
   }
@@ -191,7 +191,7 @@ private:
     TCFDL_ASSIGN(auto tls_key, state_->tls_key());
     TCFDL_ASSIGN(auto root, crypto::Certificate::parse(entrance_.root));
     CredentialKeeperSettings keeping{config_.host.state / "nats_credential", signing.public_text()};
-    keeping.certificate.emplace(tls_key.public_key(), std::move(root), collaboration::cluster_server(config_.cluster));
+    keeping.certificate.emplace(tls_key.public_key(), std::move(root), wire::cluster_server(config_.cluster));
     tls_key_pem_ = std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(tls_key));
     TCFDL_ASSIGN(keeper_, CredentialKeeper::open(std::move(keeping), std::move(user), ask_first, clock_));
     ClusterCredentialsSettings settings{config_.host.state / "nats_users.json", config_.cluster, config_.host.node};
@@ -229,7 +229,7 @@ private:
   /// What a client's token tells it: how to know the servers of this cluster.
   [[nodiscard]] Bytes client_entrance() const {
     const nlohmann::json json{{"root", to_base64url(entrance_.root)},
-                              {"server_name", collaboration::cluster_server(config_.cluster)}};
+                              {"server_name", wire::cluster_server(config_.cluster)}};
     return to_bytes(json.dump());
   }
 
@@ -240,7 +240,7 @@ private:
     here.host = host;
     here.port = kept_.nats_port;
     here.root = entrance_.root;
-    here.server_name = collaboration::cluster_server(config_.cluster);
+    here.server_name = wire::cluster_server(config_.cluster);
     return here;
   }
 

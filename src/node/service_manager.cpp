@@ -4,7 +4,7 @@
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/renewal.hpp"
-#include "collaboration/server_names.hpp"
+#include "wire/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
 #include "crypto/secret.hpp"
@@ -79,7 +79,7 @@ private:
   [[nodiscard]] Lifetime next_lifetime() const { return {clock_.now(), clock_.now() + kSeconds}; }
   [[nodiscard]] Result<std::string> issue_pem(const Lifetime& lifetime) const {
     TCFDL_ASSIGN(const auto made,
-                 authority_.issue(key_.public_key(), {collaboration::kServiceManagerServer}, lifetime.expires));
+                 authority_.issue(key_.public_key(), {wire::kServiceManagerServer}, lifetime.expires));
     return crypto::to_pem(made.der(), "CERTIFICATE");
   }
   Status renew(message_queue::EmbeddedServer& server) {
@@ -188,7 +188,7 @@ Status serve(const ServiceManagerConfig& config) {
   here.host = config.nats.local();
   here.port = port;
   here.root = service.tls().root().der();
-  here.server_name = collaboration::kServiceManagerServer;
+  here.server_name = wire::kServiceManagerServer;
   auto bus_settings = here.bus(kOwnUser, std::move(own));
   bus_settings.workers = 8;
   TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(bus_settings));

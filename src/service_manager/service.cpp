@@ -1,6 +1,6 @@
 #include "service_manager/service.hpp"
 
-#include "collaboration/server_names.hpp"
+#include "wire/server_names.hpp"
 
 namespace tcfdl::service_manager {
 namespace {
@@ -81,8 +81,8 @@ Result<collaboration::CredentialReply> Service::own_credential(const Master& mas
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(request.own().tls_key())));
   // The names are of who asks, never of what he asks for.
   TCFDL_ASSIGN(const auto certificate, tls_.issue(key,
-                                                  {collaboration::cluster_server(cluster),
-                                                   collaboration::node_server(master.certificate.subject(), cluster)},
+                                                  {wire::cluster_server(cluster),
+                                                   wire::node_server(master.certificate.subject(), cluster)},
                                                   reply.credential().expires()));
   reply.set_tls_certificate(wire::field(certificate.der()));
   return reply;
@@ -154,7 +154,10 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     return reply;
   }
   case wire::AuthorityRequest::kInstanceKeys: {
-    TCFDL_ASSIGN(*reply.mutable_instance_keys(), authority_.instance_keys(request.instance_keys(), cluster));
+    auto& keys = *reply.mutable_instance_keys();
+    TCFDL_ASSIGN(keys, authority_.instance_keys(request.instance_keys(), cluster));
+    TCFDL_ASSIGN(const auto chain, tls_.chain_of(keys.certificate()));
+    for (const auto& certificate : chain) keys.add_tls_chain(wire::field(certificate.der()));
     return reply;
   }
   case wire::AuthorityRequest::kSenderKeys: {
@@ -193,6 +196,8 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
   case wire::AuthorityRequest::kRenewCertificate: {
     TCFDL_ASSIGN(*reply.mutable_certificate(),
                  authority_.renew_certificate(request.renew_certificate().client(), cluster));
+    TCFDL_ASSIGN(const auto chain, tls_.chain_of(reply.certificate()));
+    for (const auto& certificate : chain) reply.add_tls_chain(wire::field(certificate.der()));
     return reply;
   }
   case wire::AuthorityRequest::kRenewNode: {
