@@ -10,6 +10,7 @@
 #include "http/server_tls.hpp"
 #include "message_queue/server.hpp"
 #include "message_queue/server_config.hpp"
+#include "node/api_callers.hpp"
 #include "node/cluster_credentials.hpp"
 #include "node/credential_keeper.hpp"
 #include "node/daemon.hpp"
@@ -97,27 +98,6 @@ FetchFile fetch_from(database::FileStore& files) {
   };
 }
 
-/// The levels of the API are the roles of the security manager, by number.
-http::Authenticate authenticate_with(const security_manager::AccessControl& access) {
-  return [&access](std::string_view token) -> std::optional<http::Caller> {
-    const auto principal = access.authenticate(token);
-    if (!principal) return std::nullopt;
-    return http::Caller{principal->name, std::string(security_manager::role_name(principal->role)),
-                        static_cast<int>(principal->role)};
-  };
-}
-
-/// Records what changes something or was refused.
-std::function<void(const http::Answered&)> record_in(security_manager::AuditLog& audit) {
-  return [&audit](const http::Answered& request) {
-    const bool allowed = request.status != 401 && request.status != 403;
-    if (allowed && (request.method == "GET" || request.method == "HEAD")) return;
-    const auto caller = request.caller.value_or(http::Caller{});
-    audit.add({caller.name, caller.role, request.remote, request.method, request.path, allowed,
-               fmt::format("{}", request.status)});
-  };
-}
-
 /// The whole cluster, built in order of need and stopped in reverse.
 class Master {
 public:
@@ -145,14 +125,14 @@ public:
         {"pid", ::getpid()},
         {"cluster", config_.cluster},
         {"node", config_.host.node},
-        {"api_url", fmt::format("{}://{}:{}", kept_.api.tls ? "https" : "http", api_host(), kept_.api.port)},
+        {"api_url", url_of(kept_.api)},
         {"api_token", kept_.api_token},
-        {"gateway_url", fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port)},
+        {"gateway_url", url_of(kept_.gateway)},
         {"gateway_token", kept_.gateway_token},
         {"tasks_address", kept_.tasks_address()},
         {"tasks_token", kept_.tasks_token},
         {"nats_port", kept_.nats_port}};
-    if (kept_.api.tls) {
+    if (kept_.api.tls || kept_.gateway.tls) {
       document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
       document["tls_server_name"] = wire::cluster_server(config_.cluster);
     }
@@ -221,9 +201,10 @@ private:
     return crypto::to_pem(as_bytes(reply.tls_certificate()), "CERTIFICATE");
   }
 
-  /// Where others reach the API.
-  [[nodiscard]] std::string api_host() const {
-    return kept_.api.host == "0.0.0.0" ? config_.nats.advertise : kept_.api.host;
+  /// Where others reach an HTTP server of this node.
+  [[nodiscard]] std::string url_of(const ListenAddress& address) const {
+    const auto& host = address.host == "0.0.0.0" ? config_.nats.advertise : address.host;
+    return fmt::format("{}://{}:{}", address.tls ? "https" : "http", host, address.port);
   }
 
   /// What a client's token tells it: how to know the servers of this cluster.
@@ -251,7 +232,8 @@ private:
     settings.port = kept_.nats_port;
     settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
-    TCFDL_ASSIGN(api_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_));
+    TCFDL_ASSIGN(api_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
+                                                   crypto::to_pem(entrance_.root, "CERTIFICATE")));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
     TCFDL_TRY(server_->start());
     stops_.add([this] { server_->stop(); });
@@ -370,11 +352,10 @@ private:
     return {};
   }
 
-  Result<wire::Signed> renew_certificate(const std::string& client) {
+  Result<wire::AuthorityReply> renew_certificate(const std::string& client) {
     wire::AuthorityRequest request;
     request.mutable_renew_certificate()->set_client(client);
-    TCFDL_ASSIGN(const auto reply, service_manager_->ask(request, Deadline::after(seconds(5))));
-    return reply.certificate();
+    return service_manager_->ask(request, Deadline::after(seconds(5)));
   }
 
   Status wire_doors() {
@@ -396,7 +377,7 @@ private:
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(
         MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
-                       *links_, *commander_, *files_, *access_, *audit_, *service_manager_, *service_manager_bus_,
+                       *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_, *service_manager_bus_,
                        [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
                        [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
@@ -404,10 +385,12 @@ private:
     settings.server.port = kept_.api.port;
     if (kept_.api.tls) settings.server.tls = api_tls_;
     settings.server.authenticate = authenticate_with(*access_);
+    settings.server.identify =
+        identify_with(*access_, {identity_->authority, config_.cluster, revocations_->known(), clock_});
     settings.server.on_answered = record_in(*audit_);
     settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;
-    settings.gateway_url = fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port);
+    settings.gateway_url = url_of(kept_.gateway);
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
     TCFDL_TRY(api_service_->start());
     stops_.add([this] { api_service_->stop(); });
