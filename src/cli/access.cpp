@@ -104,8 +104,10 @@ Status audit(const Session& session, std::int64_t limit) {
 void add_create(CLI::App& group, Session& session) {
   auto* command = group.add_subcommand("create", "give somebody access; prints the token, if there is one");
   auto options = std::make_shared<AccessOptions>();
-  command->add_option("name", options->name,
-                      "of the person or program; client:NAME for an enrolled client, whose certificate is its token")->required();
+  command
+      ->add_option("name", options->name,
+                   "of the person or program; client:NAME for an enrolled client, whose certificate is its token")
+      ->required();
   command->add_option("--role", options->role, "viewer, caller, deployer or admin; each may all that those before may")
       ->required()
       ->check(CLI::IsMember({"viewer", "caller", "deployer", "admin"}));

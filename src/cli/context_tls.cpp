@@ -1,5 +1,6 @@
 // `tcfdl context tls`: a client's certificate as programs that speak HTTPS read it.
 #include "base/clock.hpp"
+#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "cli/api.hpp"
 #include "cli/command.hpp"
@@ -43,8 +44,7 @@ Result<CertificateOfNow> ask_certificate(Api& api, const sdk::Context& context) 
 /// Root of the pinned authority, leaf of that root, of this client's key, with its certificate inside; as servers do.
 Status check_chain(const CertificateOfNow& now, const sdk::Identity& identity, const sdk::Context& context) {
   const auto time = SystemClock().now();
-  TCFDL_ASSIGN(const auto root,
-               crypto::check_tls_root(now.root, crypto::sha256(identity.authority.bytes()), time));
+  TCFDL_ASSIGN(const auto root, crypto::check_tls_root(now.root, crypto::sha256(identity.authority.bytes()), time));
   TCFDL_ASSIGN(const auto leaf, crypto::Certificate::parse(now.leaf));
   TCFDL_TRY(crypto::check_tls_certificate(leaf, root, identity.signing.public_key(),
                                           wire::client_name(context.client, context.cluster), time));

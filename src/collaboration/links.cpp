@@ -1,9 +1,9 @@
 #include "collaboration/links.hpp"
 
 #include "base/log.hpp"
-#include "wire/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "wire/descriptor.hpp"
+#include "wire/server_names.hpp"
 
 #include <algorithm>
 #include <set>

@@ -88,10 +88,9 @@ Status serve() {
     return tls ? renew_server_tls(*tls, identity, chain, environment.cluster, clock) : Status();
   };
   const Renewal renewal({.what = "the certificate"}, clock, [&] { return identity.certificate.lifetime(); }, renew);
-  Callers callers({identity.authority, environment.cluster, revocations, clock},
-                  [&](const wire::Signed& certificate, Deadline by) {
-                    return task_manager.newest_certificate(certificate, by);
-                  });
+  Callers callers(
+      {identity.authority, environment.cluster, revocations, clock},
+      [&](const wire::Signed& certificate, Deadline by) { return task_manager.newest_certificate(certificate, by); });
   http::Server server(server_settings(door, tls, callers));
   add_invoke_route(server, caller, callers);
   server.add("GET", "/healthz", [](const http::Request&) { return http::Response::json(200, R"({"status":"ok"})"); },

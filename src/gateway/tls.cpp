@@ -18,9 +18,9 @@ Result<Checked> check(const sdk::Identity& identity, const sdk::TlsChain& chain,
   if (chain.size() != 2) return Error(Code::kFailedPrecondition, "the authority gave no certificate for TLS");
   const auto now = clock.now();
   TCFDL_ASSIGN(const auto leaf, crypto::Certificate::parse(chain.front()));
-  TCFDL_ASSIGN(const auto root,
-               crypto::check_tls_root(chain.back(), crypto::sha256(identity.authority.bytes()), now));
-  TCFDL_TRY(crypto::check_tls_certificate(leaf, root, identity.signing.public_key(), wire::gateway_server(cluster), now));
+  TCFDL_ASSIGN(const auto root, crypto::check_tls_root(chain.back(), crypto::sha256(identity.authority.bytes()), now));
+  TCFDL_TRY(
+      crypto::check_tls_certificate(leaf, root, identity.signing.public_key(), wire::gateway_server(cluster), now));
   return Checked{crypto::to_pem(leaf.der(), "CERTIFICATE"), crypto::to_pem(root.der(), "CERTIFICATE")};
 }
 

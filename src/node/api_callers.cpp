@@ -20,9 +20,8 @@ http::Authenticate authenticate_with(const security_manager::AccessControl& acce
 
 http::Identify identify_with(const security_manager::AccessControl& access, const ClientTrust& trust) {
   return [&access, trust](BytesView certificate) -> Result<http::Caller> {
-    TCFDL_ASSIGN(const auto client,
-                 wire::verify_client_leaf(certificate,
-                                          {trust.authority, trust.cluster, trust.revocations, trust.clock.now()}));
+    TCFDL_ASSIGN(const auto client, wire::verify_client_leaf(certificate, {trust.authority, trust.cluster,
+                                                                           trust.revocations, trust.clock.now()}));
     TCFDL_ASSIGN(const auto principal, access.client(client.parsed.subject()));
     return caller_of(principal);
   };

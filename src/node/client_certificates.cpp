@@ -19,8 +19,7 @@ Result<std::optional<ClientCertificates::Newer>> ClientCertificates::newer_than(
 }
 
 Result<ClientCertificates::Newer> ClientCertificates::current(const wire::Signed& unverified) {
-  TCFDL_ASSIGN(const auto present,
-               wire::verify_certificate(authority_, unverified, {wire::ROLE_CLIENT}, clock_.now()));
+  TCFDL_ASSIGN(const auto present, wire::verify_certificate(authority_, unverified, {wire::ROLE_CLIENT}, clock_.now()));
   TCFDL_TRY(revocations_.check_key(present.verify_key(), present.subject()));
   return kept_or_renewed(present);
 }

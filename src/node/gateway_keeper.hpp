@@ -10,9 +10,9 @@
 namespace tcfdl::node {
 
 struct GatewaySettings {
-  std::filesystem::path program; ///< tcfdl-gateway
-  std::filesystem::path state;   ///< its bundle and log
-  std::string instance;          ///< its name
+  std::filesystem::path program;                  ///< tcfdl-gateway
+  std::filesystem::path state;                    ///< its bundle and log
+  std::string instance;                           ///< its name
   ListenAddress listen;                           ///< with TLS by a key that the gateway makes, where it says so
   std::string token;                              ///< bearer token of its owner, who may call everything
   std::map<std::string, std::string> environment; ///< as an instance's

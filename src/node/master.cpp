@@ -4,7 +4,6 @@
 #include "base/log.hpp"
 #include "base/stop_order.hpp"
 #include "collaboration/link_service.hpp"
-#include "wire/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
 #include "http/server_tls.hpp"
@@ -23,6 +22,7 @@
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
 #include "node/task_door.hpp"
+#include "wire/server_names.hpp"
 
 namespace tcfdl::node {
 namespace {
@@ -121,17 +121,16 @@ public:
   }
 
   [[nodiscard]] nlohmann::json ready() const {
-    nlohmann::json document{
-        {"pid", ::getpid()},
-        {"cluster", config_.cluster},
-        {"node", config_.host.node},
-        {"api_url", url_of(kept_.api)},
-        {"api_token", kept_.api_token},
-        {"gateway_url", url_of(kept_.gateway)},
-        {"gateway_token", kept_.gateway_token},
-        {"tasks_address", kept_.tasks_address()},
-        {"tasks_token", kept_.tasks_token},
-        {"nats_port", kept_.nats_port}};
+    nlohmann::json document{{"pid", ::getpid()},
+                            {"cluster", config_.cluster},
+                            {"node", config_.host.node},
+                            {"api_url", url_of(kept_.api)},
+                            {"api_token", kept_.api_token},
+                            {"gateway_url", url_of(kept_.gateway)},
+                            {"gateway_token", kept_.gateway_token},
+                            {"tasks_address", kept_.tasks_address()},
+                            {"tasks_token", kept_.tasks_token},
+                            {"nats_port", kept_.nats_port}};
     if (kept_.api.tls || kept_.gateway.tls) {
       document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
       document["tls_server_name"] = wire::cluster_server(config_.cluster);
@@ -233,7 +232,7 @@ private:
     settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
     TCFDL_ASSIGN(api_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
-                                                   crypto::to_pem(entrance_.root, "CERTIFICATE")));
+                                                 crypto::to_pem(entrance_.root, "CERTIFICATE")));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
     TCFDL_TRY(server_->start());
     stops_.add([this] { server_->stop(); });
@@ -377,9 +376,9 @@ private:
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(
         MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
-                       *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_, *service_manager_bus_,
-                       [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
-                       [this](const std::string& node) { return revoke(node); }});
+                       *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_,
+                       *service_manager_bus_, [this](UnixSeconds expires) { return worker_entrance(expires); },
+                       client_entrance(), [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;

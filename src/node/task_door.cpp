@@ -150,8 +150,8 @@ Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wir
   const bool on_behalf = caller.role() == wire::ROLE_GATEWAY && !request.on_behalf_of().empty();
   const auto who = on_behalf ? fmt::format("{} for {}", caller.subject(), request.on_behalf_of()) : caller.subject();
   if (const auto allowed = check_call(caller, who, request.function()); !allowed) {
-    parts_.audit.add({who, "caller", "", "CALL", request.function(), false,
-                      std::string(code_name(allowed.error().code()))});
+    parts_.audit.add(
+        {who, "caller", "", "CALL", request.function(), false, std::string(code_name(allowed.error().code()))});
     return allowed.error();
   }
   request.set_caller(who);

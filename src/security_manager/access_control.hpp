@@ -61,8 +61,8 @@ public:
   /// Whose token that is. nullopt for one that is unknown, revoked or expired, and when the database fails.
   [[nodiscard]] std::optional<Principal> authenticate(std::string_view token) const;
 
-  /// Who an enrolled client is here, whose certificate was verified: `client:NAME`, a caller unless it was given another
-  /// role. Errors of the database.
+  /// Who an enrolled client is here, whose certificate was verified: `client:NAME`, a caller unless it was given
+  /// another role. Errors of the database.
   [[nodiscard]] Result<Principal> client(const std::string& name) const;
 
 private:

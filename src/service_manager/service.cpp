@@ -80,10 +80,10 @@ Result<collaboration::CredentialReply> Service::own_credential(const Master& mas
   if (request.own().tls_key().empty()) return reply;
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(request.own().tls_key())));
   // The names are of who asks, never of what he asks for.
-  TCFDL_ASSIGN(const auto certificate, tls_.issue(key,
-                                                  {wire::cluster_server(cluster),
-                                                   wire::node_server(master.certificate.subject(), cluster)},
-                                                  reply.credential().expires()));
+  TCFDL_ASSIGN(const auto certificate,
+               tls_.issue(key,
+                          {wire::cluster_server(cluster), wire::node_server(master.certificate.subject(), cluster)},
+                          reply.credential().expires()));
   reply.set_tls_certificate(wire::field(certificate.der()));
   return reply;
 }

@@ -45,9 +45,15 @@ protected:
   /// Without `client` no certificate is shown.
   [[nodiscard]] Curled curl(const std::string& name, const std::string& url, const std::string& client,
                             const std::string& path, std::vector<std::string> more = {}) const {
-    std::vector<std::string> command{"curl", "-sS", "-w", "\n%{http_code}", "--connect-to",
-                                     name + ":443:" + url.substr(url.find("//") + 2), "--cacert",
-                                     (directory("anna") / "root.pem").string(), "https://" + name + path};
+    std::vector<std::string> command{"curl",
+                                     "-sS",
+                                     "-w",
+                                     "\n%{http_code}",
+                                     "--connect-to",
+                                     name + ":443:" + url.substr(url.find("//") + 2),
+                                     "--cacert",
+                                     (directory("anna") / "root.pem").string(),
+                                     "https://" + name + path};
     if (!client.empty()) {
       more.insert(more.end(), {"--cert", (directory(client) / "cert.pem").string(), "--key",
                                (directory(client) / "key.pem").string()});
@@ -61,7 +67,8 @@ protected:
     more.insert(more.end(), {"--data-binary", "hello"});
     return curl("local.gateway.tcfdl.internal", owner_.gateway_url, client, "/v1/functions/echo/invoke", more);
   }
-  [[nodiscard]] Curled ask(const std::string& client, const std::string& path, std::vector<std::string> more = {}) const {
+  [[nodiscard]] Curled ask(const std::string& client, const std::string& path,
+                           std::vector<std::string> more = {}) const {
     return curl(owner_.tls_server_name, owner_.api_url, client, path, std::move(more));
   }
   /// Whether the call of anna gets that status within two seconds.
@@ -109,8 +116,7 @@ TEST_F(HttpCallers, OfAnotherAuthorityDoNotPassTls) {
   const auto leaf = crypto::issue_tls_certificate(
       rogue, root, {rogue.public_key(), {"anna.local.client.tcfdl.internal"}, {now - 100, now + 1000}});
   ASSERT_TRUE(make_private_directory(directory("rogue")));
-  ASSERT_TRUE(
-      write_file(directory("rogue") / "cert.pem", as_bytes(crypto::to_pem(leaf.value().der(), "CERTIFICATE"))));
+  ASSERT_TRUE(write_file(directory("rogue") / "cert.pem", as_bytes(crypto::to_pem(leaf.value().der(), "CERTIFICATE"))));
   ASSERT_TRUE(write_file(directory("rogue") / "key.pem", crypto::private_key_pem(rogue).span()));
   EXPECT_EQ(call("rogue").status, 0);
   EXPECT_EQ(ask("rogue", "/healthz").status, 0);

@@ -1,9 +1,9 @@
 #include "insider.hpp"
 
 #include "base/encoding.hpp"
-#include "wire/server_names.hpp"
 #include "crypto/pem.hpp"
 #include "service_manager/authority/operations.hpp"
+#include "wire/server_names.hpp"
 
 namespace tcfdl::test {
 

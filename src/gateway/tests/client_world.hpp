@@ -21,12 +21,11 @@ public:
   }
   /// The TLS certificate of anna as she is described now.
   [[nodiscard]] Bytes leaf() const {
-    const auto made =
-        crypto::issue_tls_certificate(authority, root,
-                                      {.key = key.public_key(),
-                                       .dns_names = {wire::client_name("anna", cluster)},
-                                       .validity = {now - 100, now + 1000},
-                                       .client_statement = wire::serialize(wire::sign(authority, anna))});
+    const auto made = crypto::issue_tls_certificate(authority, root,
+                                                    {.key = key.public_key(),
+                                                     .dns_names = {wire::client_name("anna", cluster)},
+                                                     .validity = {now - 100, now + 1000},
+                                                     .client_statement = wire::serialize(wire::sign(authority, anna))});
     return made.value().der();
   }
   /// Puts more onto the list.

@@ -112,10 +112,9 @@ protected:
 
   FakeClient client_;
   ClientWorld world_;
-  Callers callers_{{world_.authority.public_key(), world_.cluster, world_.revocations, world_.clock},
-                   [](const wire::Signed&, Deadline) -> Result<wire::Signed> {
-                     return Error(Code::kUnavailable, "nobody to ask");
-                   }};
+  Callers callers_{
+      {world_.authority.public_key(), world_.cluster, world_.revocations, world_.clock},
+      [](const wire::Signed&, Deadline) -> Result<wire::Signed> { return Error(Code::kUnavailable, "nobody to ask"); }};
   http::Server server_{{.authenticate = http::single_token(kToken)}};
   bool started_ = false;
 };

@@ -142,8 +142,8 @@ protected:
   }
   [[nodiscard]] Client showing(const Certified& of, UnixSeconds lasts = 1000, const std::string& token = {}) const {
     ClientSettings settings{.port = server->port(), .token = token};
-    settings.tls = ClientTls{certificate_text(world_.root), kTlsName, of.leaf("anna.tcfdl.internal", lasts),
-                             of.key_pem()};
+    settings.tls =
+        ClientTls{certificate_text(world_.root), kTlsName, of.leaf("anna.tcfdl.internal", lasts), of.key_pem()};
     return Client(std::move(settings));
   }
   [[nodiscard]] int status(Client client, const std::string& target = "/v1/logs") const {

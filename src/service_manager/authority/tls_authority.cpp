@@ -20,7 +20,8 @@ Result<crypto::Certificate> TlsAuthority::issue(const crypto::VerifyKey& key, st
   const auto now = clock_.now();
   if (expires <= now) return Error(Code::kInvalidArgument, "the certificate would have expired already");
   const auto begin = std::max(now - kClockDifference, root_.validity().not_before);
-  return crypto::issue_tls_certificate(key_, root_, {key, std::move(names), {begin, expires}, std::move(client_statement)});
+  return crypto::issue_tls_certificate(key_, root_,
+                                       {key, std::move(names), {begin, expires}, std::move(client_statement)});
 }
 
 Result<std::vector<crypto::Certificate>> TlsAuthority::chain_of(const wire::Signed& certificate) const {
