@@ -12,7 +12,7 @@ Error refused(const Error& why) { return {Code::kUnauthenticated, "the TLS certi
 Result<TlsClient> verify_client_leaf(BytesView leaf, const ClientLeafTrust& trust) {
   const auto x509 = crypto::Certificate::parse(leaf);
   if (!x509) return refused(x509.error());
-  const auto statement = x509->extension(crypto::kClientStatementOid);
+  const auto statement = crypto::client_statement_of(*x509);
   if (!statement) return refused(statement.error()); // a server's
   const auto unverified = parse<Signed>(*statement);
   if (!unverified) return refused(unverified.error());

@@ -39,7 +39,7 @@ TEST_F(TlsRoot, PutsCertificatesOfClientsAndGatewaysIntoTheFormOfTlsAndNoOthers)
   const auto client = must(tls.chain_of(of_client));
   ASSERT_EQ(client.size(), 2U);
   must(crypto::check_tls_certificate(client[0], client[1], key.public_key(), "anna.west.client.tcfdl.internal", kNow));
-  EXPECT_EQ(client[0].extension(crypto::kClientStatementOid).value(), wire::serialize(of_client));
+  EXPECT_EQ(crypto::client_statement_of(client[0]).value(), wire::serialize(of_client));
   EXPECT_EQ(client[0].validity().not_after, kNow + 100);
 
   certificate.set_role(wire::ROLE_GATEWAY);
@@ -48,7 +48,7 @@ TEST_F(TlsRoot, PutsCertificatesOfClientsAndGatewaysIntoTheFormOfTlsAndNoOthers)
   const auto gateway = must(tls.chain_of(of_gateway));
   ASSERT_EQ(gateway.size(), 2U);
   must(crypto::check_tls_certificate(gateway[0], gateway[1], key.public_key(), "west.gateway.tcfdl.internal", kNow));
-  EXPECT_EQ(gateway[0].extension(crypto::kClientStatementOid).error().code(), Code::kNotFound);
+  EXPECT_EQ(crypto::client_statement_of(gateway[0]).error().code(), Code::kNotFound);
 
   for (const auto role : {wire::ROLE_INSTANCE, wire::ROLE_PROXY, wire::ROLE_MASTER, wire::ROLE_WORKER}) {
     certificate.set_role(role);
