@@ -1,8 +1,10 @@
 #include "base/child.hpp"
 
 #include <array>
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace tcfdl {
@@ -18,6 +20,11 @@ void begin_child(pid_t parent, int death_signal) noexcept {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+std::string describe_exit(int status) {
+  if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
+  return fmt::format("exited with status {}", WEXITSTATUS(status));
 }
 
 } // namespace tcfdl

@@ -3,7 +3,10 @@
 #include "base/ids.hpp"
 
 #include <cerrno>
+#include <deque>
 #include <fcntl.h>
+#include <fmt/ranges.h>
+#include <fstream>
 #include <stdexcept>
 #include <sys/stat.h>
 #include <system_error>
@@ -63,6 +66,20 @@ Status write_all(int fd, BytesView bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(wrote));
   }
   return {};
+}
+
+std::string file_tail(const std::filesystem::path& path, std::size_t most_lines) {
+  constexpr std::streamoff kMost = 8192;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const std::streamoff size = file.tellg();
+  if (!file || size <= 0) return {};
+  file.seekg(std::max<std::streamoff>(0, size - kMost));
+  std::deque<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    lines.push_back(std::move(line));
+    if (lines.size() > most_lines) lines.pop_front();
+  }
+  return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 Status write_file(const std::filesystem::path& path, BytesView content, mode_t mode) {

@@ -1,6 +1,7 @@
 #include "cli/bench_floors.hpp"
 
 #include "base/file.hpp"
+#include "base/reserved_port.hpp"
 #include "message_queue/local_trust.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
@@ -55,7 +56,8 @@ Result<std::unique_ptr<message_queue::NatsBus>> connect_bus(const message_queue:
 class Floors::Impl {
 public:
   Status start() {
-    TCFDL_ASSIGN(const auto port, message_queue::find_free_port());
+    TCFDL_ASSIGN(auto reserved, ReservedPort::pick());
+    const auto port = port_.emplace(std::move(reserved)).number();
     message_queue::ServerSettings settings;
     settings.state_directory = root_.path() / "nats";
     settings.port = port;
@@ -98,6 +100,7 @@ public:
 
 private:
   TemporaryDirectory root_;
+  std::optional<ReservedPort> port_;
   std::unique_ptr<message_queue::EmbeddedServer> server_;
   std::unique_ptr<message_queue::NatsBus> responder_;
   std::unique_ptr<message_queue::NatsBus> requester_;

@@ -18,13 +18,6 @@ namespace {
 constexpr std::chrono::milliseconds kShortest{500};
 constexpr std::chrono::milliseconds kLongest{30'000};
 constexpr std::chrono::milliseconds kLongLife{60'000};
-constexpr std::size_t kTailBytes = 8192;
-constexpr int kTailLines = 20;
-
-std::string describe(int status) {
-  if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
-  return fmt::format("exit code {}", WEXITSTATUS(status));
-}
 
 /// Becomes the daemon. Only calls that are safe after fork; returns when it fails.
 void become(const char* program, char* const* arguments, int log, int null, pid_t parent) {
@@ -111,27 +104,16 @@ std::chrono::milliseconds Daemon::age() const {
 }
 
 std::optional<std::string> Daemon::ended() {
-  if (!running()) return "not started";
+  if (!running()) return "was not started";
   int status = 0;
   const auto got = ::waitpid(process_.pid, &status, WNOHANG);
   if (got == 0 || (got < 0 && errno == EINTR)) return std::nullopt;
   process_ = {};
-  return got < 0 ? "an unknown end" : describe(status);
+  return got < 0 ? "ended in an unknown way" : describe_exit(status);
 }
 
 void Daemon::signal(int number) const {
   if (running()) ::kill(process_.pid, number);
-}
-
-std::string Daemon::log_tail() const {
-  std::ifstream file(spec_.log, std::ios::binary | std::ios::ate);
-  const auto size = static_cast<std::streamoff>(file.tellg());
-  if (!file || size <= 0) return "  (empty)";
-  file.seekg(std::max<std::streamoff>(0, size - static_cast<std::streamoff>(kTailBytes)));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back("  " + line);
-  const auto skip = std::max<std::ptrdiff_t>(0, std::ssize(lines) - kTailLines);
-  return fmt::format("{}", fmt::join(lines.begin() + skip, lines.end(), "\n"));
 }
 
 } // namespace tcfdl::cli

@@ -57,13 +57,10 @@ public:
   [[nodiscard]] const ProcessId& process() const noexcept { return process_; }
   [[nodiscard]] std::chrono::milliseconds age() const;
 
-  /// How it ended, as `exit code 1`; nullopt while it runs. Collects the child.
+  /// How it ended, as `exited with status 1`; nullopt while it runs. Collects the child.
   std::optional<std::string> ended();
 
   void signal(int number) const;
-
-  /// The last lines of its log, indented.
-  [[nodiscard]] std::string log_tail() const;
 
 private:
   DaemonSpec spec_;

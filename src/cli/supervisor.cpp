@@ -18,6 +18,7 @@ constexpr milliseconds kStopPatience{10'000};
 constexpr milliseconds kWatchPeriod{20};
 constexpr milliseconds kIdlePeriod{500};
 constexpr std::chrono::seconds kTokenLifetime{3600};
+constexpr std::size_t kTailLines = 20;
 
 Result<json> read_json(const std::filesystem::path& path) {
   TCFDL_ASSIGN(const auto text, read_file(path, std::size_t{1} << 20U));
@@ -25,6 +26,10 @@ Result<json> read_json(const std::filesystem::path& path) {
   if (!document) return document.error().within(path.string());
   if (!document->is_object()) return make_error(Code::kInvalidArgument, "{} is no JSON object", path.string());
   return document;
+}
+
+std::string log_end(const Daemon& daemon) {
+  return fmt::format("the end of {}:\n{}", daemon.spec().log.string(), file_tail(daemon.spec().log, kTailLines));
 }
 
 std::vector<std::string> all_workers(const Topology& topology) {
@@ -119,15 +124,13 @@ Status Supervisor::wait_ready(Group& group) {
     for (auto& [daemon, backoff, due] : group) {
       const auto end = daemon.ended();
       if (!end) continue;
-      return make_error(Code::kUnavailable, "{} ended with {} before it was ready; the end of {}:\n{}",
-                        daemon.spec().name, *end, daemon.spec().log.string(), daemon.log_tail());
+      return make_error(Code::kUnavailable, "{} {} before it was ready; {}", daemon.spec().name, *end, log_end(daemon));
     }
     const auto late = std::ranges::find_if_not(group, is_ready);
     if (late == group.end()) return {};
     if (deadline.expired()) {
-      return make_error(Code::kDeadlineExceeded, "{} is not ready after {} ms; the end of {}:\n{}",
-                        late->daemon.spec().name, settings_.ready_timeout.count(), late->daemon.spec().log.string(),
-                        late->daemon.log_tail());
+      return make_error(Code::kDeadlineExceeded, "{} is not ready after {} ms; {}", late->daemon.spec().name,
+                        settings_.ready_timeout.count(), log_end(late->daemon));
     }
     if (signals_.wait(kWatchPeriod)) return Error(Code::kCancelled, "told to stop");
   }
@@ -206,7 +209,7 @@ void Supervisor::watch(Watched& watched) {
     const auto end = daemon.ended();
     if (!end) return;
     const auto wait = watched.backoff.next(age);
-    say(fmt::format("{} ended with {}; it starts again in {} ms; its log is {}", daemon.spec().name, *end, wait.count(),
+    say(fmt::format("{} {}; it starts again in {} ms; its log is {}", daemon.spec().name, *end, wait.count(),
                     daemon.spec().log.string()));
     watched.due = now + wait;
   } else if (now >= *watched.due) {

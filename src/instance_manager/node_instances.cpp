@@ -1,12 +1,11 @@
 #include "instance_manager/node_instances.hpp"
 
+#include "base/child.hpp"
 #include "base/log.hpp"
 #include "instance_manager/names.hpp"
 #include "instance_manager/system_status.hpp"
 #include "wire/address.hpp"
 #include "wire/descriptor.hpp"
-
-#include <sys/wait.h>
 
 namespace tcfdl::instance_manager {
 namespace {
@@ -15,10 +14,8 @@ constexpr int kMaxAddresses = 8;
 constexpr std::size_t kMaxErrorText = 512;
 constexpr std::string_view kConnectionEnded = "its connection to the node ended";
 
-std::string describe_exit(std::int32_t status, const std::string& note) {
-  if (!note.empty()) return fmt::format("{}: {}", describe_exit(status, {}), note);
-  if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
-  return fmt::format("exited with status {}", WEXITSTATUS(status));
+std::string describe_exit(int status, const std::string& note) {
+  return note.empty() ? tcfdl::describe_exit(status) : fmt::format("{}: {}", tcfdl::describe_exit(status), note);
 }
 
 /// What the owner signed is what the master wants to run: signature, measurement, manifest.

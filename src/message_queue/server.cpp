@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
-#include <random>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -65,11 +64,6 @@ Result<std::string> find_binary(const std::string& binary) {
                     binary);
 }
 
-std::string describe_exit(int status) {
-  if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
-  return fmt::format("exited with status {}", WEXITSTATUS(status));
-}
-
 /// Between fork and exec: async-signal-safe calls only.
 [[noreturn]] void become(const char* const* arguments, pid_t parent, int null_fd) {
   begin_child(parent);
@@ -80,24 +74,7 @@ std::string describe_exit(int status) {
   ::_exit(127);
 }
 
-/// Below those that Linux takes for outgoing connections (from 32768 on, unless net.ipv4.ip_local_port_range says
-/// otherwise), which could have a port before its daemon listens, or while that is away.
-constexpr unsigned kFirstPort = 20'000;
-constexpr unsigned kPorts = 12'000;
-
 } // namespace
-
-Result<std::uint16_t> find_free_port() {
-  std::random_device random;
-  for (int tries = 0; tries < 200; ++tries) {
-    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const auto port = static_cast<std::uint16_t>(kFirstPort + random() % kPorts);
-    const auto address = loopback(port);
-    if (fd.valid() && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return port;
-  }
-  return make_error(Code::kResourceExhausted, "no free port on 127.0.0.1 from {} to {}", kFirstPort,
-                    kFirstPort + kPorts - 1);
-}
 
 EmbeddedServer::EmbeddedServer(ServerSettings settings) : settings_(std::move(settings)) {}
 

@@ -10,9 +10,6 @@
 
 namespace tcfdl::message_queue {
 
-/// A TCP port of 127.0.0.1 that was free a moment ago. RESOURCE_EXHAUSTED if there is none.
-Result<std::uint16_t> find_free_port();
-
 /// Starts the server, watches it, and starts it again with a growing delay (100 ms to 5 s) when it dies. One thread of
 /// its own does all of that; it is the parent of the process, which dies with it, even when this process is killed.
 /// start() and stop() come from one thread, the rest from any. The destructor stops.

@@ -19,6 +19,8 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr std::size_t kTailLines = 20;
+
 struct Ends {
   UniqueFd ours;
   UniqueFd theirs;
@@ -81,7 +83,13 @@ void ProxyProcess::supervise() {
       const std::scoped_lock lock(mutex_);
       commands_.reset();
       pid_ = -1;
-      if (!stopping_) spdlog::error("the TEE proxy ended with status {}; starting another", status);
+      last_end_ = fmt::format("{}; the end of {}:\n{}", describe_exit(status), settings_.log.string(),
+                              file_tail(settings_.log, kTailLines));
+      changed_.notify_all();
+      if (!stopping_) {
+        spdlog::error("the TEE proxy {}; starting another; its log is {}", describe_exit(status),
+                      settings_.log.string());
+      }
     } else {
       spdlog::error("cannot start the TEE proxy: {}", child.error().message());
     }
@@ -157,10 +165,22 @@ Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& 
   auto reply = wire::exchange<wire::ProxyCommandReply>(*connection, command, deadline);
   if (!reply) {
     connection->shutdown(); // out of step: a new process is cleaner than a guess
-    return reply.error().within("the TEE proxy");
+    return ended(reply.error(), connection);
   }
   if (reply->has_error()) return wire::to_error(reply->error());
   return reply;
+}
+
+Error ProxyProcess::ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection) {
+  std::unique_lock lock(mutex_);
+  const bool over = changed_.wait_for(lock, seconds(2), [&] { return commands_ != connection; });
+  if (!over) return error.within("the TEE proxy");
+  return make_error(error.code(), "the TEE proxy: {}; it {}", error.message(), last_end_);
+}
+
+bool ProxyProcess::await(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, deadline.when(), [this] { return commands_ || stopping_; }) && !stopping_;
 }
 
 Status ProxyProcess::restore_identity() {
@@ -187,8 +207,11 @@ std::vector<std::string> ProxyProcess::layers() const {
 Result<wire::ProxyEnrolment> ProxyProcess::enrolment(BytesView nonce) {
   wire::ProxyCommand message;
   message.mutable_enrol()->set_nonce(wire::field(nonce));
-  TCFDL_ASSIGN(auto reply, command(message, Deadline::after(seconds(20))));
-  return std::move(*reply.mutable_enrolment());
+  const auto deadline = Deadline::after(seconds(20));
+  auto reply = command(message, deadline);
+  while (!reply && reply.error().code() == Code::kUnavailable && await(deadline)) reply = command(message, deadline);
+  if (!reply) return reply.error();
+  return std::move(*reply->mutable_enrolment());
 }
 
 Status ProxyProcess::set_identity(const wire::ProxyIdentity& identity) {

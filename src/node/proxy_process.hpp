@@ -48,7 +48,7 @@ public:
   /// Ends the process and with it its instances. Idempotent.
   void stop() noexcept;
 
-  /// `nonce`: 32 bytes, or empty for one of the proxy's choice.
+  /// `nonce`: 32 bytes, or empty for one of the proxy's choice. A proxy that dies meanwhile is asked when it is back.
   Result<wire::ProxyEnrolment> enrolment(BytesView nonce = {});
   /// Gives the proxy its identity, now and after every restart.
   Status set_identity(const wire::ProxyIdentity& identity);
@@ -76,6 +76,10 @@ private:
   Result<Child> spawn() const;
   void serve_events(wire::Connection& events);
   Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline);
+  /// The error of a command, with the end of the proxy that it was sent to.
+  Error ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection);
+  /// Whether there is a proxy before the deadline.
+  bool await(Deadline deadline);
   Status restore_identity();
 
   const ProxyProcessSettings settings_;
@@ -84,6 +88,7 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
+  std::string last_end_;                             // guarded by mutex_; of the process before
   std::vector<std::string> layers_;                  // guarded by mutex_
   std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
   std::atomic<std::uint64_t> revocations_ = 0;

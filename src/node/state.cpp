@@ -64,13 +64,16 @@ Status NodeState::set(const std::string& key, const std::string& value) {
 
 Result<std::uint16_t> NodeState::port(const std::string& key, std::uint16_t asked) {
   if (asked != 0) return asked;
-  TCFDL_ASSIGN(const auto text, keep(key, []() -> Result<std::string> {
-                 TCFDL_ASSIGN(const auto port, message_queue::find_free_port());
-                 return std::to_string(port);
+  TCFDL_ASSIGN(const auto text, keep(key, [this]() -> Result<std::string> {
+                 TCFDL_ASSIGN(auto picked, ReservedPort::pick());
+                 ports_.push_back(std::move(picked));
+                 return std::to_string(ports_.back().number());
                }));
   std::uint16_t port = 0;
   std::from_chars(text.data(), text.data() + text.size(), port);
   if (port == 0) return make_error(Code::kDataLoss, "the state's '{}' is no port", key);
+  // Who took it while this daemon was away listens there: that is told when this one wants to.
+  if (auto taken = ReservedPort::take(port)) ports_.push_back(*std::move(taken));
   return port;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fd.hpp"
+#include "base/reserved_port.hpp"
 #include "base/result.hpp"
 #include "crypto/signature.hpp"
 #include "message_queue/nkey.hpp"
@@ -25,7 +26,8 @@ public:
   [[nodiscard]] std::string get(const std::string& key) const;
   Status set(const std::string& key, const std::string& value);
 
-  /// A TCP port: the one asked for, or one that was free when it was first needed.
+  /// A TCP port: the one asked for, or one that was free when it was first needed; no other daemon chooses it while this
+  /// lives.
   Result<std::uint16_t> port(const std::string& key, std::uint16_t asked);
   /// A random secret of 32 bytes as text.
   Result<std::string> secret(const std::string& key);
@@ -43,6 +45,7 @@ private:
 
   std::filesystem::path directory_;
   UniqueFd lock_;
+  std::vector<ReservedPort> ports_;
   nlohmann::json values_ = nlohmann::json::object();
 };
 

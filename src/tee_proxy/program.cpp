@@ -77,21 +77,18 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
 
 using Handle = std::function<Result<wire::ProxyCommandReply>(const wire::ProxyCommand&)>;
 
-/// Serves the daemon until it is gone. Runs on the main thread, which instances are bound to for life.
-void serve(const Handle& handler, wire::Connection& commands) {
-  for (;;) {
-    const auto command = wire::receive_message<wire::ProxyCommand>(commands, Deadline::after(hours(24)));
-    if (!command && command.error().code() == Code::kDeadlineExceeded) continue;
-    if (!command) return;
-    auto reply = handler(*command);
-    wire::ProxyCommandReply answer;
-    if (reply) {
-      answer = *std::move(reply);
-    } else {
-      *answer.mutable_error() = wire::to_info(reply.error());
-    }
-    if (!wire::send_message(commands, answer, Deadline::after(seconds(10)))) return;
+/// Answers one command of the daemon; false when the daemon is gone.
+bool serve_one(const Handle& handler, wire::Connection& commands) {
+  const auto command = wire::receive_message<wire::ProxyCommand>(commands, Deadline::after(hours(24)));
+  if (!command) return command.error().code() == Code::kDeadlineExceeded;
+  auto reply = handler(*command);
+  wire::ProxyCommandReply answer;
+  if (reply) {
+    answer = *std::move(reply);
+  } else {
+    *answer.mutable_error() = wire::to_info(reply.error());
   }
+  return wire::send_message(commands, answer, Deadline::after(seconds(10))).has_value();
 }
 
 struct Arguments {
@@ -130,31 +127,35 @@ tee::Sandbox find_sandbox() {
   return sandbox;
 }
 
+Result<std::unique_ptr<TeeProxy>> start_proxy(const Arguments& arguments, Daemon& daemon, const Clock& clock) {
+  TCFDL_ASSIGN(auto instances, wire::parse_address(arguments.instances));
+  TCFDL_ASSIGN(const auto required, tee::parse_layers(arguments.required));
+  auto sandbox = find_sandbox();
+  TCFDL_TRY(sandbox.require(required));
+  return TeeProxy::start(
+      {arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)}, daemon, clock,
+      [&](const std::string& instance, int status, const std::string& note) { daemon.exited(instance, status, note); });
+}
+
 Status run_proxy(const Arguments& arguments) {
   if (::fcntl(kCommands, F_GETFD) < 0 || ::fcntl(kEvents, F_GETFD) < 0) {
     return Error(Code::kFailedPrecondition, "descriptors 3 and 4 are not open: the proxy is started by its daemon");
   }
-  TCFDL_ASSIGN(auto instances, wire::parse_address(arguments.instances));
   ::fcntl(kCommands, F_SETFD, FD_CLOEXEC);
   ::fcntl(kEvents, F_SETFD, FD_CLOEXEC);
   Daemon daemon{UniqueFd(kEvents)};
   wire::SocketConnection commands{UniqueFd(kCommands)};
   const SystemClock clock;
-  TCFDL_ASSIGN(const auto required, tee::parse_layers(arguments.required));
-  auto sandbox = find_sandbox();
-  if (const auto enough = sandbox.require(required); !enough) {
-    // Every command is answered by the reason, so that the daemon can say it, and nothing is started.
-    serve([&](const wire::ProxyCommand&) -> Result<wire::ProxyCommandReply> { return enough.error(); }, commands);
-    return enough;
+  const auto proxy = start_proxy(arguments, daemon, clock);
+  if (!proxy) {
+    // The first command is answered by the reason, so that the daemon can say it; then it starts another proxy.
+    serve_one([&](const wire::ProxyCommand&) -> Result<wire::ProxyCommandReply> { return proxy.error(); }, commands);
+    return proxy.error();
   }
-  TCFDL_ASSIGN(
-      const auto proxy,
-      TeeProxy::start({arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)},
-                      daemon, clock, [&](const std::string& instance, int status, const std::string& note) {
-                        daemon.exited(instance, status, note);
-                      }));
-  spdlog::info("ready for {}: {}", arguments.node, proxy->description());
-  serve([&](const wire::ProxyCommand& command) { return handle(*proxy, command); }, commands);
+  spdlog::info("ready for {}: {}", arguments.node, (*proxy)->description());
+  // On the main thread, which instances are bound to for life.
+  while (serve_one([&](const wire::ProxyCommand& command) { return handle(**proxy, command); }, commands)) {
+  }
   return {};
 }
 

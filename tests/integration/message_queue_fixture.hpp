@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/file.hpp"
+#include "base/reserved_port.hpp"
 #include "message_queue/local_trust.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
@@ -41,7 +42,7 @@ protected:
   void SetUp() override {
     ServerSettings settings;
     settings.state_directory = directory_.path() / "nats";
-    settings.port = find_free_port().value();
+    settings.port = port_.number();
     settings.trust = trust_.trust().value();
     server_ = std::make_unique<EmbeddedServer>(settings);
     const auto started = server_->start();
@@ -70,6 +71,7 @@ protected:
   }
 
   TemporaryDirectory directory_;
+  ReservedPort port_ = ReservedPort::pick().value();
   LocalTrust trust_;
   std::unique_ptr<EmbeddedServer> server_;
   std::unique_ptr<NatsBus> alice_;

@@ -18,6 +18,8 @@ protected:
     ASSERT_FALSE(bus);
     EXPECT_EQ(bus.error().code(), Code::kUnauthenticated);
   }
+  ReservedPort second_port_ = ReservedPort::pick().value();
+
   std::shared_ptr<UserCredential> user_signed_by(const Nkey& signer, const std::string& account) {
     auto key = Nkey::generate(NkeyKind::kUser);
     const UserClaims claims{
@@ -132,7 +134,7 @@ TEST_F(OperatorMode, AcceptsUsersOfADelegatedKeyUntilItIsWithdrawn) {
   };
   auto settings = server_->settings();
   settings.state_directory = directory_.path() / "second";
-  settings.port = find_free_port().value();
+  settings.port = second_port_.number();
   settings.trust = trust({delegated.public_text()});
   EmbeddedServer second(settings);
   ASSERT_TRUE(second.start());
@@ -153,7 +155,7 @@ TEST_F(OperatorMode, KeepsAccountsApart) {
                             Nkey::generate(NkeyKind::kAccount)};
   auto settings = server_->settings();
   settings.state_directory = directory_.path() / "second";
-  settings.port = find_free_port().value();
+  settings.port = second_port_.number();
   settings.trust.accounts.clear();
   settings.trust.operator_jwt = sign_operator(boss, {"o", accounts[0].public_text()}).value();
   for (const auto& account : accounts) {

@@ -37,10 +37,10 @@ struct TlsWorld {
 
 class TlsQueue : public testing::Test {
 protected:
-  std::unique_ptr<EmbeddedServer> start(const std::string& directory, std::optional<ServerTls> tls) const {
+  std::unique_ptr<EmbeddedServer> start(const std::string& directory, std::optional<ServerTls> tls) {
     ServerSettings settings;
     settings.state_directory = directory_.path() / directory;
-    settings.port = find_free_port().value();
+    settings.port = ports_.emplace_back(ReservedPort::pick().value()).number();
     settings.trust = trust_.trust().value();
     settings.tls = std::move(tls);
     auto server = std::make_unique<EmbeddedServer>(settings);
@@ -62,6 +62,7 @@ protected:
   }
 
   TemporaryDirectory directory_;
+  std::vector<ReservedPort> ports_;
   LocalTrust trust_;
   TlsWorld world_;
 };

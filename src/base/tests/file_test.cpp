@@ -28,5 +28,23 @@ TEST(File, NamesTheMissingAndTheTooLarge) {
   EXPECT_EQ(large.error().code(), Code::kResourceExhausted);
 }
 
+TEST(FileTail, IsTheLastLines) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "log";
+  EXPECT_EQ(file_tail(path, 3), "");
+  ASSERT_TRUE(write_file(path, as_bytes("one\ntwo\nthree\nfour\n")));
+  EXPECT_EQ(file_tail(path, 3), "two\nthree\nfour");
+  EXPECT_EQ(file_tail(path, 9), "one\ntwo\nthree\nfour");
+}
+
+TEST(FileTail, OfALongFileIsBounded) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "log";
+  ASSERT_TRUE(write_file(path, as_bytes(std::string(100'000, 'x') + "\nend\n")));
+  const auto tail = file_tail(path, 20);
+  EXPECT_TRUE(tail.ends_with("x\nend"));
+  EXPECT_LE(tail.size(), 8192U);
+}
+
 } // namespace
 } // namespace tcfdl

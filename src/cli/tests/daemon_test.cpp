@@ -30,9 +30,9 @@ protected:
 TEST_F(DaemonTest, TellsItsExitCodeAndTheEndOfItsLog) {
   auto daemon = make({"-c", "echo said; echo why >&2; exit 3"});
   ASSERT_TRUE(daemon.start("/bin/sh"));
-  EXPECT_EQ(wait_end(daemon), "exit code 3");
+  EXPECT_EQ(wait_end(daemon), "exited with status 3");
   EXPECT_FALSE(daemon.running());
-  EXPECT_EQ(daemon.log_tail(), "  said\n  why");
+  EXPECT_EQ(file_tail(daemon.spec().log, 20), "said\nwhy");
 }
 
 TEST_F(DaemonTest, RemovesAStaleReadyFileBeforeItStarts) {
@@ -40,7 +40,7 @@ TEST_F(DaemonTest, RemovesAStaleReadyFileBeforeItStarts) {
   auto daemon = make({"-c", "exit 0"});
   ASSERT_TRUE(daemon.start("/bin/sh"));
   EXPECT_FALSE(std::filesystem::exists(directory.path() / "ready"));
-  EXPECT_EQ(wait_end(daemon), "exit code 0");
+  EXPECT_EQ(wait_end(daemon), "exited with status 0");
 }
 
 TEST_F(DaemonTest, EndsBySignal) {
@@ -48,7 +48,7 @@ TEST_F(DaemonTest, EndsBySignal) {
   ASSERT_TRUE(daemon.start("/bin/sh"));
   EXPECT_EQ(find_process(daemon.process().pid), daemon.process());
   daemon.signal(SIGKILL);
-  EXPECT_EQ(wait_end(daemon), "signal 9");
+  EXPECT_EQ(wait_end(daemon), "killed by signal 9");
 }
 
 TEST_F(DaemonTest, LeftBehindIsEndedOnlyWhereThePidIsStillIts) {
@@ -59,7 +59,7 @@ TEST_F(DaemonTest, LeftBehindIsEndedOnlyWhereThePidIsStillIts) {
   end_processes({other}, milliseconds(0));
   EXPECT_FALSE(daemon.ended());
   end_processes({daemon.process()}, milliseconds(10'000));
-  EXPECT_EQ(wait_end(daemon), "signal 15");
+  EXPECT_EQ(wait_end(daemon), "killed by signal 15");
 }
 
 TEST(Backoff, GrowsAndForgetsAfterALongLife) {
