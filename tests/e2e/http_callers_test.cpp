@@ -28,6 +28,7 @@ struct Curled {
 
 class HttpCallers : public testing::Test {
 protected:
+  explicit HttpCallers(const std::string& topology = kHttpsTopology) : platform_(topology) {}
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
     ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
@@ -81,7 +82,7 @@ protected:
   }
   static std::vector<std::string> token(const std::string& text) { return {"-H", "Authorization: Bearer " + text}; }
 
-  Platform platform_{kHttpsTopology};
+  Platform platform_;
   sdk::Context owner_;
 };
 
@@ -107,6 +108,25 @@ TEST_F(HttpCallers, MayCallWhatTheyAreGrantedAsLongAsTheyAre) {
   EXPECT_TRUE(soon(401));
   EXPECT_THAT(call("anna").text, HasSubstr("the key of anna is revoked"));
   EXPECT_EQ(ask("anna", "/v1/status").status, 401);
+}
+
+/// Calls of one client are counted by the master as its own, whatever others call by the same gateway.
+class HurriedHttpCallers : public HttpCallers {
+protected:
+  HurriedHttpCallers() : HttpCallers(std::string(kHttpsTopology) + "    calls_per_second: 1\n") {}
+};
+
+TEST_F(HurriedHttpCallers, AreCountedEachByName) {
+  expect({"grant", "add", "anna", "echo"});
+  EXPECT_TRUE(eventually([&] { return call("anna").status == 429; }));
+  EXPECT_EQ(call("", token(owner_.gateway_token)).text, "hello") << "anna's calls are not the owner's";
+  const auto told = [&] {
+    const auto records = platform_.json({"audit"}).value("records", Json::array());
+    return std::ranges::any_of(records, [](const Json& r) {
+      return r["who"] == "gateway-local-master for anna" && r["action"] == "CALL" && r["allowed"] == false;
+    });
+  };
+  EXPECT_TRUE(eventually(told));
 }
 
 TEST_F(HttpCallers, OfAnotherAuthorityDoNotPassTls) {
