@@ -32,7 +32,7 @@ Result<CallResult> invoke(Client& client, Callers& callers, const http::Request&
   TCFDL_TRY(callers.check_call(request, name.str()));
   TCFDL_ASSIGN(auto options, options_of(request));
   options.cancel = request.stop;
-  if (!request.tls_certificate.empty()) options.on_behalf_of = request.caller->name;
+  if (!request.tls_certificate.empty() && request.caller) options.on_behalf_of = request.caller->name;
   return client.call(name.str(), request.body, options);
 }
 

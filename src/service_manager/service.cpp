@@ -145,6 +145,24 @@ Result<wire::CreateTokenReply> Service::create_token(const Master& master, wire:
   return authority_.create_token(request);
 }
 
+Result<wire::AuthorityReply> Service::instance_keys(const wire::InstanceKeysRequest& request,
+                                                    const std::string& cluster) {
+  wire::AuthorityReply reply;
+  auto& keys = *reply.mutable_instance_keys();
+  TCFDL_ASSIGN(keys, authority_.instance_keys(request, cluster));
+  TCFDL_ASSIGN(const auto chain, tls_.chain_of(keys.certificate()));
+  for (const auto& certificate : chain) keys.add_tls_chain(wire::field(certificate.der()));
+  return reply;
+}
+
+Result<wire::AuthorityReply> Service::renew_certificate(const std::string& client, const std::string& cluster) {
+  wire::AuthorityReply reply;
+  TCFDL_ASSIGN(*reply.mutable_certificate(), authority_.renew_certificate(client, cluster));
+  TCFDL_ASSIGN(const auto chain, tls_.chain_of(reply.certificate()));
+  for (const auto& certificate : chain) reply.add_tls_chain(wire::field(certificate.der()));
+  return reply;
+}
+
 Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::AuthorityRequest& request) {
   const auto& cluster = master.certificate.cluster();
   wire::AuthorityReply reply;
@@ -153,13 +171,7 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.enrol(request.enrol()));
     return reply;
   }
-  case wire::AuthorityRequest::kInstanceKeys: {
-    auto& keys = *reply.mutable_instance_keys();
-    TCFDL_ASSIGN(keys, authority_.instance_keys(request.instance_keys(), cluster));
-    TCFDL_ASSIGN(const auto chain, tls_.chain_of(keys.certificate()));
-    for (const auto& certificate : chain) keys.add_tls_chain(wire::field(certificate.der()));
-    return reply;
-  }
+  case wire::AuthorityRequest::kInstanceKeys: return instance_keys(request.instance_keys(), cluster);
   case wire::AuthorityRequest::kSenderKeys: {
     TCFDL_ASSIGN(*reply.mutable_sender_keys(), authority_.sender_keys(request.sender_keys(), cluster));
     return reply;
@@ -193,13 +205,8 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_clients(), authority_.clients(cluster));
     return reply;
   }
-  case wire::AuthorityRequest::kRenewCertificate: {
-    TCFDL_ASSIGN(*reply.mutable_certificate(),
-                 authority_.renew_certificate(request.renew_certificate().client(), cluster));
-    TCFDL_ASSIGN(const auto chain, tls_.chain_of(reply.certificate()));
-    for (const auto& certificate : chain) reply.add_tls_chain(wire::field(certificate.der()));
-    return reply;
-  }
+  case wire::AuthorityRequest::kRenewCertificate:
+    return renew_certificate(request.renew_certificate().client(), cluster);
   case wire::AuthorityRequest::kRenewNode: {
     TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.renew_node(request.renew_node(), cluster));
     return reply;
