@@ -53,6 +53,24 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit) {
   }
 }
 
+Result<Bytes> read_private_file(const std::filesystem::path& path, std::size_t limit) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) return errno_error("cannot open", path);
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return errno_error("cannot inspect", path);
+  if (!S_ISREG(status.st_mode)) return make_error(Code::kFailedPrecondition, "{} is no regular file", path.string());
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return make_error(Code::kPermissionDenied,
+                      "{} holds secrets and others can read or change it; if nobody did, run: chmod 600 {}",
+                      path.string(), path.string());
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > limit) return make_error(Code::kResourceExhausted, "{} is larger than {} bytes", path.string(), limit);
+  Bytes content(size);
+  if (::read(fd.get(), content.data(), size) == static_cast<ssize_t>(size)) return content;
+  return make_error(Code::kUnavailable, "{} changes while it is read", path.string());
+}
+
 Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t limit) {
   TCFDL_ASSIGN(const auto content, read_file(path, limit));
   return std::string(as_text(content));

@@ -21,6 +21,10 @@ Error errno_error(std::string_view what, const std::filesystem::path& path);
 Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 30U);
 Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t limit = std::size_t{16} << 20U);
 
+/// Reads a file that holds secrets, into one buffer that the caller may wipe. PERMISSION_DENIED, with the remedy, when
+/// others than its owner can read or change it; FAILED_PRECONDITION when it is no regular file.
+Result<Bytes> read_private_file(const std::filesystem::path& path, std::size_t limit);
+
 /// The last lines of a text file, joined by newlines, none at the end; empty for a file that is empty or missing. Lines
 /// beyond the last 8 KiB are left out.
 std::string file_tail(const std::filesystem::path& path, std::size_t most_lines);

@@ -47,6 +47,14 @@ Status check_label(std::string_view text, std::string_view what) {
   return make_error(Code::kInvalidArgument, "{} '{}': 1 to 63 of [a-z0-9-], first and last of [a-z0-9]", what, text);
 }
 
+InstanceId make_instance_id(const FunctionName& function) {
+  auto name = function.str();
+  std::ranges::replace(name, '/', '-');
+  std::array<std::uint8_t, 4> bytes{};
+  fill_random(bytes);
+  return InstanceId(name + '-' + to_hex(bytes));
+}
+
 std::string make_uuid() {
   std::array<std::uint8_t, 16> bytes{};
   fill_random(bytes);

@@ -39,6 +39,9 @@ Result<FunctionName> parse_function_name(std::string_view text);
 /// RFC 1123 section 2.1). `what` names the field in the error.
 Status check_label(std::string_view text, std::string_view what);
 
+/// A name for an instance: `<function, '/' as '-'>-<8 hexadecimal digits>`, random.
+InstanceId make_instance_id(const FunctionName& function);
+
 /// A new UUID of version 7 (RFC 9562 section 5.7): ordered by time, random otherwise.
 std::string make_uuid();
 

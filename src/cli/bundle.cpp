@@ -64,12 +64,13 @@ wire::Descriptor make_descriptor(const FunctionFile& function, const Bundle& bun
   descriptor.set_owner_key(wire::field(owner_key));
   descriptor.set_measurement(wire::field(wire::measure_manifest(as_bytes(bundle.manifest))));
   for (const auto& kind : function.tee_kinds) descriptor.add_tee_kinds(kind);
-  descriptor.add_assurance("software");
+  for (const auto& name : function.assurance) descriptor.add_assurance(name);
   for (const auto& provider : function.providers) descriptor.add_providers(provider);
   for (const auto& protection : function.protections) descriptor.add_protections(protection);
   descriptor.set_epoch(1);
   descriptor.set_concurrency(function.concurrency);
   descriptor.set_idempotent(function.idempotent);
+  descriptor.set_isolate_instance(function.isolate_instance);
   descriptor.set_queue_limit(function.queue_limit);
   descriptor.set_max_body(function.max_body);
   return descriptor;

@@ -53,11 +53,26 @@ void read_scale(ConfigMapping& root, FunctionFile& function, Status& status) {
   }
 }
 
+/// The assurance classes that TEEs of these kinds reach.
+std::vector<std::string> classes_of(const std::vector<std::string>& tee_kinds) {
+  std::vector<std::string> classes;
+  const auto software = std::ranges::count(tee_kinds, "software");
+  if (software > 0) classes.emplace_back("software");
+  if (software < std::ssize(tee_kinds)) classes.emplace_back("hardware");
+  return classes;
+}
+
 void read_policy(ConfigMapping& root, FunctionFile& function) {
   function.concurrency = static_cast<std::uint32_t>(root.integer_or("concurrency", 1, 1, 1024));
   function.idempotent = root.boolean_or("idempotent", false);
   function.protections = words(root, "protection", {"eae"}, {"eae", "hse", "none"});
-  function.tee_kinds = words(root, "tee", {"software"}, {"software"});
+  const auto isolate = root.text_or("isolate", "none");
+  if (isolate != "none" && isolate != "instance") {
+    root.refuse("isolate", fmt::format("'{}' is neither none nor instance", isolate));
+  }
+  function.isolate_instance = isolate == "instance";
+  function.tee_kinds = words(root, "tee", {"software"}, {"software", "sgx", "tdx", "snp"});
+  function.assurance = words(root, "assurance", classes_of(function.tee_kinds), {"software", "hardware"});
   function.providers = root.texts("providers");
   if (function.providers.empty()) function.providers = {"*"};
   for (const auto& provider : function.providers) {

@@ -31,7 +31,9 @@ struct FunctionFile {
   std::string memory; ///< as written; empty: no limit
   bool idempotent = false;
   std::vector<std::string> protections;
+  bool isolate_instance = false;
   std::vector<std::string> tee_kinds;
+  std::vector<std::string> assurance;
   std::vector<std::string> providers;
   std::vector<std::pair<std::string, std::string>> labels;
   wire::LogPolicy logs = wire::LogPolicy::kHost;

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace tcfdl::cli {
@@ -18,14 +17,6 @@ namespace {
 
 constexpr std::string_view kFormat = "tcfdl-owner-key-1";
 constexpr std::size_t kLongestFile = 4096;
-
-Status check_private(const std::filesystem::path& file) {
-  struct stat info{};
-  if (::stat(file.c_str(), &info) != 0) return errno_error("cannot read the key", file);
-  if ((info.st_mode & 0077U) == 0) return {};
-  return make_error(Code::kPermissionDenied, "{} is a private key and others can read it; run: chmod 600 {}",
-                    file.string(), file.string());
-}
 
 Result<crypto::SigningKey> parse(BytesView text, const std::string& where) {
   TCFDL_ASSIGN(auto object, http::JsonObject::parse(text, where));
@@ -75,12 +66,11 @@ Result<crypto::SigningKey> create_owner_key(const std::filesystem::path& file) {
 }
 
 Result<crypto::SigningKey> read_owner_key(const std::filesystem::path& file) {
-  auto text = read_file(file, kLongestFile);
+  auto text = read_private_file(file, kLongestFile);
   if (!text && text.error().code() == Code::kNotFound) {
     return make_error(Code::kNotFound, "there is no key {}; `tcfdl key create --out FILE` makes one", file.string());
   }
   if (!text) return text.error();
-  TCFDL_TRY(check_private(file));
   auto key = parse(*text, file.string());
   crypto::wipe(*text);
   if (key) return key;

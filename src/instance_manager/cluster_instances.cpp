@@ -260,7 +260,7 @@ std::vector<NodeChoice> ClusterInstances::choices_for(const wire::Descriptor& de
 }
 
 void ClusterInstances::order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node) {
-  const auto id = make_instance_id(name);
+  const auto id = free_slot(name, wanted.descriptor.version(), node).value_or(make_instance_id(name));
   ordered_[id] = {.function = name, .version = wanted.descriptor.version(), .node = node, .since = queue_.now()};
   wire::StartInstance order;
   order.set_instance(id.str());
@@ -274,6 +274,19 @@ void ClusterInstances::order_start(const FunctionName& name, const Wanted& wante
       if (!taken) post([this, id, node, error = taken.error()] { handle_refused(id, node, error); });
     });
   });
+}
+
+/// An identity that the node holds ready for an instance that is to start there.
+std::optional<InstanceId> ClusterInstances::free_slot(const FunctionName& name, std::uint64_t version,
+                                                      const NodeId& node) const {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end()) return std::nullopt;
+  for (const auto& slot : found->second.status.slots()) {
+    const InstanceId id(slot.instance());
+    const bool fits = slot.function() == name.str() && slot.version() == version && check_instance_id(slot.instance());
+    if (fits && !known_.contains(id) && !ordered_.contains(id)) return id;
+  }
+  return std::nullopt;
 }
 
 void ClusterInstances::handle_refused(const InstanceId& id, const NodeId& node, const Error& error) {

@@ -126,6 +126,8 @@ private:
   [[nodiscard]] std::vector<InstanceView> views_of(const FunctionName& name) const;
   [[nodiscard]] std::vector<NodeChoice> choices_for(const wire::Descriptor& descriptor) const;
   void order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node);
+  [[nodiscard]] std::optional<InstanceId> free_slot(const FunctionName& name, std::uint64_t version,
+                                                    const NodeId& node) const;
   void order_stop(const InstanceId& id, Known& known);
   void handle_refused(const InstanceId& id, const NodeId& node, const Error& error);
 

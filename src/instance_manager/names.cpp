@@ -22,12 +22,6 @@ bool is_first(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 
 } // namespace
 
-InstanceId make_instance_id(const FunctionName& function) {
-  auto name = function.str();
-  std::ranges::replace(name, '/', '-');
-  return InstanceId(name + '-' + to_hex(random_bytes<4>()));
-}
-
 Status check_instance_id(const std::string& text) {
   const auto fits = [](char c) { return is_first(c) || c == '.' || c == '_' || c == '-'; };
   if (!text.empty() && text.size() <= 160 && is_first(text.front()) && std::ranges::all_of(text, fits)) return {};

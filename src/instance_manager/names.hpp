@@ -5,9 +5,6 @@
 
 namespace tcfdl::instance_manager {
 
-/// `<function, '/' as '-'>-<8 hexadecimal digits>`, random.
-InstanceId make_instance_id(const FunctionName& function);
-
 /// 1 to 160 characters of `[a-z0-9._-]`, first alphanumeric: safe as a file's name. INVALID_ARGUMENT otherwise.
 Status check_instance_id(const std::string& text);
 

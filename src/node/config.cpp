@@ -128,6 +128,7 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
   result.policy = config.text("policy");
   result.collateral = config.texts("collateral");
   result.certificates = config.text_or("certificates", "");
+  result.passphrase_file = config.text_or("passphrase_file", "");
   for (auto& token : config.mappings("initial_tokens")) {
     if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
     InitialToken initial;

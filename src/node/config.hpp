@@ -34,6 +34,7 @@ struct ServiceManagerConfig {
   std::filesystem::path policy;                ///< docs/formats/attestation_policy.md, with a version
   std::vector<std::string> collateral;         ///< directories of Intel's files, one a kind of platform
   std::filesystem::path certificates;          ///< directory of AMD's; empty: none
+  std::filesystem::path passphrase_file;       ///< opens the authority's keys; empty: the key file alone does
   std::chrono::seconds certificate_lifetime{}; ///< of what it certifies and the keys it issues
   std::vector<InitialToken> initial_tokens;    ///< for masters; made at the first start
   std::string log_level;

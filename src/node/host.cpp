@@ -211,6 +211,7 @@ wire::NodeStatus Host::status() {
   instance_manager::fill_system_status(status);
   for (const auto& layer : proxy_.layers()) status.add_layers(layer);
   status.set_revocations(proxy_.revocation_number());
+  for (auto& slot : proxy_.slots()) *status.add_slots() = std::move(slot);
   std::set<std::string> present;
   for (auto& instance : instances_.status()) {
     present.insert(instance.instance());

@@ -111,12 +111,22 @@ std::string settings_text(const api_service::FunctionSettings& settings) {
   return function_manager::write_settings(kept);
 }
 
+/// Instances that can start on a node without the authority.
+Json slots_json(const wire::NodeStatus& status) {
+  auto slots = Json::array();
+  for (const auto& slot : status.slots()) {
+    slots.push_back({{"instance", slot.instance()}, {"function", slot.function()}, {"version", slot.version()}});
+  }
+  return slots;
+}
+
 Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& node) {
   const auto& status = node.status;
   return {{"name", status.node()},
           {"role", status.role()},
           {"tee_kind", status.tee_kind()},
           {"layers", list_of(status.layers())},
+          {"slots", slots_json(status)},
           {"cluster", parts.cluster},
           {"state", node.age < seconds(3) ? "ready" : "silent"},
           {"cores", status.cores()},

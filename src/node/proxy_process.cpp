@@ -76,12 +76,16 @@ void ProxyProcess::supervise() {
         const auto restored = restore_identity();
         if (!restored) spdlog::error("the new TEE proxy does not take its identity: {}", restored.error().message());
       }
-      serve_events(*child->events);
+      std::thread authority([this, &child] { serve(*child->authority); });
+      serve(*child->events);
+      child->authority->shutdown();
+      authority.join();
       int status = 0;
       ::kill(child->pid, SIGTERM);
       ::waitpid(child->pid, &status, 0);
       const std::scoped_lock lock(mutex_);
       commands_.reset();
+      slots_.clear();
       pid_ = -1;
       last_end_ = fmt::format("{}; the end of {}:\n{}", describe_exit(status), settings_.log.string(),
                               file_tail(settings_.log, kTailLines));
@@ -101,6 +105,7 @@ void ProxyProcess::supervise() {
 Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   TCFDL_ASSIGN(auto commands, make_pair());
   TCFDL_ASSIGN(auto events, make_pair());
+  TCFDL_ASSIGN(auto authority, make_pair());
   const UniqueFd log(::open(settings_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kPrivateFile));
   if (!log.valid()) return errno_error("cannot write", settings_.log);
   const auto program = settings_.program.string();
@@ -117,28 +122,35 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   if (pid < 0) return errno_error("cannot start", settings_.program);
   if (pid == 0) {
     begin_child(parent);
-    // Above every number in use first, so that neither end overwrites the other.
+    // Above every number in use first, so that none overwrites another.
     const int high_commands = ::fcntl(commands.theirs.get(), F_DUPFD, 100);
     const int high_events = ::fcntl(events.theirs.get(), F_DUPFD, 100);
+    const int high_authority = ::fcntl(authority.theirs.get(), F_DUPFD, 100);
     ::dup2(log.get(), 1);
     ::dup2(log.get(), 2);
     ::dup2(high_commands, 3);
     ::dup2(high_events, 4);
-    ::close_range(5, ~0U, 0);
+    ::dup2(high_authority, 5);
+    ::close_range(6, ~0U, 0);
     ::execv(program.c_str(), const_cast<char* const*>(arguments.data()));
     ::_exit(127);
   }
   return Child{pid, std::make_unique<wire::SocketConnection>(std::move(commands.ours)),
-               std::make_unique<wire::SocketConnection>(std::move(events.ours))};
+               std::make_unique<wire::SocketConnection>(std::move(events.ours)),
+               std::make_unique<wire::SocketConnection>(std::move(authority.ours))};
 }
 
-void ProxyProcess::serve_events(wire::Connection& events) {
+void ProxyProcess::serve(wire::Connection& events) {
   for (;;) {
     const auto event = wire::receive_message<wire::ProxyEvent>(events, Deadline::after(hours(24)));
     if (!event && event.error().code() == Code::kDeadlineExceeded) continue;
     if (!event) return;
     wire::ProxyEventReply reply;
     if (event->has_exited()) events_.on_exited(event->exited());
+    if (event->has_slots()) {
+      const std::scoped_lock lock(mutex_);
+      slots_.assign(event->slots().slots().begin(), event->slots().slots().end());
+    }
     if (event->kind_case() == wire::ProxyEvent::kAuthority) {
       const auto answer = events_.on_authority(as_bytes(event->authority()));
       if (answer) {
@@ -202,6 +214,11 @@ Status ProxyProcess::restore_identity() {
 std::vector<std::string> ProxyProcess::layers() const {
   const std::scoped_lock lock(mutex_);
   return layers_;
+}
+
+std::vector<wire::InstanceSlot> ProxyProcess::slots() const {
+  const std::scoped_lock lock(mutex_);
+  return slots_;
 }
 
 Result<wire::ProxyEnrolment> ProxyProcess::enrolment(BytesView nonce) {

@@ -35,7 +35,8 @@ public:
 };
 
 /// One thread of its own starts the process and is its parent for life (the process dies with it), serves its events
-/// and starts another with back-off when it dies. Commands may come from any thread; they take turns.
+/// and starts another with back-off when it dies; another passes on what it asks the authority. Commands may come from
+/// any thread; they take turns.
 class ProxyProcess final : public instance_manager::Proxy {
 public:
   ProxyProcess(ProxyProcessSettings settings, ProxyEvents& events);
@@ -54,6 +55,8 @@ public:
   Status set_identity(const wire::ProxyIdentity& identity);
   /// Layers of the software TEE on this node, as the proxy found them; known once it has its identity.
   [[nodiscard]] std::vector<std::string> layers() const;
+  /// Instances that can start without the authority.
+  [[nodiscard]] std::vector<wire::InstanceSlot> slots() const;
   /// Where instances attach and paths pass.
   [[nodiscard]] const wire::Address& address() const noexcept { return settings_.instances; }
   /// Gives the proxy a RevocationList, which it checks; the number that it knows now.
@@ -70,11 +73,13 @@ private:
     pid_t pid = -1;
     std::unique_ptr<wire::SocketConnection> commands;
     std::unique_ptr<wire::SocketConnection> events;
+    std::unique_ptr<wire::SocketConnection> authority; ///< events that ask for it
   };
 
   void supervise();
   Result<Child> spawn() const;
-  void serve_events(wire::Connection& events);
+  /// Answers events until the proxy is gone.
+  void serve(wire::Connection& events);
   Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline);
   /// The error of a command, with the end of the proxy that it was sent to.
   Error ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection);
@@ -90,6 +95,7 @@ private:
   std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
   std::string last_end_;                             // guarded by mutex_; of the process before
   std::vector<std::string> layers_;                  // guarded by mutex_
+  std::vector<wire::InstanceSlot> slots_;            // guarded by mutex_
   std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
   std::atomic<std::uint64_t> revocations_ = 0;
   pid_t pid_ = -1;        // guarded by mutex_

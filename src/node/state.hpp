@@ -26,8 +26,8 @@ public:
   [[nodiscard]] std::string get(const std::string& key) const;
   Status set(const std::string& key, const std::string& value);
 
-  /// A TCP port: the one asked for, or one that was free when it was first needed; no other daemon chooses it while this
-  /// lives.
+  /// A TCP port: the one asked for, or one that was free when it was first needed; no other daemon chooses it while
+  /// this lives.
   Result<std::uint16_t> port(const std::string& key, std::uint16_t asked);
   /// A random secret of 32 bytes as text.
   Result<std::string> secret(const std::string& key);

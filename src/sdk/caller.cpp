@@ -296,8 +296,9 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   const auto start = Deadline::Clock::now();
   std::shared_ptr<const ReadyCapsule> capsule;
   if (attempt.options.protection == Protection::kEae) {
+    const auto& alone = attempt.descriptor.isolate_instance() ? attempt.grant.instance() : std::string();
     TCFDL_ASSIGN(capsule, capsules_.get(attempt.request.function(), attempt.grant.assurance(),
-                                        attempt.descriptor.epoch(), attempt.deadline));
+                                        attempt.descriptor.epoch(), attempt.deadline, alone));
     TCFDL_TRY(confirm_owner(attempt, *capsule));
   }
   wire::SealedHeader header;

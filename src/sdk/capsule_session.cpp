@@ -12,12 +12,12 @@ std::string entry_name(const std::string& function, const std::string& assurance
 
 Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::get(const std::string& function,
                                                                 const std::string& assurance, std::uint32_t least_epoch,
-                                                                Deadline deadline) {
+                                                                Deadline deadline, const std::string& instance) {
   const auto found = entry(entry_name(function, assurance));
   const std::scoped_lock lock(found->mutex);
   const auto now = clock_.now();
   if (found->is_void.exchange(false)) found->capsule.reset();
-  if (found->capsule && found->capsule->header.expires() > now + kRenewBefore &&
+  if (instance.empty() && found->capsule && found->capsule->header.expires() > now + kRenewBefore &&
       found->capsule->header.epoch() >= least_epoch) {
     return found->capsule;
   }
@@ -29,19 +29,21 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::get(const std::strin
     return make_error(Code::kPermissionDenied, "the owner of {} states epoch {} of its keys, the authority epoch {}",
                       function, least_epoch, found->key->scope.epoch());
   }
-  auto renewed = renew(*found, deadline);
-  if (!renewed && renewed.error().code() == Code::kFailedPrecondition) {
+  auto made = make(*found, instance, deadline);
+  if (!made && made.error().code() == Code::kFailedPrecondition) {
     // The proxy was restarted and has lost our re-encryption key, or another epoch is in force.
     TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
-    renewed = renew(*found, deadline);
+    made = make(*found, instance, deadline);
   }
-  return renewed;
+  if (made && instance.empty()) found->capsule = *made;
+  return made;
 }
 
 void CapsuleSession::forget(const std::string& function, const std::string& assurance, const ReadyCapsule& capsule) {
   const auto found = entry(entry_name(function, assurance));
   const std::scoped_lock lock(found->mutex);
-  if (found->capsule.get() != &capsule) return; // another call has made a new one since
+  const bool is_shared = capsule.header.instance().empty();
+  if (is_shared && found->capsule.get() != &capsule) return; // another call has made a new one since
   found->capsule.reset();
   found->key.reset();
 }
@@ -95,10 +97,11 @@ Status CapsuleSession::fetch_key(Entry& entry, const std::string& function, cons
   return {};
 }
 
-Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::renew(Entry& entry, Deadline deadline) {
+Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& entry, const std::string& instance,
+                                                                 Deadline deadline) {
   const auto& key = entry.key;
   if (!key) return Error(Code::kFailedPrecondition, "there is no key to make a capsule with");
-  auto made = wire::make_capsule(*key, identity_.signing, clock_.now());
+  auto made = wire::make_capsule(*key, identity_.signing, clock_.now(), instance);
   wire::ProxyRequest request;
   *request.mutable_turn() = made.capsule;
   TCFDL_ASSIGN(const auto reply, proxy_.request(request, deadline));
@@ -107,9 +110,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::renew(Entry& entry, 
     return Error(Code::kUnauthenticated, "the proxy returned another capsule");
   }
   TCFDL_ASSIGN(auto header, wire::verify_turned_capsule(reply.capsule(), identity_.authority, clock_.now()));
-  entry.capsule = std::make_shared<const ReadyCapsule>(
+  return std::make_shared<const ReadyCapsule>(
       ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret), key->scope});
-  return entry.capsule;
 }
 
 } // namespace tcfdl::sdk

@@ -29,9 +29,11 @@ public:
 
   /// The capsule for a function and class, of the epoch that the authority has in force: `least_epoch`, which the
   /// function's owner states, or a higher one. PERMISSION_DENIED for keys of an epoch below one that was seen; errors
-  /// of the authority and the proxy.
+  /// of the authority and the proxy. `instance`: one capsule for that instance alone, used by nobody else; empty: the
+  /// one that all calls share.
   Result<std::shared_ptr<const ReadyCapsule>> get(const std::string& function, const std::string& assurance,
-                                                  std::uint32_t least_epoch, Deadline deadline);
+                                                  std::uint32_t least_epoch, Deadline deadline,
+                                                  const std::string& instance = {});
   /// Drops a capsule that an instance refuses, and the key that it was made with.
   void forget(const std::string& function, const std::string& assurance, const ReadyCapsule& capsule);
   /// After a newer list: every capsule is made anew, since an instance that was revoked may know what is in it, and
@@ -49,7 +51,7 @@ private:
 
   std::shared_ptr<Entry> entry(const std::string& name);
   Status fetch_key(Entry& entry, const std::string& function, const std::string& assurance, Deadline deadline);
-  Result<std::shared_ptr<const ReadyCapsule>> renew(Entry& entry, Deadline deadline);
+  Result<std::shared_ptr<const ReadyCapsule>> make(const Entry& entry, const std::string& instance, Deadline deadline);
 
   const Identity& identity_;
   Proxy& proxy_;

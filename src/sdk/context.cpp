@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
 
 namespace tcfdl::sdk {
 namespace {
@@ -43,15 +42,9 @@ std::string environment(const char* name) {
 
 std::filesystem::path current_file() { return context_directory() / "current"; }
 
-Status check_private(const std::filesystem::path& path) {
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return errno_error("cannot read the context", path);
-  if ((info.st_mode & 0077U) == 0) return {};
-  return make_error(Code::kPermissionDenied, "{} holds keys and others can read it; run: chmod 600 {}", path.string(),
-                    path.string());
-}
+constexpr std::size_t kLongestContext = std::size_t{1} << 20U;
 
-Result<Context> parse_context(const std::string& text, const std::filesystem::path& path) {
+Result<Context> parse_context(std::string_view text, const std::filesystem::path& path) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) return make_error(Code::kInvalidArgument, "{} is no JSON object", path.string());
   Context context;
@@ -102,11 +95,10 @@ Result<Context> load_context(const std::string& name) {
   const auto chosen = chosen_context(name);
   if (chosen.empty()) return no_context(chosen);
   const auto path = file_of(chosen);
-  const auto text = read_text_file(path);
+  const auto text = read_private_file(path, kLongestContext);
   if (!text && text.error().code() == Code::kNotFound) return no_context(chosen);
   if (!text) return text.error();
-  TCFDL_TRY(check_private(path));
-  return parse_context(*text, path);
+  return parse_context(as_text(*text), path);
 }
 
 Status update_certificate(const std::string& name, const Context& known, BytesView certificate) {

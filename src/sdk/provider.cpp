@@ -44,6 +44,17 @@ Result<std::uint64_t> number_variable(const char* name) {
   return make_error(Code::kFailedPrecondition, "{}='{}' is no number", name, text);
 }
 
+/// The keys of an identity that was made ahead take the place of those that were made for the attach.
+Status take_slot(const wire::ProxyAttached& attached, crypto::SigningKey& signing, crypto::HpkePrivateKey& sealing) {
+  TCFDL_ASSIGN(const auto keys, crypto::hpke_open(sealing, as_bytes(attached.certificate().statement()), {},
+                                                  as_bytes(attached.slot_keys())));
+  constexpr std::size_t kKeySize = 32;
+  if (keys.size() != 2 * kKeySize) return Error(Code::kDataLoss, "the proxy gave a slot without two keys of 32 bytes");
+  TCFDL_ASSIGN(signing, crypto::SigningKey::from_private_bytes(keys.span().first(kKeySize)));
+  TCFDL_ASSIGN(sealing, crypto::HpkePrivateKey::from_bytes(keys.span().last(kKeySize)));
+  return {};
+}
+
 /// The listening sockets of an instance, best first.
 using Doors = std::vector<std::unique_ptr<wire::Listener>>;
 
@@ -160,7 +171,8 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   TCFDL_ASSIGN(const auto certificate,
                wire::verify_certificate(authority, attached.certificate(), {wire::ROLE_INSTANCE, wire::ROLE_GATEWAY},
                                         clock.now()));
-  if (certificate.verify_key() != keys.verify_key()) {
+  if (!attached.slot_keys().empty()) TCFDL_TRY(take_slot(attached, signing, sealing));
+  if (certificate.verify_key() != wire::field(signing.public_key().bytes())) {
     return Error(Code::kUnauthenticated, "the certificate is for another key than this instance's");
   }
   Attachment attachment{Identity{certificate.subject(), std::move(signing), std::move(sealing),
@@ -243,7 +255,8 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
        .concurrency = environment.concurrency,
        .max_body = max_body(attachment.descriptor),
        .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
-       .descriptor = attachment.signed_descriptor},
+       .descriptor = attachment.signed_descriptor,
+       .isolated = attachment.descriptor.isolate_instance()},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
       revocations);
   const auto forget_void = [&](bool is_newer) {

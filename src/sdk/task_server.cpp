@@ -326,6 +326,7 @@ Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(
       header.sender_key() != task.lease.caller_key()) {
     return Error(Code::kPermissionDenied, "the capsule is of another task, function, class or caller");
   }
+  TCFDL_TRY(check_isolation(header, task));
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(request.capsule().proxy_certificate().statement()));
   TCFDL_TRY(revocations_.check(turner));
   TCFDL_ASSIGN(const auto key, processor_key(header.epoch(), task.deadline));
@@ -341,21 +342,44 @@ Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::capsule_secret(
       std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
     if (capsules.size() >= kMostCapsules) capsules.clear();
     capsules.insert_or_assign(header.capsule_id(), KnownCapsule{header.sender(), header.sender_key(), header.expires(),
-                                                                header.epoch(), secret});
+                                                                header.epoch(), secret, task.lease.lease_id()});
   });
   return secret;
 }
 
-Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::cached_secret(const Task& task) {
-  const auto known = capsules_.with([&](const auto& capsules) -> std::optional<KnownCapsule> {
-    const auto found = capsules.find(task.header.capsule_id());
+/// A capsule for one instance is for no other, and where the owner wants instances apart, each is for one lease of one.
+Status TaskServer::check_isolation(const wire::CapsuleHeader& header, const Task& task) const {
+  if (!header.instance().empty() && header.instance() != settings_.instance) {
+    return make_error(Code::kPermissionDenied, "the capsule is for {} alone, not for {}", header.instance(),
+                      settings_.instance);
+  }
+  if (!settings_.isolated) return {};
+  if (header.instance().empty()) {
+    return make_error(Code::kPermissionDenied, "{} takes capsules for one instance alone; the caller is too old",
+                      settings_.function);
+  }
+  const auto known = known_capsule(header.capsule_id());
+  if (!known || known->lease_id == task.lease.lease_id()) return {};
+  return Error(Code::kPermissionDenied, "the capsule has served another lease; make one for each");
+}
+
+std::optional<TaskServer::KnownCapsule> TaskServer::known_capsule(const std::string& id) const {
+  return capsules_.with([&](const auto& capsules) -> std::optional<KnownCapsule> {
+    const auto found = capsules.find(id);
     return found == capsules.end() ? std::nullopt : std::optional(found->second);
   });
+}
+
+Result<std::shared_ptr<const crypto::CapsuleSecret>> TaskServer::cached_secret(const Task& task) {
+  const auto known = known_capsule(task.header.capsule_id());
   if (!known || known->expires <= clock_.now()) {
     return Error(Code::kFailedPrecondition, "the capsule is not known here; send it again");
   }
   if (known->sender_key != task.lease.caller_key() || known->sender != task.header.sender()) {
     return Error(Code::kPermissionDenied, "the capsule belongs to another caller than the task");
+  }
+  if (settings_.isolated && known->lease_id != task.lease.lease_id()) {
+    return Error(Code::kPermissionDenied, "the capsule has served another lease; make one for each");
   }
   TCFDL_TRY(revocations_.check_epoch(settings_.function, known->epoch, clock_.now()));
   return known->secret;

@@ -29,6 +29,7 @@ struct TaskServerSettings {
   std::vector<std::string> protections;                ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
   wire::Signed descriptor = {};                        ///< of the function, for receipts
+  bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
 };
 
 /// Where starts and ends of tasks are told.
@@ -81,6 +82,8 @@ private:
   Result<ProcessorKeyPtr> processor_key(std::uint32_t epoch, Deadline deadline);
   Status renew_key(Deadline deadline);
   Result<std::shared_ptr<const crypto::CapsuleSecret>> cached_secret(const Task& task);
+  [[nodiscard]] std::optional<KnownCapsule> known_capsule(const std::string& id) const;
+  [[nodiscard]] Status check_isolation(const wire::CapsuleHeader& header, const Task& task) const;
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);
@@ -110,6 +113,7 @@ private:
     std::int64_t expires;
     std::uint32_t epoch;
     std::shared_ptr<const crypto::CapsuleSecret> secret;
+    std::string lease_id; ///< that it came with
   };
   struct KnownMaster {
     wire::Certificate certificate;

@@ -17,16 +17,32 @@ using std::chrono::seconds;
 
 constexpr int kCommands = 3;
 constexpr int kEvents = 4;
+constexpr int kAuthority = 5;
 
-/// The way to the daemon: one event and its reply at a time.
+/// One way to the daemon: one event and its reply at a time.
+class DaemonLine {
+public:
+  explicit DaemonLine(int fd) : connection_(UniqueFd(fd)) { ::fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
+  Result<wire::ProxyEventReply> send(const wire::ProxyEvent& event, Deadline deadline) {
+    const std::scoped_lock lock(mutex_);
+    TCFDL_ASSIGN(auto reply, wire::exchange<wire::ProxyEventReply>(connection_, event, deadline));
+    if (reply.has_error()) return wire::to_error(reply.error());
+    return reply;
+  }
+
+private:
+  std::mutex mutex_;
+  wire::SocketConnection connection_; // guarded by mutex_
+};
+
+/// What the proxy tells its daemon, and what it asks the authority by way of it: apart, since the authority may be far.
 class Daemon final : public Authority {
 public:
-  explicit Daemon(UniqueFd fd) : connection_(std::move(fd)) {}
-
   Result<wire::AuthorityReply> request(const wire::AuthorityRequest& request, Deadline deadline) override {
     wire::ProxyEvent event;
     event.set_authority(request.SerializeAsString());
-    TCFDL_ASSIGN(const auto reply, send(event, deadline));
+    TCFDL_ASSIGN(const auto reply, authority_.send(event, deadline));
     return wire::parse<wire::AuthorityReply>(reply.authority());
   }
 
@@ -35,20 +51,23 @@ public:
     event.mutable_exited()->set_instance(instance);
     event.mutable_exited()->set_status(status);
     event.mutable_exited()->set_note(note);
-    const auto told = send(event, Deadline::after(seconds(10)));
-    if (!told) spdlog::warn("cannot tell the daemon that {} ended: {}", instance, told.error().message());
+    tell(event, "that " + instance + " ended");
+  }
+
+  void prepared(const wire::PreparedSlots& slots) {
+    wire::ProxyEvent event;
+    *event.mutable_slots() = slots;
+    tell(event, "of its slots");
   }
 
 private:
-  Result<wire::ProxyEventReply> send(const wire::ProxyEvent& event, Deadline deadline) {
-    const std::scoped_lock lock(mutex_);
-    TCFDL_ASSIGN(auto reply, wire::exchange<wire::ProxyEventReply>(connection_, event, deadline));
-    if (reply.has_error()) return wire::to_error(reply.error());
-    return reply;
+  void tell(const wire::ProxyEvent& event, const std::string& what) {
+    const auto told = events_.send(event, Deadline::after(seconds(10)));
+    if (!told) spdlog::warn("cannot tell the daemon {}: {}", what, told.error().message());
   }
 
-  std::mutex mutex_;
-  wire::SocketConnection connection_; // guarded by mutex_
+  DaemonLine events_{kEvents};
+  DaemonLine authority_{kAuthority};
 };
 
 Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand& command) {
@@ -116,7 +135,7 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
   }
   return Error(Code::kInvalidArgument,
                "usage: tcfdl-proxy --state DIR --node NAME --instances ADDRESS --tee software|gramine|tsm "
-               "[--attestation-root DIR] [--require LAYERS]; started by a node's daemon with descriptors 3 and 4");
+               "[--attestation-root DIR] [--require LAYERS]; started by a node's daemon with descriptors 3 to 5");
 }
 
 /// Tries the layers of the sandbox and says in the log what there is and what is missing.
@@ -132,18 +151,20 @@ Result<std::unique_ptr<TeeProxy>> start_proxy(const Arguments& arguments, Daemon
   TCFDL_ASSIGN(const auto required, tee::parse_layers(arguments.required));
   auto sandbox = find_sandbox();
   TCFDL_TRY(sandbox.require(required));
-  return TeeProxy::start(
-      {arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)}, daemon, clock,
-      [&](const std::string& instance, int status, const std::string& note) { daemon.exited(instance, status, note); });
+  return TeeProxy::start({arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)},
+                         daemon, clock,
+                         {.on_exit = [&](const std::string& instance, int status,
+                                         const std::string& note) { daemon.exited(instance, status, note); },
+                          .on_slots = [&](const wire::PreparedSlots& slots) { daemon.prepared(slots); }});
 }
 
 Status run_proxy(const Arguments& arguments) {
-  if (::fcntl(kCommands, F_GETFD) < 0 || ::fcntl(kEvents, F_GETFD) < 0) {
-    return Error(Code::kFailedPrecondition, "descriptors 3 and 4 are not open: the proxy is started by its daemon");
+  for (const int fd : {kCommands, kEvents, kAuthority}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    return Error(Code::kFailedPrecondition, "descriptors 3 to 5 are not open: the proxy is started by its daemon");
   }
   ::fcntl(kCommands, F_SETFD, FD_CLOEXEC);
-  ::fcntl(kEvents, F_SETFD, FD_CLOEXEC);
-  Daemon daemon{UniqueFd(kEvents)};
+  Daemon daemon;
   wire::SocketConnection commands{UniqueFd(kCommands)};
   const SystemClock clock;
   const auto proxy = start_proxy(arguments, daemon, clock);

@@ -16,18 +16,20 @@ using std::chrono::seconds;
 } // namespace
 
 Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Authority& authority, const Clock& clock,
-                                                  Launches::OnExit on_exit) {
+                                                  ProxyCallbacks callbacks) {
   TCFDL_TRY(make_private_directory(settings.state));
   TCFDL_ASSIGN(auto keys, OwnKeys::load_or_make(settings.state));
   const auto instances = settings.instances;
   std::unique_ptr<TeeProxy> proxy(
-      new TeeProxy(std::move(settings), std::move(keys), authority, clock, std::move(on_exit)));
+      new TeeProxy(std::move(settings), std::move(keys), authority, clock, std::move(callbacks)));
+  TCFDL_ASSIGN(proxy->slots_, Slots::open(proxy->settings_.state / "slots"));
   TCFDL_ASSIGN(proxy->attester_, make_attester(proxy->settings_.tee, proxy->keys_.platform, proxy->settings_.node));
   TCFDL_ASSIGN(proxy->listener_, wire::Listener::start(instances, {.name = "tee-proxy", .max_connections = 4096},
                                                        [raw = proxy.get()](wire::Connection& connection) {
                                                          raw->serve_instance(connection);
                                                        }));
   proxy->eraser_ = std::thread([raw = proxy.get()] { raw->erase_loop(); });
+  proxy->preparer_ = std::thread([raw = proxy.get()] { raw->prepare_loop(); });
   return proxy;
 }
 
@@ -38,17 +40,19 @@ TeeProxy::~TeeProxy() {
   }
   ending_changed_.notify_all();
   if (eraser_.joinable()) eraser_.join();
+  if (preparer_.joinable()) preparer_.join();
   if (const auto self = own()) (*self)->revocations->end_waits();
 }
 
 TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock,
-                   Launches::OnExit on_exit)
+                   ProxyCallbacks callbacks)
     : settings_(std::move(settings)), keys_(std::move(keys)), authority_(authority), clock_(clock),
+      callbacks_(std::move(callbacks)),
       launches_(settings_.sandbox,
-                [this, told = std::move(on_exit)](const std::string& instance, int status, const std::string& note) {
+                [this](const std::string& instance, int status, const std::string& note) {
                   reencryption_.erase(instance);
                   running_.with([&](auto& running) { running.erase(instance); });
-                  told(instance, status, note);
+                  callbacks_.on_exit(instance, status, note);
                 }),
       hops_(keys_.signing, [this] { return own(); }, clock) {}
 
@@ -190,44 +194,73 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
                                           Deadline deadline) {
   Attached fresh;
   TCFDL_ASSIGN(fresh.record, launches_.redeem(request.token()));
-  fresh.parsed.set_verify_key(request.verify_key());
-  fresh.parsed.set_seal_key(request.seal_key());
-  TCFDL_ASSIGN(auto reply, obtain_instance_keys(fresh, deadline));
+  auto reply = take_slot(fresh, request.seal_key());
+  if (!reply) {
+    fresh.parsed.set_verify_key(request.verify_key());
+    fresh.parsed.set_seal_key(request.seal_key());
+    TCFDL_ASSIGN(reply, obtain_instance_keys(fresh, deadline));
+  }
   running_.with([&](auto& running) { running.insert_or_assign(fresh.record.instance, fresh.parsed); });
+  if (fresh.record.role == wire::ROLE_INSTANCE) {
+    const auto& record = fresh.record;
+    wanted_.with([&](auto& all) { all[record.function] = {record.function, record.measurement, record.layers}; });
+    prepare_soon();
+  }
   attached = std::move(fresh);
-  return reply;
+  return *std::move(reply);
 }
 
 /// Certificate and keys for the keys that `attached` names, of the epoch that is in force.
 Result<wire::ProxyReply> TeeProxy::obtain_instance_keys(Attached& attached, Deadline deadline) {
   TCFDL_ASSIGN(const auto self, own());
-  const auto& record = attached.record;
+  TCFDL_ASSIGN(const auto statement,
+               state_instance(attached.record, attached.parsed.verify_key(), attached.parsed.seal_key()));
+  TCFDL_ASSIGN(const auto granted, ask_instance_keys(statement, deadline));
+  TCFDL_ASSIGN(auto certificate, wire::verify_certificate(self->authority, granted.certificate(),
+                                                          {wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
+  if (certificate.verify_key() != attached.parsed.verify_key()) {
+    return make_error(Code::kPermissionDenied, "the authority certified another key of {}", certificate.subject());
+  }
+  TCFDL_TRY(self->revocations->check(certificate));
+  return adopt_instance_keys(attached, granted, std::move(certificate));
+}
+
+/// What this proxy says of a process that it launched.
+Result<wire::Signed> TeeProxy::state_instance(const LaunchRecord& record, const std::string& verify_key,
+                                              const std::string& seal_key) const {
+  TCFDL_ASSIGN(const auto self, own());
   wire::InstanceStatement statement;
   statement.set_instance(record.instance);
   statement.set_function(record.function);
   statement.set_role(record.role);
   statement.set_measurement(wire::field(record.measurement));
-  statement.set_verify_key(attached.parsed.verify_key());
-  statement.set_seal_key(attached.parsed.seal_key());
+  statement.set_verify_key(verify_key);
+  statement.set_seal_key(seal_key);
   statement.set_node(settings_.node);
   statement.set_cluster(self->parsed.cluster());
   statement.set_issued(clock_.now());
   for (const auto& layer : record.layers) statement.add_layers(layer);
+  return wire::sign(keys_.signing, statement);
+}
+
+Result<wire::InstanceKeysReply> TeeProxy::ask_instance_keys(const wire::Signed& statement, Deadline deadline) {
+  TCFDL_ASSIGN(const auto self, own());
   wire::AuthorityRequest wanted;
-  auto& keys = *wanted.mutable_instance_keys();
-  *keys.mutable_statement() = wire::sign(keys_.signing, statement);
-  *keys.mutable_proxy_certificate() = self->certificate;
+  *wanted.mutable_instance_keys()->mutable_statement() = statement;
+  *wanted.mutable_instance_keys()->mutable_proxy_certificate() = self->certificate;
   TCFDL_ASSIGN(auto answer, authority_.request(wanted, deadline));
   if (!answer.has_instance_keys()) return Error(Code::kInternal, "the authority gave no keys for the instance");
-  auto& granted = *answer.mutable_instance_keys();
-  TCFDL_ASSIGN(auto certificate, wire::verify_certificate(self->authority, granted.certificate(),
-                                                          {wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
-  if (certificate.verify_key() != statement.verify_key() || certificate.subject() != record.instance) {
+  return std::move(*answer.mutable_instance_keys());
+}
+
+/// Makes `certificate`, verified, and the keys that were granted with it those of a process.
+Result<wire::ProxyReply> TeeProxy::adopt_instance_keys(Attached& attached, const wire::InstanceKeysReply& granted,
+                                                       wire::Certificate certificate) {
+  const auto& record = attached.record;
+  if (certificate.subject() != record.instance) {
     return make_error(Code::kPermissionDenied, "the authority certified {}, not {}", certificate.subject(),
                       record.instance);
   }
-  TCFDL_TRY(self->revocations->check(certificate));
-
   wire::ProxyReply reply;
   auto& result = *reply.mutable_attached();
   if (record.role == wire::ROLE_INSTANCE) {
@@ -290,6 +323,10 @@ Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::
   TCFDL_TRY(self->revocations->check(attached.parsed));
   // What this reads is verified below, by the same bytes.
   TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(capsule));
+  if (!header.instance().empty() && header.instance() != attached.record.instance) {
+    return make_error(Code::kPermissionDenied, "the capsule is for {} alone, not for {}", header.instance(),
+                      attached.record.instance);
+  }
   TCFDL_TRY(self->revocations->check_key(header.sender_key(), header.sender()));
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(capsule.proxy_certificate().statement()));
   TCFDL_TRY(self->revocations->check(turner));

@@ -7,6 +7,7 @@
 #include "tee_proxy/keys.hpp"
 #include "tee_proxy/launches.hpp"
 #include "tee_proxy/ports.hpp"
+#include "tee_proxy/slots.hpp"
 #include "wire/known_names.hpp"
 #include "wire/listener.hpp"
 
@@ -22,12 +23,18 @@ struct ProxySettings {
   tee::Sandbox sandbox = tee::Sandbox::none();
 };
 
+/// What a proxy tells whom it serves, on threads of its own.
+struct ProxyCallbacks {
+  Launches::OnExit on_exit;
+  std::function<void(const wire::PreparedSlots& all)> on_slots; ///< whenever a slot comes or goes
+};
+
 /// Thread-safe but for `launch`, which belongs to one thread (see Launches).
 class TeeProxy {
 public:
   /// FAILED_PRECONDITION when the TEE of the settings is not there: no other takes its place.
   static Result<std::unique_ptr<TeeProxy>> start(ProxySettings settings, Authority& authority, const Clock& clock,
-                                                 Launches::OnExit on_exit);
+                                                 ProxyCallbacks callbacks);
 
   /// Evidence and public keys for the node's enrolment or its renewal. `nonce`: empty for one of its own choice.
   [[nodiscard]] Result<wire::ProxyEnrolment> enrolment(BytesView nonce = {}) const;
@@ -75,10 +82,25 @@ private:
     std::shared_ptr<wire::KnownNames> names; ///< of functions, as the authority stated them
   };
 
-  TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock, Launches::OnExit on_exit);
+  TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock, ProxyCallbacks callbacks);
   /// Serves a connection that waits for newer lists, until it goes.
   void serve_watch(wire::Connection& connection, wire::WatchRevocations request);
   Result<wire::ProxyReply> obtain_instance_keys(Attached& attached, Deadline deadline);
+  [[nodiscard]] Result<wire::Signed> state_instance(const LaunchRecord& record, const std::string& verify_key,
+                                                    const std::string& seal_key) const;
+  Result<wire::InstanceKeysReply> ask_instance_keys(const wire::Signed& statement, Deadline deadline);
+  Result<wire::ProxyReply> adopt_instance_keys(Attached& attached, const wire::InstanceKeysReply& granted,
+                                               wire::Certificate certificate);
+  void prepare_loop();
+  void prepare_soon();
+  Status prepare_slots(const Own& self);
+  Status prepare_slots(const SlotKind& kind);
+  Status add_slot(const SlotKind& kind);
+  [[nodiscard]] bool is_void(const Slot& slot, const Own& self) const;
+  [[nodiscard]] Result<wire::Certificate> check_slot(const Slot& slot, const Own& self) const;
+  std::optional<wire::ProxyReply> take_slot(Attached& attached, std::string_view seal_to);
+  Result<wire::ProxyReply> adopt_slot(Attached& attached, const Slot& slot, std::string_view seal_to);
+  void tell_slots();
   void erase_void(const Own& self);
   void end_revoked(const Own& self);
   void erase_loop();
@@ -102,6 +124,10 @@ private:
   std::unique_ptr<tee::Attester> attester_; // constant after start
   Authority& authority_;
   const Clock& clock_;
+  const ProxyCallbacks callbacks_;
+  std::unique_ptr<Slots> slots_;                    // constant after start
+  Guarded<std::map<std::string, SlotKind>> wanted_; ///< what slots are made for, by function
+  Guarded<std::string> told_;                       ///< the PreparedSlots told last
   Guarded<std::shared_ptr<const Own>> own_;
   ReencryptionKeys reencryption_;
   Guarded<std::map<std::string, wire::Certificate>> running_; ///< instances that have attached, by name
@@ -110,8 +136,10 @@ private:
   std::unique_ptr<wire::Listener> listener_;
   std::mutex mutex_;
   std::condition_variable ending_changed_;
-  bool ending_ = false; // guarded by mutex_
+  bool ending_ = false;  // guarded by mutex_
+  bool prepare_ = false; // guarded by mutex_
   std::thread eraser_;
+  std::thread preparer_;
 };
 
 } // namespace tcfdl::tee_proxy

@@ -45,7 +45,8 @@ Status check_scope(const CapsuleHeader& header, const KeyScope& scope) {
 
 } // namespace
 
-MadeCapsule make_capsule(const SenderKey& key, const crypto::SigningKey& signer, std::int64_t now) {
+MadeCapsule make_capsule(const SenderKey& key, const crypto::SigningKey& signer, std::int64_t now,
+                         const std::string& instance) {
   CapsuleHeader header;
   header.set_sender(key.scope.holder());
   header.set_sender_key(field(signer.public_key().bytes()));
@@ -54,6 +55,7 @@ MadeCapsule make_capsule(const SenderKey& key, const crypto::SigningKey& signer,
   header.set_epoch(key.scope.epoch());
   header.set_capsule_id(field(crypto::random_array<16>()));
   header.set_expires(now + kCapsuleLifetime);
+  header.set_instance(instance);
 
   Capsule capsule;
   capsule.set_header(header.SerializeAsString());

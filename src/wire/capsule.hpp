@@ -23,7 +23,8 @@ struct MadeCapsule {
 };
 
 /// Enc of the paper's section 3.2, equations (1) and (2): a fresh key for `key.scope`'s function.
-MadeCapsule make_capsule(const SenderKey& key, const crypto::SigningKey& signer, std::int64_t now);
+MadeCapsule make_capsule(const SenderKey& key, const crypto::SigningKey& signer, std::int64_t now,
+                         const std::string& instance = {});
 
 /// What a provider's proxy holds: RK(i→f) and for whom.
 struct ProxyKey {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <map>
+#include <set>
 #include <tcfdl/client.hpp>
 #include <thread>
 
@@ -24,17 +25,22 @@ protected:
     ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
   }
 
-  /// How many certificates each subject was given, those that have expired long ago left out.
-  [[nodiscard]] std::map<std::string, std::int64_t> issued() const {
-    std::map<std::string, std::int64_t> counts;
+  /// The newest certificate of each process that runs. Slots, which are replaced and not renewed, are left out.
+  [[nodiscard]] std::map<std::string, std::int64_t> issued() {
+    std::set<std::string> running;
+    const auto status = platform_.json({"status"});
+    for (const auto& instance : status["instances"]) running.insert(instance["id"]);
+    std::map<std::string, std::int64_t> newest;
     const auto file = platform_.state() / "nodes" / "service-manager" / "service_manager.sqlite";
     const auto database = database::Database::open(file).value();
     EXPECT_TRUE(database->query("SELECT holder, max(serial) FROM issued WHERE what LIKE 'ROLE_%' GROUP BY holder", {},
                                 [&](const database::Row& row) {
-                                  counts[row.text(0)] = row.integer(1);
+                                  const auto holder = row.text(0);
+                                  const bool is_slot = holder.starts_with("echo-") && !running.contains(holder);
+                                  if (!is_slot) newest[holder] = row.integer(1);
                                   return Status();
                                 }));
-    return counts;
+    return newest;
   }
 
   /// Writes a client's certificate for curl; whether that went well.

@@ -28,6 +28,23 @@ TEST(File, NamesTheMissingAndTheTooLarge) {
   EXPECT_EQ(large.error().code(), Code::kResourceExhausted);
 }
 
+TEST(PrivateFile, IsReadWhereItIsItsOwnersAlone) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "secret";
+  ASSERT_TRUE(write_file(path, as_bytes("word"), kPrivateFile));
+  EXPECT_EQ(as_text(read_private_file(path, 4).value()), "word");
+  EXPECT_EQ(read_private_file(path, 3).error().code(), Code::kResourceExhausted);
+  for (const auto mode : {0640U, 0604U, 0620U, 0601U}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    const auto refused = read_private_file(path, 4);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Code::kPermissionDenied);
+    EXPECT_NE(refused.error().message().find("chmod 600"), std::string::npos);
+  }
+  EXPECT_EQ(read_private_file(directory.path(), 4).error().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(read_private_file(directory.path() / "none", 4).error().code(), Code::kNotFound);
+}
+
 TEST(FileTail, IsTheLastLines) {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "log";

@@ -74,6 +74,25 @@ TEST_F(ClusterInstancesTest, StartsWhatIsWantedOnWorkersFirst) {
   EXPECT_EQ(nodes_.started.size(), 2U) << "what was ordered counts until it is reported";
 }
 
+TEST_F(ClusterInstancesTest, StartsUnderTheNamesThatANodeHoldsReady) {
+  const auto add_slot = [&](const char* instance, const char* function, std::uint64_t version) {
+    auto& slot = *worker_.status.add_slots();
+    slot.set_instance(instance);
+    slot.set_function(function);
+    slot.set_version(version);
+  };
+  add_slot("echo-00000001", "echo", 1);
+  add_slot("plates-read-00000002", "plates/read", 2);
+  add_slot("../plates", "plates/read", 1);
+  add_slot("plates-read-00000003", "plates/read", 1);
+  report(worker_);
+  want(2);
+  ASSERT_EQ(nodes_.started.size(), 2U);
+  EXPECT_EQ(started(0), "plates-read-00000003");
+  EXPECT_EQ(started(1).substr(0, 12), "plates-read-");
+  EXPECT_NE(started(1), started(0)) << "one live process each";
+}
+
 TEST_F(ClusterInstancesTest, TellsWhenAnInstanceIsReadyAndWhenItIsGone) {
   report(worker_);
   want(1);

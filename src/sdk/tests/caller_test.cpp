@@ -55,6 +55,7 @@ public:
     if (request.has_turn()) {
       wire::ProxyKey key{rk_.clone(), scope(caller_.name, caller_.signing)};
       key.scope.set_epoch(wire::capsule_header_unverified(request.turn()).value().epoch());
+      turned_for.push_back(wire::capsule_header_unverified(request.turn()).value().instance());
       if (key.scope.epoch() < turns_from) return Error(Code::kFailedPrecondition, "that epoch was replaced");
       TCFDL_ASSIGN(*reply.mutable_capsule(),
                    wire::turn_capsule(request.turn(), key, proxy_, certificate_, now_seconds()));
@@ -76,9 +77,10 @@ public:
 
   std::string owner;
   std::uint64_t version = 1;
-  std::uint32_t epoch = 1;      ///< that the authority gives keys of
-  std::uint32_t turns_from = 0; ///< the lowest epoch whose capsules the proxy turns
-  int asked = 0;                ///< for keys
+  std::uint32_t epoch = 1;             ///< that the authority gives keys of
+  std::uint32_t turns_from = 0;        ///< the lowest epoch whose capsules the proxy turns
+  int asked = 0;                       ///< for keys
+  std::vector<std::string> turned_for; ///< instances that capsules were for
 
 private:
   const crypto::SigningKey& authority_;
@@ -179,6 +181,18 @@ TEST_F(Calls, GoToTheOwnersFunction) {
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(as_text(result->body), "hello");
   EXPECT_EQ(leases_.released, 0);
+}
+
+TEST_F(Calls, ShareACapsuleUnlessTheOwnerWantsInstancesIsolated) {
+  ASSERT_TRUE(call({grant(5)}));
+  ASSERT_TRUE(call({grant(5)}));
+  EXPECT_EQ(entry_.turned_for, std::vector<std::string>{""});
+  auto isolated = descriptor(6);
+  isolated.set_isolate_instance(true);
+  ASSERT_TRUE(call({grant(isolated)}));
+  ASSERT_TRUE(call({grant(isolated)}));
+  EXPECT_EQ(entry_.turned_for, (std::vector<std::string>{"", "echo-1", "echo-1"}));
+  EXPECT_EQ(entry_.asked, 1) << "the key to make them with is the same";
 }
 
 TEST_F(Calls, DoNotGoToWhoTookTheName) {

@@ -232,9 +232,9 @@ protected:
 
   /// A capsule of a caller in f form.
   ReadyCapsule capsule_of(const Identity& caller) { return capsule_of(caller, scope(caller.name, caller.signing)); }
-  ReadyCapsule capsule_of(const Identity& caller, const wire::KeyScope& key_scope) {
+  ReadyCapsule capsule_of(const Identity& caller, const wire::KeyScope& key_scope, const std::string& instance = {}) {
     const auto x_i = crypto::Scalar::random();
-    auto made = wire::make_capsule({x_i.clone(), key_scope}, caller.signing, now_seconds());
+    auto made = wire::make_capsule({x_i.clone(), key_scope}, caller.signing, now_seconds(), instance);
     const wire::ProxyKey provider{crypto::reencryption_key(x_i, f_), key_scope};
     auto turned = wire::turn_capsule(made.capsule, provider, proxy_key_, proxy_certificate_, now_seconds()).value();
     auto header = wire::capsule_header_unverified(turned).value();

@@ -190,6 +190,41 @@ TEST_F(TaskServerTest, AsksForACapsuleThatItDoesNotKnowAndGoesOnWhenItComes) {
   EXPECT_EQ(exchange(session, call).value_or(""), "hello");
 }
 
+TEST_F(TaskServerTest, RefusesACapsuleForAnotherInstanceAlone) {
+  start_echo();
+  Session session(*server_);
+  for (const auto* instance : {"echo-2", "echo-1"}) {
+    const auto capsule = capsule_of(anna_, scope("anna", anna_.signing), instance);
+    auto call = call_of(anna_, &capsule);
+    if (std::string(instance) == "echo-2") {
+      EXPECT_EQ(refusal(session, call).code(), Code::kPermissionDenied);
+    } else {
+      EXPECT_EQ(exchange(session, call).value_or(""), "hello");
+    }
+  }
+}
+
+TEST_F(TaskServerTest, TakesACapsuleForOneLeaseAloneWhereInstancesAreIsolated) {
+  settings_.isolated = true;
+  start_echo();
+  Session session(*server_);
+  auto shared = call_of(anna_, &capsule_);
+  EXPECT_THAT(refusal(session, shared).message(), HasSubstr("for one instance alone"));
+  const auto own = capsule_of(anna_, scope("anna", anna_.signing), "echo-1");
+  auto first = call_of(anna_, &own);
+  EXPECT_EQ(exchange(session, first).value_or(""), "hello");
+  auto repeated = call_of(anna_, &own);
+  EXPECT_EQ(exchange(session, repeated).value_or(""), "hello") << "of the same lease";
+  for (const bool only_its_id : {true, false}) {
+    if (!only_its_id) session.instance.capsules.clear();
+    auto second = call_of(anna_, &own);
+    second.lease.set_lease_id("lease-2");
+    const auto refused = refusal(session, second);
+    EXPECT_EQ(refused.code(), Code::kPermissionDenied);
+    EXPECT_THAT(refused.message(), HasSubstr("another lease"));
+  }
+}
+
 TEST_F(TaskServerTest, RefusesWhatItsProxyDidNotTurnRight) {
   start_echo();
   proxy_.lies = true;

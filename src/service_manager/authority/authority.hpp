@@ -13,7 +13,7 @@ namespace tcfdl::service_manager {
 
 struct AuthoritySettings {
   /// 16 bytes that seal the authority's secrets; made at the first start, mode 0600.
-  std::filesystem::path key_file;
+  authority::KeyFile key_file;
   /// Of every certificate and key package, seconds. Renewed at half of it.
   std::int64_t certificate_lifetime = 30L * 24 * 3600;
   /// How long an epoch of a function's keys stays valid after the next one came, seconds: longer than capsules live.

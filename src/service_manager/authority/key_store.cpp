@@ -45,7 +45,7 @@ Result<crypto::SecretBytes> open_nats_root(database::Database& database, Operati
 } // namespace
 
 Result<std::unique_ptr<KeyStore>> KeyStore::open(database::Database& database, OperationLog& log,
-                                                 const std::filesystem::path& key_file) {
+                                                 const KeyFile& key_file) {
   // What is erased is overwritten.
   TCFDL_TRY(database.execute("PRAGMA secure_delete = ON"));
   TCFDL_ASSIGN(const auto sealed, sealed_signing_key(database));

@@ -20,7 +20,7 @@ public:
   /// Opens every stored secret once, and makes key file and signing key at the first start. Errors of `Vault`: do not
   /// start then. The log knows the module's operations already.
   static Result<std::unique_ptr<KeyStore>> open(database::Database& database, OperationLog& log,
-                                                const std::filesystem::path& key_file);
+                                                const KeyFile& key_file);
 
   [[nodiscard]] const crypto::SigningKey& signing_key() const noexcept { return signing_key_; }
 

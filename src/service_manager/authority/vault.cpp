@@ -1,8 +1,11 @@
 #include "service_manager/authority/vault.hpp"
 
 #include "base/file.hpp"
+#include "base/log.hpp"
 #include "crypto/random.hpp"
+#include "crypto/scrypt.hpp"
 
+#include <array>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -11,43 +14,128 @@ namespace {
 
 using Key = crypto::SecretArray<crypto::kAeadKeySize>;
 
-Status check_file(int fd, const std::filesystem::path& path) {
+constexpr std::string_view kMagic = "tcfdlkey";
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kLog2Cost = 17;
+constexpr std::size_t kSaltSize = 16;
+constexpr std::size_t kHeaderSize = kMagic.size() + 2 + kSaltSize; // authenticated
+constexpr std::size_t kSealedSize = kHeaderSize + crypto::kAeadNonceSize + crypto::kAeadKeySize + crypto::kAeadTagSize;
+constexpr std::size_t kShortestPassphrase = 12;
+constexpr std::size_t kLongestPassphrase = 1024;
+
+/// A regular file of its owner alone, not by way of a link.
+Result<crypto::SecretBytes> read_private(const std::filesystem::path& path, std::size_t most, const char* what) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid()) return errno_error(fmt::format("cannot open the {}", what), path);
   struct stat status{};
-  if (::fstat(fd, &status) != 0) return errno_error("cannot inspect", path);
+  if (::fstat(fd.get(), &status) != 0) return errno_error("cannot inspect", path);
   if (!S_ISREG(status.st_mode)) return make_error(Code::kFailedPrecondition, "{} is no regular file", path.string());
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return make_error(Code::kFailedPrecondition,
-                      "others may read or change the key file {}; if nobody did, 'chmod 600' it", path.string());
+    return make_error(Code::kFailedPrecondition, "others may read or change the {} {}; if nobody did, 'chmod 600' it",
+                      what, path.string());
   }
-  if (status.st_size != static_cast<off_t>(crypto::kAeadKeySize)) {
-    return make_error(Code::kFailedPrecondition, "the key file {} has {} bytes instead of {}; restore it",
-                      path.string(), status.st_size, crypto::kAeadKeySize);
+  if (status.st_size < 0 || static_cast<std::size_t>(status.st_size) > most) {
+    return make_error(Code::kFailedPrecondition, "the {} {} has {} bytes, more than {}; restore it", what,
+                      path.string(), status.st_size, most);
   }
-  return {};
+  crypto::SecretBytes content(static_cast<std::size_t>(status.st_size));
+  if (::read(fd.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size())) return content;
+  return errno_error("cannot read", path);
 }
 
-Result<Key> read_key(int fd, const std::filesystem::path& path) {
-  TCFDL_TRY(check_file(fd, path));
+/// Without the newline that editors leave at its end.
+Result<crypto::SecretBytes> read_passphrase(const std::filesystem::path& path) {
+  TCFDL_ASSIGN(const auto content, read_private(path, kLongestPassphrase, "passphrase file"));
+  auto passphrase = content.span();
+  while (!passphrase.empty() && (passphrase.back() == '\n' || passphrase.back() == '\r')) {
+    passphrase = passphrase.first(passphrase.size() - 1);
+  }
+  if (passphrase.size() >= kShortestPassphrase) return crypto::SecretBytes::copy_of(passphrase);
+  return make_error(Code::kInvalidArgument, "the passphrase in {} is shorter than {} bytes", path.string(),
+                    kShortestPassphrase);
+}
+
+Result<crypto::AeadKey> wrapping_key(BytesView passphrase, BytesView salt, unsigned log2_cost) {
+  TCFDL_ASSIGN(const auto key,
+               crypto::scrypt(passphrase, salt, {.log2_cost = log2_cost, .block = 8, .parallel = 1}, Key().size()));
+  return crypto::AeadKey(key.span().first<crypto::kAeadKeySize>());
+}
+
+/// Magic ‖ version ‖ log2 of scrypt's cost ‖ salt ‖ nonce ‖ sealed key ‖ tag.
+Result<Bytes> seal_key(const Key& key, BytesView passphrase) {
+  Bytes file(kMagic.begin(), kMagic.end());
+  file.insert(file.end(), {kVersion, kLog2Cost});
+  const auto salt = crypto::random_array<kSaltSize>();
+  file.insert(file.end(), salt.begin(), salt.end());
+  const auto nonce = crypto::random_array<crypto::kAeadNonceSize>();
+  file.insert(file.end(), nonce.begin(), nonce.end());
+  file.resize(kSealedSize);
+  TCFDL_ASSIGN(auto wrapping, wrapping_key(passphrase, salt, kLog2Cost));
+  const auto header = BytesView(file).first(kHeaderSize);
+  TCFDL_TRY(wrapping.seal(nonce, header, key.span(), std::span(file).subspan(kHeaderSize + nonce.size())));
+  return file;
+}
+
+Result<Key> open_key(BytesView file, BytesView passphrase, const std::filesystem::path& path) {
+  const auto version = file[kMagic.size()];
+  if (version != kVersion) {
+    return make_error(Code::kFailedPrecondition, "the key file {} is of version {}, known is {}", path.string(),
+                      version, kVersion);
+  }
+  const auto header = file.first(kHeaderSize);
+  TCFDL_ASSIGN(auto wrapping, wrapping_key(passphrase, header.last(kSaltSize), file[kMagic.size() + 1]));
+  crypto::AeadNonce nonce{};
+  std::ranges::copy(file.subspan(kHeaderSize, nonce.size()), nonce.begin());
   Key key;
-  if (::read(fd, key.data(), key.size()) != static_cast<ssize_t>(key.size())) return errno_error("cannot read", path);
+  if (wrapping.open(nonce, header, file.subspan(kHeaderSize + nonce.size()), key.span())) return key;
+  return make_error(Code::kUnauthenticated, "the passphrase does not open the key file {}, or the file was changed",
+                    path.string());
+}
+
+/// The key of a file that is there.
+Result<Key> read_key(const KeyFile& where) {
+  TCFDL_ASSIGN(const auto content, read_private(where.file, kSealedSize, "key file"));
+  const auto file = content.span();
+  const bool sealed = file.size() == kSealedSize && as_text(file.first(kMagic.size())) == kMagic;
+  if (!sealed && file.size() != crypto::kAeadKeySize) {
+    return make_error(Code::kFailedPrecondition,
+                      "the key file {} has {} bytes, is neither a key nor a sealed one; "
+                      "restore it",
+                      where.file.string(), file.size());
+  }
+  if (where.passphrase_file.empty()) {
+    if (!sealed) return Key::copy_of(file.first<crypto::kAeadKeySize>());
+    return make_error(Code::kFailedPrecondition, "the key file {} is sealed; name its passphrase_file",
+                      where.file.string());
+  }
+  TCFDL_ASSIGN(const auto passphrase, read_passphrase(where.passphrase_file));
+  if (sealed) return open_key(file, passphrase.span(), where.file);
+  auto key = Key::copy_of(file.first<crypto::kAeadKeySize>());
+  TCFDL_ASSIGN(const auto now_sealed, seal_key(key, passphrase.span()));
+  TCFDL_TRY(write_file(where.file, now_sealed, kPrivateFile));
+  spdlog::info("the key file {} is sealed under the passphrase from now on", where.file.string());
   return key;
 }
 
 } // namespace
 
-Result<Vault> Vault::open(const std::filesystem::path& key_file, bool may_create) {
-  if (!std::filesystem::exists(std::filesystem::symlink_status(key_file))) {
+Result<Vault> Vault::open(const KeyFile& key_file, bool may_create) {
+  if (!std::filesystem::exists(std::filesystem::symlink_status(key_file.file))) {
     if (!may_create) {
       return make_error(Code::kFailedPrecondition,
                         "the key file {} is missing, without which the stored keys cannot be opened; restore it",
-                        key_file.string());
+                        key_file.file.string());
     }
     const auto key = crypto::random_secret<crypto::kAeadKeySize>();
-    TCFDL_TRY(write_file(key_file, key.span(), kPrivateFile));
+    if (key_file.passphrase_file.empty()) {
+      TCFDL_TRY(write_file(key_file.file, key.span(), kPrivateFile));
+    } else {
+      TCFDL_ASSIGN(const auto passphrase, read_passphrase(key_file.passphrase_file));
+      TCFDL_ASSIGN(const auto sealed, seal_key(key, passphrase.span()));
+      TCFDL_TRY(write_file(key_file.file, sealed, kPrivateFile));
+    }
   }
-  const UniqueFd fd(::open(key_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return errno_error("cannot open the key file", key_file);
-  TCFDL_ASSIGN(auto key, read_key(fd.get(), key_file));
+  TCFDL_ASSIGN(auto key, read_key(key_file));
   return Vault(std::move(key));
 }
 

@@ -48,5 +48,56 @@ TEST_F(VaultTest, RefusesFilesThatOthersCanReadLinksAndOtherSizes) {
   EXPECT_THAT(refusal(Vault::open(key_, true)), Refuses(Code::kFailedPrecondition, "bytes"));
 }
 
+class SealedVaultTest : public VaultTest {
+protected:
+  void SetUp() override { write_passphrase("correct horse battery"); }
+  void write_passphrase(std::string_view text) { must(write_file(passphrase_, as_bytes(text), kPrivateFile)); }
+
+  std::filesystem::path passphrase_ = directory_.path() / "passphrase";
+  KeyFile sealed_{key_, passphrase_};
+};
+
+TEST_F(SealedVaultTest, OpensWithItsPassphraseAlone) {
+  const auto sealed = must(must(Vault::open(sealed_, true)).seal("a", as_bytes("secret")));
+  EXPECT_EQ(std::filesystem::file_size(key_), 70U);
+  write_passphrase("correct horse battery\n");
+  EXPECT_EQ(as_text(must(must(Vault::open(sealed_, false)).open_sealed("a", sealed)).span()), "secret");
+  write_passphrase("correct horse batterY");
+  EXPECT_THAT(refusal(Vault::open(sealed_, false)), Refuses(Code::kUnauthenticated, "passphrase"));
+  EXPECT_THAT(refusal(Vault::open(key_, false)), Refuses(Code::kFailedPrecondition, "passphrase_file"));
+}
+
+TEST_F(SealedVaultTest, TakesOverAKeyFileThatWasOpenBefore) {
+  const auto sealed = must(must(Vault::open(key_, true)).seal("a", as_bytes("secret")));
+  const auto key = must(read_file(key_));
+  must(Vault::open(sealed_, false));
+  const auto file = must(read_file(key_));
+  EXPECT_EQ(file.size(), 70U);
+  EXPECT_EQ(std::ranges::search(file, key).begin(), file.end()) << "the key is not in the file any more";
+  EXPECT_EQ(as_text(must(must(Vault::open(sealed_, false)).open_sealed("a", sealed)).span()), "secret");
+}
+
+TEST_F(SealedVaultTest, RefusesEveryChangedPart) {
+  must(Vault::open(sealed_, true));
+  const auto file = must(read_file(key_));
+  for (const std::size_t at : {0UL, 8UL, 9UL, 10UL, 26UL, 38UL, 69UL}) {
+    auto changed = file;
+    changed[at] ^= 0x1FU;
+    must(write_file(key_, changed, kPrivateFile));
+    EXPECT_FALSE(Vault::open(sealed_, false)) << at;
+  }
+  must(write_file(key_, file, kPrivateFile));
+  must(Vault::open(sealed_, false));
+}
+
+TEST_F(SealedVaultTest, RefusesPassphrasesThatAreShortOrOpenToOthers) {
+  write_passphrase("short\n");
+  EXPECT_THAT(refusal(Vault::open(sealed_, true)), Refuses(Code::kInvalidArgument, "12 bytes"));
+  EXPECT_FALSE(std::filesystem::exists(key_));
+  write_passphrase("correct horse battery");
+  ASSERT_EQ(::chmod(passphrase_.c_str(), 0644), 0);
+  EXPECT_THAT(refusal(Vault::open(sealed_, true)), Refuses(Code::kFailedPrecondition, "chmod 600"));
+}
+
 } // namespace
 } // namespace tcfdl::service_manager::authority

@@ -106,7 +106,9 @@ protected:
                                           "node-1",
                                           wire::UnixAddress{(directory_.path() / "instances.sock").string()},
                                           {"software", {}}},
-                                         authority_, clock_, [](const std::string&, int, const std::string&) {}));
+                                         authority_, clock_,
+                                         {.on_exit = [](const std::string&, int, const std::string&) {},
+                                          .on_slots = [](const wire::PreparedSlots&) {}}));
     return {};
   }
 

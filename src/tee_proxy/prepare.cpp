@@ -1,0 +1,151 @@
+// How the proxy keeps slots ready.
+#include "base/log.hpp"
+#include "tee_proxy/proxy.hpp"
+
+namespace tcfdl::tee_proxy {
+namespace {
+
+using std::chrono::seconds;
+
+/// Of every function that this node provides.
+constexpr std::ptrdiff_t kSlotsAhead = 2;
+/// How often slots are looked at, and how long a silent authority is left alone at most.
+constexpr seconds kPrepareEvery{5};
+constexpr seconds kLongestPause{60};
+
+bool is_silent(const Error& error) {
+  return error.code() == Code::kUnavailable || error.code() == Code::kDeadlineExceeded;
+}
+
+} // namespace
+
+void TeeProxy::prepare_loop() {
+  wanted_.with([&](auto& wanted) {
+    for (const auto& slot : slots_->all()) wanted[slot->kind.function] = slot->kind;
+  });
+  for (auto pause = kPrepareEvery;;) {
+    {
+      std::unique_lock lock(mutex_);
+      const bool patient = pause > kPrepareEvery;
+      ending_changed_.wait_for(lock, pause, [&] { return ending_ || (prepare_ && !patient); });
+      if (ending_) return;
+      prepare_ = false;
+    }
+    const auto self = own();
+    if (!self) continue;
+    const auto prepared = prepare_slots(**self);
+    if (!prepared) spdlog::info("no slots can be made now: {}", prepared.error().message());
+    pause = prepared ? kPrepareEvery : std::min(pause * 2, kLongestPause);
+  }
+}
+
+void TeeProxy::prepare_soon() {
+  {
+    const std::scoped_lock lock(mutex_);
+    prepare_ = true;
+  }
+  ending_changed_.notify_all();
+}
+
+bool TeeProxy::is_void(const Slot& slot, const Own& self) const {
+  const auto wanted = wanted_.with([&](const auto& all) {
+    const auto found = all.find(slot.kind.function);
+    return found != all.end() && found->second == slot.kind;
+  });
+  return !wanted || !check_slot(slot, self);
+}
+
+/// The checks of an answer of the authority that comes from the disk.
+Result<wire::Certificate> TeeProxy::check_slot(const Slot& slot, const Own& self) const {
+  TCFDL_ASSIGN(auto certificate, wire::verify_certificate(self.authority, slot.stored.granted().certificate(),
+                                                          {wire::ROLE_INSTANCE}, clock_.now()));
+  TCFDL_TRY(self.revocations->check(certificate));
+  TCFDL_ASSIGN(const auto scope,
+               wire::verify_key_package(self.authority, slot.stored.granted().proxy_key(), clock_.now()));
+  TCFDL_TRY(self.revocations->check_in_force(scope.function(), scope.epoch()));
+  return certificate;
+}
+
+/// Makes what is missing and forgets what is of no use any more. The error of an authority that cannot be asked.
+Status TeeProxy::prepare_slots(const Own& self) {
+  slots_->erase_if([&](const Slot& slot) { return is_void(slot, self); });
+  Status done;
+  const auto wanted = wanted_.with([](const auto& all) { return all; });
+  for (const auto& [function, kind] : wanted) {
+    done = prepare_slots(kind);
+    if (done) continue;
+    if (is_silent(done.error())) break;
+    spdlog::warn("no more slots for {}: {}", function, done.error().message());
+    wanted_.with([&](auto& all) { all.erase(function); });
+    slots_->erase_if([&](const Slot& slot) { return slot.kind == kind; });
+    done = {};
+  }
+  tell_slots();
+  return done;
+}
+
+Status TeeProxy::prepare_slots(const SlotKind& kind) {
+  const auto is_young = [&](const Slot& slot) { return slot.lifetime.until_half(clock_.now()) > seconds(0); };
+  const auto all = slots_->all();
+  const auto ready =
+      std::ranges::count_if(all, [&](const auto& slot) { return slot->kind == kind && is_young(*slot); });
+  for (auto missing = kSlotsAhead - ready; missing > 0; --missing) TCFDL_TRY(add_slot(kind));
+  slots_->erase_if([&](const Slot& slot) { return slot.kind == kind && !is_young(slot); });
+  return {};
+}
+
+Status TeeProxy::add_slot(const SlotKind& kind) {
+  auto signing = crypto::SigningKey::generate();
+  auto sealing = crypto::HpkePrivateKey::generate();
+  LaunchRecord record{make_instance_id(FunctionName(kind.function)).str(), kind.function, wire::ROLE_INSTANCE,
+                      kind.measurement, kind.layers};
+  wire::StoredSlot stored;
+  TCFDL_ASSIGN(*stored.mutable_statement(), state_instance(record, wire::field(signing.public_key().bytes()),
+                                                           wire::field(sealing.public_key().bytes())));
+  TCFDL_ASSIGN(*stored.mutable_granted(), ask_instance_keys(stored.statement(), Deadline::after(seconds(20))));
+  TCFDL_ASSIGN(auto slot, make_slot(std::move(signing), std::move(sealing), std::move(stored)));
+  return slots_->add(std::move(slot));
+}
+
+/// The identity that was made ahead for a process, and its keys for its eyes only; nullopt where there is none that is
+/// good.
+std::optional<wire::ProxyReply> TeeProxy::take_slot(Attached& attached, std::string_view seal_to) {
+  const auto& record = attached.record;
+  const auto slot = slots_->take(record.instance, {record.function, record.measurement, record.layers});
+  if (!slot) return std::nullopt;
+  tell_slots();
+  auto taken = adopt_slot(attached, *slot, seal_to);
+  if (taken) return *std::move(taken);
+  spdlog::warn("the slot of {} is not used: {}", record.instance, taken.error().message());
+  return std::nullopt;
+}
+
+Result<wire::ProxyReply> TeeProxy::adopt_slot(Attached& attached, const Slot& slot, std::string_view seal_to) {
+  TCFDL_ASSIGN(const auto self, own());
+  TCFDL_ASSIGN(auto certificate, check_slot(slot, *self));
+  TCFDL_ASSIGN(auto reply, adopt_instance_keys(attached, slot.stored.granted(), std::move(certificate)));
+  crypto::SecretBytes keys(64);
+  std::ranges::copy(slot.signing.private_bytes().span(), keys.data());
+  std::ranges::copy(slot.sealing.private_bytes().span(), keys.data() + 32);
+  TCFDL_ASSIGN(const auto sealed, crypto::hpke_seal(as_bytes(seal_to), as_bytes(attached.certificate.statement()), {},
+                                                    std::as_const(keys).span()));
+  reply.mutable_attached()->set_slot_keys(wire::field(sealed));
+  spdlog::info("{} starts with an identity that was made ahead", attached.record.instance);
+  return reply;
+}
+
+/// Tells the daemon which slots there are, if they are others than before.
+void TeeProxy::tell_slots() {
+  wire::PreparedSlots prepared;
+  for (const auto& slot : slots_->all()) {
+    auto& told = *prepared.add_slots();
+    told.set_instance(slot->instance);
+    told.set_function(slot->kind.function);
+    told.set_version(slot->version);
+  }
+  auto text = prepared.SerializeAsString();
+  const bool changed = told_.with([&](auto& before) { return std::exchange(before, text) != text; });
+  if (changed) callbacks_.on_slots(prepared);
+}
+
+} // namespace tcfdl::tee_proxy

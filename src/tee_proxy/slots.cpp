@@ -1,0 +1,123 @@
+#include "tee_proxy/slots.hpp"
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "wire/signed.hpp"
+
+namespace tcfdl::tee_proxy {
+namespace {
+
+constexpr std::size_t kPrivateKey = 32;
+constexpr std::size_t kLargestSlot = std::size_t{256} << 10U;
+
+Result<Slot> parse_slot(BytesView content) {
+  if (content.size() < 2 * kPrivateKey) return Error(Code::kDataLoss, "it is cut short");
+  TCFDL_ASSIGN(auto signing, crypto::SigningKey::from_private_bytes(content.first(kPrivateKey)));
+  TCFDL_ASSIGN(auto sealing, crypto::HpkePrivateKey::from_bytes(content.subspan(kPrivateKey, kPrivateKey)));
+  TCFDL_ASSIGN(auto stored, wire::parse<wire::StoredSlot>(content.subspan(2 * kPrivateKey)));
+  return make_slot(std::move(signing), std::move(sealing), std::move(stored));
+}
+
+Result<Slot> read_slot(const std::filesystem::path& file) {
+  TCFDL_ASSIGN(auto content, read_file(file, kLargestSlot));
+  auto slot = parse_slot(content);
+  crypto::wipe(content);
+  return slot;
+}
+
+crypto::SecretBytes serialize(const Slot& slot) {
+  const auto stored = slot.stored.SerializeAsString();
+  crypto::SecretBytes content(2 * kPrivateKey + stored.size());
+  std::ranges::copy(slot.signing.private_bytes().span(), content.data());
+  std::ranges::copy(slot.sealing.private_bytes().span(), content.data() + kPrivateKey);
+  std::ranges::copy(stored, content.data() + 2 * kPrivateKey);
+  return content;
+}
+
+} // namespace
+
+Result<Slot> make_slot(crypto::SigningKey signing, crypto::HpkePrivateKey sealing, wire::StoredSlot stored) {
+  TCFDL_ASSIGN(const auto statement, wire::parse<wire::InstanceStatement>(stored.statement().statement()));
+  TCFDL_ASSIGN(const auto certificate, wire::parse<wire::Certificate>(stored.granted().certificate().statement()));
+  TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(stored.granted().descriptor().statement()));
+  const auto measurement = as_bytes(statement.measurement());
+  Slot slot{std::move(signing),
+            std::move(sealing),
+            std::move(stored),
+            statement.instance(),
+            {statement.function(),
+             {measurement.begin(), measurement.end()},
+             {statement.layers().begin(), statement.layers().end()}},
+            descriptor.version(),
+            {certificate.issued(), certificate.expires()}};
+  const bool fits = certificate.subject() == slot.instance && descriptor.name() == slot.kind.function &&
+                    certificate.verify_key() == wire::field(slot.signing.public_key().bytes()) &&
+                    certificate.seal_key() == wire::field(slot.sealing.public_key().bytes());
+  if (fits) return slot;
+  return Error(Code::kDataLoss, "keys, statement, certificate and descriptor are not of one instance");
+}
+
+Result<std::unique_ptr<Slots>> Slots::open(std::filesystem::path directory) {
+  TCFDL_TRY(make_private_directory(directory));
+  std::unique_ptr<Slots> slots(new Slots(std::move(directory)));
+  std::error_code failure;
+  std::filesystem::directory_iterator entries(slots->directory_, failure);
+  for (; !failure && entries != std::filesystem::directory_iterator(); entries.increment(failure)) {
+    const auto& file = entries->path();
+    auto slot = read_slot(file);
+    if (slot && slot->instance == file.filename().string()) {
+      auto name = slot->instance;
+      slots->slots_.emplace(std::move(name), std::make_shared<const Slot>(*std::move(slot)));
+      continue;
+    }
+    spdlog::warn("{} is no slot and is removed{}", file.string(), slot ? "" : ": " + slot.error().message());
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);
+  }
+  if (!failure) return slots;
+  return make_error(Code::kInternal, "cannot read {}: {}", slots->directory_.string(), failure.message());
+}
+
+Status Slots::add(Slot slot) {
+  auto shared = std::make_shared<const Slot>(std::move(slot));
+  const auto content = serialize(*shared);
+  TCFDL_TRY(write_file(directory_ / shared->instance, content.span(), kPrivateFile));
+  const std::scoped_lock lock(mutex_);
+  slots_.insert_or_assign(shared->instance, shared);
+  return {};
+}
+
+Slots::SlotPtr Slots::take(const std::string& instance, const SlotKind& kind) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = slots_.find(instance);
+  if (found == slots_.end() || found->second->kind != kind) return nullptr;
+  auto slot = found->second;
+  slots_.erase(found);
+  remove_file(instance);
+  return slot;
+}
+
+std::size_t Slots::erase_if(const std::function<bool(const Slot&)>& is_void) {
+  const std::scoped_lock lock(mutex_);
+  return std::erase_if(slots_, [&](const auto& entry) {
+    if (!is_void(*entry.second)) return false;
+    remove_file(entry.first);
+    return true;
+  });
+}
+
+std::vector<Slots::SlotPtr> Slots::all() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<SlotPtr> slots;
+  slots.reserve(slots_.size());
+  for (const auto& [instance, slot] : slots_) slots.push_back(slot);
+  return slots;
+}
+
+void Slots::remove_file(const std::string& instance) const {
+  std::error_code failure;
+  std::filesystem::remove(directory_ / instance, failure);
+  if (failure) spdlog::warn("cannot remove {}: {}", (directory_ / instance).string(), failure.message());
+}
+
+} // namespace tcfdl::tee_proxy

@@ -1,0 +1,75 @@
+// Instances start while the service manager cannot be reached.
+#include "support/platform.hpp"
+
+#include <csignal>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <tcfdl/client.hpp>
+
+namespace tcfdl::test {
+namespace {
+
+using std::chrono::seconds;
+
+class SlotsE2e : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_EQ(platform_.up(), "");
+    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
+    const auto deployed = platform_.deploy("echo", "examples-echo");
+    ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
+  }
+  void TearDown() override {
+    if (stopped_ > 0) ::kill(stopped_, SIGCONT);
+  }
+
+  /// Names of the worker's slots.
+  std::vector<std::string> slots() {
+    std::vector<std::string> names;
+    const auto status = platform_.json({"status"});
+    for (const auto& node : status["nodes"]) {
+      for (const auto& slot : node["slots"]) names.push_back(slot["instance"]);
+    }
+    return names;
+  }
+  std::vector<std::string> ready_instances() {
+    std::vector<std::string> names;
+    const auto status = platform_.json({"status"});
+    for (const auto& instance : status["instances"]) {
+      if (instance["state"] == "ready") names.push_back(instance["id"]);
+    }
+    return names;
+  }
+  /// The service manager answers nobody from now on.
+  void silence_service_manager() {
+    stopped_ = platform_.ready("service-manager")["pid"].get<pid_t>();
+    ASSERT_EQ(::kill(stopped_, SIGSTOP), 0);
+  }
+  void kill_instances() {
+    for (const auto pid : platform_.instances("examples-echo")) ::kill(pid, SIGKILL);
+  }
+
+  Platform platform_;
+  pid_t stopped_ = -1;
+};
+
+TEST_F(SlotsE2e, AnInstanceThatDiesIsReplacedWithoutTheServiceManager) {
+  const auto client = Client::connect("local").value();
+  ASSERT_TRUE(client->call("echo", as_bytes("before")));
+  ASSERT_TRUE(eventually([&] { return slots().size() == 2; }));
+  const auto prepared = slots();
+  EXPECT_THAT(ready_instances(), testing::Not(testing::IsSubsetOf(prepared)));
+  silence_service_manager();
+  kill_instances();
+  ASSERT_TRUE(eventually([&] {
+    return std::ranges::any_of(ready_instances(),
+                               [&](const auto& id) { return std::ranges::find(prepared, id) != prepared.end(); });
+  }));
+  const auto answered = client->call("echo", as_bytes("after"));
+  ASSERT_TRUE(answered) << answered.error().to_string();
+  EXPECT_THAT(prepared, testing::Contains(answered->report.instance));
+  EXPECT_EQ(slots().size(), 1U) << "each serves once";
+}
+
+} // namespace
+} // namespace tcfdl::test
