@@ -38,12 +38,16 @@ private:
   std::unique_ptr<wire::Connection> connection_; // guarded by mutex_
 };
 
+/// X.509 in DER for the identity's key as a server: the leaf and the authority's root, as they came: unverified.
+using TlsChain = std::vector<Bytes>;
+
 /// What attaching to the proxy gave.
 struct Attachment {
   Identity identity;
   std::optional<ProcessorKey> processor; ///< none for a gateway
   wire::Descriptor descriptor;           ///< of the function; empty for a gateway
   wire::Signed signed_descriptor = {};   ///< likewise
+  TlsChain tls_chain = {};               ///< of a gateway alone
 };
 
 /// The authority's key, once the proxy has shown that it is the node's: certified by the authority whose hash the
@@ -55,8 +59,8 @@ Result<crypto::VerifyKey> meet_proxy(const InstanceEnvironment& environment, Pro
 Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& proxy, const Clock& clock,
                           Deadline deadline);
 
-/// Has the certificate of an attached process renewed: of one that processes no tasks.
-Status renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline);
+/// Has the certificate of an attached process renewed: of one that processes no tasks. Gives its next chain for TLS.
+Result<TlsChain> renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline);
 
 /// Tells the node's daemon that the instance is ready and about its tasks; hears when to drain.
 class AgentClient final : public TaskEvents {

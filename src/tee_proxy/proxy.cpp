@@ -275,6 +275,7 @@ Result<wire::ProxyReply> TeeProxy::adopt_instance_keys(Attached& attached, const
   }
   *result.mutable_certificate() = granted.certificate();
   *result.mutable_descriptor() = granted.descriptor();
+  *result.mutable_tls_chain() = granted.tls_chain();
   attached.certificate = granted.certificate();
   attached.parsed = std::move(certificate);
   return reply;
