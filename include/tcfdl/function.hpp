@@ -27,6 +27,11 @@ using Handler = std::function<Result<Bytes>(TaskContext&, BytesView body)>;
 /// Takes the body while it comes and gives the result while it is made.
 using StreamHandler = std::function<Status(TaskContext&, BodyReader&, BodyWriter&)>;
 
+/// Opens the confidential files of the function's bundle, which `serve` does otherwise: for programs that read such
+/// files before they serve. In the thread that calls `serve`. FAILED_PRECONDITION outside the platform; else why the
+/// files do not open, or why the platform refuses this process.
+Status prepare();
+
 /// Provides the function for which this process was started, until it is told to drain: then running tasks end, and it
 /// returns the exit code for main. Started by hand, outside the platform, it says so and returns 2.
 int serve(Handler handler);

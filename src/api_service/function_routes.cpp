@@ -45,11 +45,16 @@ Result<Deployment> deployment_of(const http::Request& request) {
   Deployment deployment;
   deployment.manifest = body.text("manifest");
   auto settings = body.object("settings");
+  const auto content_key = body.text_or("content_key", "");
   TCFDL_TRY(body.finish());
   TCFDL_ASSIGN(deployment.settings, settings_of(std::move(settings)));
   auto bytes = from_base64url(descriptor);
   if (!bytes) return bytes.error().within("body: 'descriptor'");
   TCFDL_ASSIGN(deployment.unverified_descriptor, wire::parse<wire::Signed>(*bytes));
+  if (content_key.empty()) return deployment;
+  bytes = from_base64url(content_key);
+  if (!bytes) return bytes.error().within("body: 'content_key'");
+  TCFDL_ASSIGN(deployment.unverified_content_key, wire::parse<wire::KeyPackage>(*bytes));
   return deployment;
 }
 
@@ -106,6 +111,10 @@ void add_function_routes(http::Server& server, Functions& functions, Logs& logs)
       "POST", "/v1/functions/{name...}/keys",
       [&functions](const http::Request& request) { return answer(rotate_key(functions, request), request, 201); },
       from(Level::kDeployer));
+  server.add(
+      "GET", "/v1/seal-key",
+      [&functions](const http::Request& request) { return answer(functions.seal_key(), request); },
+      from(Level::kViewer));
   server.add(
       "GET", "/v1/functions/{name...}/logs",
       [&logs](const http::Request& request) { return answer(read_logs(logs, request), request); },

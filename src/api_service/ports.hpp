@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Deployment {
   wire::Signed unverified_descriptor;
   std::string manifest; ///< JSON, as hashed into the descriptor's measurement
   FunctionSettings settings;
+  std::optional<wire::KeyPackage> unverified_content_key = {}; ///< where the manifest has confidential files
 };
 
 struct Deployed {
@@ -45,6 +47,9 @@ public:
   virtual Result<Deployed> deploy(const Deployment& deployment) = 0;
   /// NOT_FOUND.
   virtual Status remove(const FunctionName& name) = 0;
+  /// {seal_key}: what the keys of confidential files are sealed to, a signed SealKey of the authority in base64url.
+  /// UNAVAILABLE while the service manager is out of reach.
+  virtual Result<Json> seal_key() = 0;
   /// Has the authority make keys of a next epoch; gives {name, epoch, until}: until when, in Unix seconds, the one
   /// before is valid. `overlap` 0: the authority's own. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for the overlap.
   virtual Result<Json> rotate_key(const FunctionName& name, std::chrono::seconds overlap) = 0;

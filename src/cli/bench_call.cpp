@@ -55,8 +55,9 @@ private:
     TCFDL_TRY(write_file(file, as_bytes(yaml)));
     const auto key = (root_.path() / "owner.key").string();
     TCFDL_TRY(create_owner_key(key));
-    TCFDL_ASSIGN(auto api, Api::of_context("near"));
-    TCFDL_TRY(deploy(api, {.file = file, .key = key}));
+    TCFDL_ASSIGN(const auto context, sdk::load_context("near"));
+    TCFDL_ASSIGN(auto api, Api::connect(context));
+    TCFDL_TRY(deploy(api, context, {.file = file, .key = key}));
     return {};
   }
 

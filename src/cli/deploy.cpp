@@ -1,6 +1,8 @@
 #include "cli/deploy.hpp"
 
+#include "base/encoding.hpp"
 #include "cli/owner_key.hpp"
+#include "wire/signed.hpp"
 
 #include <cstdio>
 #include <thread>
@@ -81,22 +83,41 @@ Result<json> wait_ready(Api& api, const std::string& name, std::uint64_t wanted,
   }
 }
 
+Result<Bytes> read_seal_key(Api& api, const sdk::Context& context) {
+  TCFDL_ASSIGN(const auto authority_bytes, from_base64url(context.authority_key));
+  TCFDL_ASSIGN(const auto authority, crypto::VerifyKey::from_bytes(authority_bytes));
+  TCFDL_ASSIGN(const auto answer, api.get("/v1/seal-key"));
+  TCFDL_ASSIGN(const auto bytes, from_base64url(answer.is_object() ? answer.value("seal_key", "") : ""));
+  TCFDL_ASSIGN(const auto unverified, wire::parse<wire::Signed>(bytes));
+  TCFDL_ASSIGN(const auto statement, wire::verify<wire::SealKey>(authority, unverified));
+  return to_bytes(statement.key());
+}
+
 } // namespace
 
-Result<SignedBundle> sign_file(const std::filesystem::path& file, const std::string& key) {
+Result<Bytes> authority_seal_key(Api& api, const sdk::Context& context) {
+  auto key = read_seal_key(api, context);
+  if (!key) return key.error().within("the authority's key that confidential files need");
+  return key;
+}
+
+Result<SignedBundle> sign_file(const std::filesystem::path& file, const std::string& key,
+                               const AskSealKey& ask_seal_key) {
   TCFDL_ASSIGN(const auto programs, program_directory());
   TCFDL_ASSIGN(const auto function, read_function_file({file, programs}));
   TCFDL_ASSIGN(const auto owner, choose_owner_key(key));
-  return sign_function(function, owner);
+  return sign_function(function, owner, ask_seal_key);
 }
 
-Result<json> deploy(Api& api, const DeployOptions& options) {
+Result<json> deploy(Api& api, const sdk::Context& context, const DeployOptions& options) {
   const bool is_signed = std::filesystem::is_directory(options.file);
   if (is_signed && !options.key.empty()) {
     return make_error(Code::kInvalidArgument, "{} is signed already; --key is for function files",
                       options.file.string());
   }
-  TCFDL_ASSIGN(const auto bundle, is_signed ? read_signed(options.file) : sign_file(options.file, options.key));
+  const auto ask_seal_key = [&] { return authority_seal_key(api, context); };
+  TCFDL_ASSIGN(const auto bundle,
+               is_signed ? read_signed(options.file) : sign_file(options.file, options.key, ask_seal_key));
   {
     Progress progress(options.progress, bundle);
     TCFDL_TRY(upload(api, bundle, progress));

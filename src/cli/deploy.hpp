@@ -14,11 +14,16 @@ struct DeployOptions {
   bool progress = false;                     ///< told on standard error
 };
 
+/// The authority's key for content keys, as its cluster's API tells it, checked with the context's key of the
+/// authority. UNAUTHENTICATED.
+Result<Bytes> authority_seal_key(Api& api, const sdk::Context& context);
+
 /// Reads a function file and signs it with the owner's key, or the default one where `key` is empty.
-Result<SignedBundle> sign_file(const std::filesystem::path& file, const std::string& key);
+Result<SignedBundle> sign_file(const std::filesystem::path& file, const std::string& key,
+                               const AskSealKey& ask_seal_key);
 
 /// The function as the API tells it. DEADLINE_EXCEEDED when its instances do not become ready in time, with the last
 /// error of one of them.
-Result<nlohmann::json> deploy(Api& api, const DeployOptions& options);
+Result<nlohmann::json> deploy(Api& api, const sdk::Context& context, const DeployOptions& options);
 
 } // namespace tcfdl::cli

@@ -100,6 +100,11 @@ Result<FunctionSource> read_source(ConfigMapping& entry, const std::filesystem::
   const auto permissions = std::filesystem::status(file.source, ignored).permissions();
   const bool runs = (permissions & std::filesystem::perms::owner_exec) != std::filesystem::perms::none;
   file.executable = mode.empty() ? runs && permissions != std::filesystem::perms::unknown : mode == "0755";
+  file.confidential = entry.boolean_or("confidential", false);
+  if (file.confidential && mode == "0755") {
+    entry.refuse("mode", "what is confidential is data, which cannot be executed; leave 'mode' away");
+  }
+  if (file.confidential) file.executable = false;
   TCFDL_TRY(entry.finish());
   return file;
 }
@@ -120,6 +125,8 @@ void check_command(ConfigMapping& root, FunctionFile& function, const FunctionPl
   const auto found = std::ranges::find(function.files, program, &FunctionSource::path);
   if (found == function.files.end()) {
     root.refuse("command", fmt::format("'{}' is no path of 'files'; add it there, or use tcfdl-exec", program));
+  } else if (found->confidential) {
+    root.refuse("command", fmt::format("'{}' cannot be confidential: the program is measured", program));
   } else {
     found->executable = true;
   }

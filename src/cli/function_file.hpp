@@ -1,11 +1,12 @@
 // A function as its owner writes it down. docs/formats/function.md.
 #pragma once
 
-#include "base/result.hpp"
-#include "wire/manifest.hpp"
+#include "base/file.hpp"
+#include "wire/confidential.hpp"
 #include "wire/messages.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@ struct FunctionSource {
   std::filesystem::path source;
   std::string path;        ///< inside the bundle
   bool executable = false; ///< from `mode`, or from the source
+  bool confidential = false;
 };
 
 struct FunctionFile {
@@ -64,12 +66,16 @@ struct Bundle {
   };
   std::string manifest;    ///< JSON
   std::vector<Blob> blobs; ///< each content once
+  /// Of its confidential files, whose blobs are encrypted and lie in `encrypted`; none without such files.
+  std::optional<wire::ContentKey> content_key = {};
+  std::shared_ptr<const TemporaryDirectory> encrypted = {};
 };
 
 /// Hash and size of a file. NOT_FOUND when there is none.
 Result<Bundle::Blob> hash_file(const std::filesystem::path& path);
 
-/// Hashes the sources. NOT_FOUND names a missing one and where it is asked for.
+/// Hashes the sources, and encrypts those that are confidential under a fresh key. NOT_FOUND names a missing one and
+/// where it is asked for.
 Result<Bundle> make_bundle(const FunctionFile& function);
 
 /// The statement to sign, of an owner and a bundle.

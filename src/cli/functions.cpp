@@ -15,7 +15,7 @@ Status run_deploy(const Session& session, DeployOptions options) {
   options.progress = ::isatty(STDERR_FILENO) == 1;
   TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
   TCFDL_ASSIGN(auto api, Api::connect(context));
-  TCFDL_ASSIGN(const auto function, deploy(api, options));
+  TCFDL_ASSIGN(const auto function, deploy(api, context, options));
   if (session.json) {
     print_json(function);
   } else {
@@ -27,10 +27,11 @@ Status run_deploy(const Session& session, DeployOptions options) {
 }
 
 std::vector<std::string> row_of(const Json& function) {
-  return {shown(function, "name"),       shown(function, "version"),
-          shown(function, "cluster"),    shown(function, "instances_ready") + "/" + shown(function, "instances_wanted"),
-          shown(function, "waiting"),    shown(function, "in_flight"),
-          shown(function, "protections")};
+  return {
+      shown(function, "name"),        shown(function, "version"),
+      shown(function, "cluster"),     shown(function, "instances_ready") + "/" + shown(function, "instances_wanted"),
+      shown(function, "waiting"),     shown(function, "in_flight"),
+      shown(function, "protections"), shown(function, "confidential")};
 }
 
 Status list(const Session& session) {
@@ -41,7 +42,7 @@ Status list(const Session& session) {
     return {};
   }
   std::vector<std::vector<std::string>> rows{
-      {"NAME", "VERSION", "CLUSTER", "READY", "WAITING", "RUNNING", "PROTECTION"}};
+      {"NAME", "VERSION", "CLUSTER", "READY", "WAITING", "RUNNING", "PROTECTION", "CONFIDENTIAL"}};
   if (const auto functions = answer.find("functions"); functions != answer.end() && functions->is_array()) {
     for (const auto& function : *functions) rows.push_back(row_of(function));
   }
@@ -120,7 +121,12 @@ void add_deploy(CLI::App& group, Session& session) {
 }
 
 Status run_sign(const Session& session, const std::string& file, const std::string& key, const std::string& out) {
-  TCFDL_ASSIGN(const auto bundle, sign_file(file, key));
+  const auto ask_seal_key = [&session]() -> Result<Bytes> {
+    TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
+    TCFDL_ASSIGN(auto api, Api::connect(context));
+    return authority_seal_key(api, context);
+  };
+  TCFDL_ASSIGN(const auto bundle, sign_file(file, key, ask_seal_key));
   TCFDL_TRY(write_signed(bundle, out));
   const auto& descriptor = bundle.function.descriptor;
   const auto owner = wire::fingerprint(as_bytes(descriptor.owner_key()));

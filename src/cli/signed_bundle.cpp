@@ -32,7 +32,8 @@ Status check_file(const std::filesystem::path& path, const std::string& sha256) 
 
 } // namespace
 
-Result<SignedBundle> sign_function(const FunctionFile& function, const crypto::SigningKey& owner) {
+Result<SignedBundle> sign_function(const FunctionFile& function, const crypto::SigningKey& owner,
+                                   const AskSealKey& ask_seal_key) {
   TCFDL_ASSIGN(auto bundle, make_bundle(function));
   SignedBundle result;
   auto& made = result.function;
@@ -41,7 +42,12 @@ Result<SignedBundle> sign_function(const FunctionFile& function, const crypto::S
   TCFDL_ASSIGN(made.parsed, wire::parse_manifest(as_bytes(bundle.manifest)));
   made.manifest = std::move(bundle.manifest);
   made.settings = settings_of(function);
+  if (bundle.content_key) {
+    TCFDL_ASSIGN(const auto seal_key, ask_seal_key());
+    TCFDL_ASSIGN(made.content_key, wire::seal_content_key(owner, made.descriptor, seal_key, *bundle.content_key));
+  }
   result.blobs = std::move(bundle.blobs);
+  result.encrypted = std::move(bundle.encrypted);
   return result;
 }
 

@@ -5,16 +5,24 @@
 #include "crypto/signature.hpp"
 #include "wire/signed_function.hpp"
 
+#include <functional>
+
 namespace tcfdl::cli {
 
 /// A function with the files to upload, wherever they lie.
 struct SignedBundle {
   wire::SignedFunction function;
-  std::vector<Bundle::Blob> blobs; ///< each content once
+  std::vector<Bundle::Blob> blobs;                          ///< each content once
+  std::shared_ptr<const TemporaryDirectory> encrypted = {}; ///< holds blobs of confidential files
 };
 
-/// Hashes the sources of a function file and signs what they are. Errors of `make_bundle`.
-Result<SignedBundle> sign_function(const FunctionFile& function, const crypto::SigningKey& owner);
+/// The authority's key for content keys, 65 bytes; asked only for a function with confidential files.
+using AskSealKey = std::function<Result<Bytes>()>;
+
+/// Hashes the sources of a function file, encrypts the confidential ones, and signs what they are. Errors of
+/// `make_bundle` and of `ask_seal_key`.
+Result<SignedBundle> sign_function(const FunctionFile& function, const crypto::SigningKey& owner,
+                                   const AskSealKey& ask_seal_key);
 
 /// Writes `function.json` and `files/SHA256` into a directory that is new or empty. ALREADY_EXISTS otherwise, DATA_LOSS
 /// when a source changed meanwhile.

@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "wire/confidential.hpp"
 #include "wire/descriptor.hpp"
 
 #include <algorithm>
@@ -50,6 +51,8 @@ Result<FunctionRecord> FunctionManager::checked_record(const Deployment& deploym
   }
   TCFDL_ASSIGN(const auto manifest, wire::parse_manifest(deployment.manifest));
   record.manifest = deployment.manifest;
+  record.content_key = deployment.content_key;
+  TCFDL_TRY(wire::check_content_key(record.content_key, manifest, record.descriptor));
   TCFDL_ASSIGN(record.settings, parse_settings(deployment.settings));
   TCFDL_TRY(check_name(record));
   TCFDL_TRY(check_files(manifest));
@@ -93,7 +96,7 @@ Result<FunctionRecord> FunctionManager::deploy(const Deployment& deployment) {
   if (existing && deployment.settings.empty()) record.settings = existing->settings;
   record.updated = clock_.now();
   record.created = existing ? existing->created : record.updated;
-  const auto registered = registry_.register_function(record.signed_descriptor);
+  const auto registered = registry_.register_function(record.signed_descriptor, record.content_key);
   if (!registered && !is_out_of_reach(registered.error())) return registered.error();
   record.registered = registered.has_value();
   if (!registered) record.registration_error = registered.error().to_string();
@@ -141,7 +144,7 @@ void FunctionManager::unregister(const std::string& name, Renewal& renewal) {
 
 void FunctionManager::register_again(const FunctionRecord& record, Renewal& renewal) {
   const auto& name = record.descriptor.name();
-  const auto registered = registry_.register_function(record.signed_descriptor);
+  const auto registered = registry_.register_function(record.signed_descriptor, record.content_key);
   const auto noted = table_.set_registration(name, record.descriptor.version(),
                                              registered ? std::string() : registered.error().to_string());
   if (!registered) {

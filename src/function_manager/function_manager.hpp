@@ -13,6 +13,7 @@ struct Deployment {
   wire::Signed descriptor;
   Bytes manifest;
   std::string settings; ///< JSON of `parse_settings`; empty: the defaults, or what the function has already
+  std::optional<wire::KeyPackage> content_key = {}; ///< where the manifest has confidential files
 };
 
 /// What a renewal did beside keeping the cluster listed.
@@ -36,6 +37,7 @@ public:
   /// INVALID_ARGUMENT: descriptor, manifest or settings, which are named; UNAUTHENTICATED: the owner's signature.
   /// PERMISSION_DENIED: the name is another owner's, or the descriptor does not admit this cluster.
   /// FAILED_PRECONDITION: a higher version was deployed, or files of the manifest are missing, which are named.
+  /// A manifest with confidential files comes with their key, which is passed on to the registry and not opened here.
   /// ALREADY_EXISTS: the same version with other content. Settings may change without a new version.
   Result<FunctionRecord> deploy(const Deployment& deployment);
 

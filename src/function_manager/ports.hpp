@@ -3,6 +3,8 @@
 
 #include "wire/messages.hpp"
 
+#include <optional>
+
 namespace tcfdl::function_manager {
 
 /// The service manager's registry, as seen by one cluster. Called from any thread, by one at a time.
@@ -12,7 +14,9 @@ public:
 
   /// UNAVAILABLE or DEADLINE_EXCEEDED when the registry cannot be reached: the call is repeated with a later renewal.
   /// Any other error is the registry's refusal.
-  virtual Status register_function(const wire::Signed& descriptor) = 0;
+  /// The content key goes along where the bundle has confidential files.
+  virtual Status register_function(const wire::Signed& descriptor,
+                                   const std::optional<wire::KeyPackage>& content_key) = 0;
 
   /// Errors as above; NOT_FOUND when the registry does not hold it.
   virtual Status unregister_function(const std::string& name) = 0;

@@ -5,6 +5,8 @@
 #include "function_manager/settings.hpp"
 #include "wire/messages.hpp"
 
+#include <optional>
+
 namespace tcfdl::function_manager {
 
 struct FunctionRecord {
@@ -12,7 +14,8 @@ struct FunctionRecord {
   wire::Signed signed_descriptor;
   Bytes manifest; ///< JSON; its SHA-256 is the descriptor's measurement
   FunctionSettings settings;
-  UnixSeconds created = 0; ///< first deployed here
+  std::optional<wire::KeyPackage> content_key; ///< of its confidential files, sealed to the authority
+  UnixSeconds created = 0;                     ///< first deployed here
   UnixSeconds updated = 0;
   bool registered = false;        ///< the registry holds this version for this cluster
   std::string registration_error; ///< why not

@@ -7,16 +7,18 @@ namespace {
 
 using database::Row;
 
-constexpr std::array<std::string_view, 3> kTables = {
+constexpr std::array<std::string_view, 4> kTables = {
     "CREATE TABLE IF NOT EXISTS functions (name TEXT PRIMARY KEY, descriptor BLOB NOT NULL, manifest BLOB NOT NULL, "
     "settings TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, registered INTEGER NOT NULL, "
     "registration_error TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS function_names (name TEXT PRIMARY KEY, owner_key BLOB NOT NULL, "
     "version INTEGER NOT NULL, statement BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS pending_unregistrations (name TEXT PRIMARY KEY)"};
+    "CREATE TABLE IF NOT EXISTS pending_unregistrations (name TEXT PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS function_content_keys (name TEXT PRIMARY KEY, package BLOB NOT NULL)"};
 
 constexpr std::string_view kColumns =
-    "SELECT descriptor, manifest, settings, created, updated, registered, registration_error FROM functions";
+    "SELECT descriptor, manifest, settings, created, updated, registered, registration_error, (SELECT package FROM "
+    "function_content_keys AS keys WHERE keys.name = functions.name) FROM functions";
 
 Result<FunctionRecord> read_record(const Row& row) {
   FunctionRecord record;
@@ -28,6 +30,8 @@ Result<FunctionRecord> read_record(const Row& row) {
   record.updated = row.integer(4);
   record.registered = row.integer(5) != 0;
   record.registration_error = row.text(6);
+  if (row.is_null(7)) return record;
+  TCFDL_ASSIGN(record.content_key, wire::parse<wire::KeyPackage>(row.blob(7)));
   return record;
 }
 
@@ -54,8 +58,18 @@ Status FunctionTable::put(const FunctionRecord& record) {
         "INSERT OR REPLACE INTO function_names (name, owner_key, version, statement) VALUES (?, ?, ?, ?)",
         {name, to_bytes(record.descriptor.owner_key()), static_cast<std::int64_t>(record.descriptor.version()),
          to_bytes(record.signed_descriptor.statement())}));
+    TCFDL_TRY(put_content_key(record));
     return forget_unregistration(name);
   });
+}
+
+Status FunctionTable::put_content_key(const FunctionRecord& record) {
+  const auto& name = record.descriptor.name();
+  TCFDL_TRY(database_->execute("DELETE FROM function_content_keys WHERE name = ?", {name}));
+  if (!record.content_key) return {};
+  TCFDL_TRY(database_->execute("INSERT INTO function_content_keys (name, package) VALUES (?, ?)",
+                               {name, wire::serialize(*record.content_key)}));
+  return {};
 }
 
 Result<std::optional<FunctionRecord>> FunctionTable::find(const std::string& name) {
@@ -89,6 +103,7 @@ Status FunctionTable::remove(const std::string& name) {
   return database_->transaction([&]() -> Status {
     TCFDL_ASSIGN(const auto removed, database_->execute("DELETE FROM functions WHERE name = ?", {name}));
     if (removed == 0) return make_error(Code::kNotFound, "no function {} is deployed here", name);
+    TCFDL_TRY(database_->execute("DELETE FROM function_content_keys WHERE name = ?", {name}));
     TCFDL_TRY(database_->execute("INSERT OR IGNORE INTO pending_unregistrations (name) VALUES (?)", {name}));
     return {};
   });

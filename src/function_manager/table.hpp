@@ -38,6 +38,7 @@ public:
 
 private:
   explicit FunctionTable(database::Database& database) : database_(&database) {}
+  Status put_content_key(const FunctionRecord& record);
 
   database::Database* database_;
 };

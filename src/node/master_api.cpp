@@ -97,6 +97,8 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
   auto function = describe(record.descriptor);
   function["cluster"] = parts.cluster;
   function["local"] = true;
+  const auto manifest = wire::parse_manifest(record.manifest);
+  function["confidential"] = list_of(manifest ? wire::confidential_paths(*manifest) : std::vector<std::string>());
   add_progress(function, parts.instances.view(), parts.tasks.stats());
   function["registered"] = record.registered;
   if (!record.registered) function["problem"] = "not registered: " + record.registration_error;
@@ -176,7 +178,7 @@ Result<Json> MasterApi::get(const FunctionName& name) {
 Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& deployment) {
   TCFDL_ASSIGN(const auto record,
                parts_.deployments.deploy({deployment.unverified_descriptor, to_bytes(deployment.manifest),
-                                          settings_text(deployment.settings)}));
+                                          settings_text(deployment.settings), deployment.unverified_content_key}));
   return api_service::Deployed{record.created == record.updated, own_function(parts_, record)};
 }
 
@@ -188,6 +190,13 @@ Result<Json> MasterApi::rotate_key(const FunctionName& name, std::chrono::second
   request.mutable_rotate_key()->set_overlap(overlap.count());
   TCFDL_ASSIGN(const auto reply, parts_.service_manager.ask(request, Deadline::after(kAuthorityTime)));
   return Json{{"name", name.str()}, {"epoch", reply.rotated().epoch()}, {"until", reply.rotated().until()}};
+}
+
+Result<Json> MasterApi::seal_key() {
+  wire::AuthorityRequest request;
+  request.mutable_seal_key();
+  TCFDL_ASSIGN(const auto reply, parts_.service_manager.ask(request, Deadline::after(kAuthorityTime)));
+  return Json{{"seal_key", to_base64url(wire::serialize(reply.seal_key()))}};
 }
 
 Status MasterApi::revoke_instance(const std::string& instance) {

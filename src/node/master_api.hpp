@@ -52,6 +52,7 @@ public:
   Result<api_service::Json> get(const FunctionName& name) override;
   Result<api_service::Deployed> deploy(const api_service::Deployment& deployment) override;
   Status remove(const FunctionName& name) override;
+  Result<api_service::Json> seal_key() override;
   Result<api_service::Json> rotate_key(const FunctionName& name, std::chrono::seconds overlap) override;
 
   Result<bool> contains(const std::string& digest) override { return parts_.files.contains(digest); }

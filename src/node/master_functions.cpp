@@ -27,9 +27,11 @@ bool is_refusal(const Error& error) {
 
 } // namespace
 
-Status RegisteredFunctions::register_function(const wire::Signed& descriptor) {
+Status RegisteredFunctions::register_function(const wire::Signed& descriptor,
+                                              const std::optional<wire::KeyPackage>& content_key) {
   wire::RegistryRequest request;
   *request.mutable_register_function() = descriptor;
+  if (content_key) *request.mutable_content_key() = *content_key;
   TCFDL_TRY(service_manager_.registry(request, Deadline::after(seconds(5))));
   return {};
 }

@@ -16,7 +16,7 @@ class RegisteredFunctions final : public function_manager::Registry {
 public:
   RegisteredFunctions(ServiceManagerClient& service_manager, wire::LinkAddress link)
       : service_manager_(service_manager), link_(std::move(link)) {}
-  Status register_function(const wire::Signed& descriptor) override;
+  Status register_function(const wire::Signed& descriptor, const std::optional<wire::KeyPackage>& content_key) override;
   Status unregister_function(const std::string& name) override;
   Result<std::vector<std::string>> renew(const std::vector<std::string>& functions) override;
 

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <tcfdl/bytes.hpp>
 #include <vector>
 
 namespace tcfdl::sdk {

@@ -32,16 +32,20 @@ Result<Identity> identity_of(const Context& context) {
                   wire::HeldCertificate(*std::move(certificate)), *std::move(authority)};
 }
 
-Result<crypto::Scalar> open_key_package(const Identity& identity, const wire::KeyPackage& package, wire::KeyRole role,
-                                        std::int64_t now, wire::KeyScope& scope) {
+Result<crypto::SecretBytes> open_secret_package(const Identity& identity, const wire::KeyPackage& package,
+                                                wire::KeyRole role, std::int64_t now, wire::KeyScope& scope) {
   TCFDL_ASSIGN(scope, wire::verify_key_package(identity.authority, package, now));
   if (scope.role() != role || scope.holder() != identity.name ||
       scope.recipient_key() != wire::field(identity.sealing.public_key().bytes())) {
     return make_error(Code::kPermissionDenied, "a key package for {} as {} is not for {}", scope.holder(),
                       wire::KeyRole_Name(scope.role()), identity.name);
   }
-  TCFDL_ASSIGN(const auto secret,
-               crypto::hpke_open(identity.sealing, as_bytes(package.scope()), {}, as_bytes(package.sealed())));
+  return crypto::hpke_open(identity.sealing, as_bytes(package.scope()), {}, as_bytes(package.sealed()));
+}
+
+Result<crypto::Scalar> open_key_package(const Identity& identity, const wire::KeyPackage& package, wire::KeyRole role,
+                                        std::int64_t now, wire::KeyScope& scope) {
+  TCFDL_ASSIGN(const auto secret, open_secret_package(identity, package, role, now, scope));
   return crypto::Scalar::from_bytes(secret.span());
 }
 

@@ -84,15 +84,34 @@ TlsChain chain_of(const wire::ProxyAttached& attached) {
   return chain;
 }
 
-int serve_work(Work work) {
+Result<InstanceEnvironment> begin_instance() {
   std::signal(SIGPIPE, SIG_IGN);
-  const auto environment = InstanceEnvironment::read();
+  TCFDL_ASSIGN(auto environment, InstanceEnvironment::read());
+  start_logging(environment.instance);
+  return environment;
+}
+
+/// What `prepare` made, for `serve` to take. Of the thread that calls both.
+std::unique_ptr<Attended>& prepared() {
+  static std::unique_ptr<Attended> instance;
+  return instance;
+}
+
+Status serve_instance(std::unique_ptr<Attended> instance, InstanceEnvironment environment, Work work) {
+  if (!instance) {
+    TCFDL_ASSIGN(instance, attend(std::move(environment), SystemClock()));
+  }
+  return run_instance(*instance, std::move(work));
+}
+
+int serve_work(Work work) {
+  auto instance = std::move(prepared());
+  auto environment = instance ? Result<InstanceEnvironment>(InstanceEnvironment()) : begin_instance();
   if (!environment) {
     fmt::print(stderr, "{}\n", environment.error().to_string());
     return 2;
   }
-  start_logging(environment->instance);
-  const auto done = run_instance(*environment, std::move(work));
+  const auto done = serve_instance(std::move(instance), *std::move(environment), std::move(work));
   if (done) return 0;
   spdlog::error("{}", done.error().to_string());
   return 1;
@@ -115,6 +134,9 @@ Result<InstanceEnvironment> InstanceEnvironment::read() {
   TCFDL_ASSIGN(environment.tasks, address_variable("TCFDL_TASKS"));
   TCFDL_ASSIGN(environment.tasks_token, variable("TCFDL_TASKS_TOKEN"));
   environment.run_directory = variable("TCFDL_RUN_DIR").value_or("");
+  environment.content = {.bundle = variable("TCFDL_BUNDLE").value_or(""),
+                         .sealed = variable("TCFDL_SEALED").value_or(""),
+                         .opened = variable("TCFDL_CONFIDENTIAL").value_or("")};
   TCFDL_ASSIGN(const auto concurrency, number_variable("TCFDL_CONCURRENCY"));
   environment.concurrency = static_cast<unsigned>(std::clamp<std::uint64_t>(concurrency, 1, 1024));
   for (const auto* secret : {"TCFDL_PROXY_TOKEN", "TCFDL_AGENT_TOKEN", "TCFDL_TASKS_TOKEN"}) ::unsetenv(secret);
@@ -197,8 +219,18 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
     return make_error(Code::kPermissionDenied, "the descriptor of {} measures another bundle than this instance's",
                       environment.function);
   }
+  attachment.content = {.manifest = attached.manifest(), .key = attached.content_key()};
   attachment.processor.emplace(ProcessorKey{crypto::DecryptionKey(x), std::move(scope)});
   return attachment;
+}
+
+Result<std::unique_ptr<Attended>> attend(InstanceEnvironment environment, const Clock& clock) {
+  const auto deadline = Deadline::after(seconds(30));
+  TCFDL_ASSIGN(auto proxy, ProxyClient::connect(environment.proxy, deadline));
+  TCFDL_ASSIGN(auto attachment, attach(environment, *proxy, clock, deadline));
+  if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
+  TCFDL_TRY(open_confidential_files(attachment.identity, attachment.content, environment.content, clock.now()));
+  return std::make_unique<Attended>(std::move(environment), std::move(proxy), std::move(attachment));
 }
 
 Result<TlsChain> renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline) {
@@ -239,12 +271,12 @@ std::optional<milliseconds> AgentClient::wait_for_drain() {
   }
 }
 
-Status run_instance(const InstanceEnvironment& environment, Work work) {
+Status run_instance(Attended& instance, Work work) {
   const SystemClock clock;
   const auto deadline = Deadline::after(seconds(30));
-  TCFDL_ASSIGN(const auto proxy, ProxyClient::connect(environment.proxy, deadline));
-  TCFDL_ASSIGN(auto attachment, attach(environment, *proxy, clock, deadline));
-  if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
+  const auto& environment = instance.environment;
+  const auto& proxy = instance.proxy;
+  auto& attachment = instance.attachment;
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
   TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
   Caller outgoing(attachment.identity, task_manager, *proxy, clock);
@@ -284,6 +316,13 @@ Status run_instance(const InstanceEnvironment& environment, Work work) {
 } // namespace tcfdl::sdk
 
 namespace tcfdl {
+
+Status prepare() {
+  if (sdk::prepared()) return {};
+  TCFDL_ASSIGN(auto environment, sdk::begin_instance());
+  TCFDL_ASSIGN(sdk::prepared(), sdk::attend(std::move(environment), SystemClock()));
+  return {};
+}
 
 int serve(Handler handler) { return sdk::serve_work(std::move(handler)); }
 int serve(StreamHandler handler) { return sdk::serve_work(std::move(handler)); }

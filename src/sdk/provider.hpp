@@ -1,6 +1,7 @@
 // An instance: from the environment of its process to served tasks.
 #pragma once
 
+#include "sdk/confidential_files.hpp"
 #include "sdk/task_server.hpp"
 #include "wire/listener.hpp"
 
@@ -20,6 +21,7 @@ struct InstanceEnvironment {
   wire::Address tasks; ///< the cluster's task manager
   std::string tasks_token;
   std::string run_directory; ///< for a Unix socket; empty: there are none here
+  ContentPlaces content;     ///< of its confidential files; empty: it has none
   unsigned concurrency = 1;
 
   /// Reads TCFDL_* variables. FAILED_PRECONDITION names the missing one: the process was not started by the platform.
@@ -48,6 +50,7 @@ struct Attachment {
   wire::Descriptor descriptor;           ///< of the function; empty for a gateway
   wire::Signed signed_descriptor = {};   ///< likewise
   TlsChain tls_chain = {};               ///< of a gateway alone
+  Content content = {};                  ///< of the confidential files of the bundle; empty without such files
 };
 
 /// The authority's key, once the proxy has shown that it is the node's: certified by the authority whose hash the
@@ -58,6 +61,16 @@ Result<crypto::VerifyKey> meet_proxy(const InstanceEnvironment& environment, Pro
 /// Meets the proxy, makes the instance's keys and has them certified. Errors of the proxy and the authority.
 Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& proxy, const Clock& clock,
                           Deadline deadline);
+
+/// A process of an instance that has attached, with its confidential files open.
+struct Attended {
+  InstanceEnvironment environment;
+  std::unique_ptr<ProxyClient> proxy;
+  Attachment attachment;
+};
+
+/// Attaches an instance and opens its confidential files. Errors of `attach` and `open_confidential_files`.
+Result<std::unique_ptr<Attended>> attend(InstanceEnvironment environment, const Clock& clock);
 
 /// Has the certificate of an attached process renewed: of one that processes no tasks. Gives its next chain for TLS.
 Result<TlsChain> renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline);
@@ -81,6 +94,6 @@ private:
 };
 
 /// Runs an instance until it is drained or its daemon is gone.
-Status run_instance(const InstanceEnvironment& environment, Work work);
+Status run_instance(Attended& instance, Work work);
 
 } // namespace tcfdl::sdk

@@ -62,7 +62,12 @@ constexpr std::string_view kRenewals = R"(
 ALTER TABLE subjects ADD COLUMN previous_evidence BLOB NOT NULL DEFAULT x'';
 )";
 
-constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants, kPolicies, kRenewals};
+constexpr std::string_view kContentKeys = R"(
+CREATE TABLE content_keys (
+  function TEXT NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (function, version));
+)";
+
+constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants, kPolicies, kRenewals, kContentKeys};
 
 } // namespace
 

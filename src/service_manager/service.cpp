@@ -211,9 +211,22 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.renew_node(request.renew_node(), cluster));
     return reply;
   }
+  case wire::AuthorityRequest::kSealKey: {
+    *reply.mutable_seal_key() = authority_.signed_seal_key();
+    return reply;
+  }
   case wire::AuthorityRequest::KIND_NOT_SET: break;
   }
   return Error(Code::kUnimplemented, "the authority does not know this request; a newer program sent it");
+}
+
+/// A key that the owner did not give stops the registration; a registration that is refused keeps no key.
+Status Service::register_function(const std::string& cluster, const wire::RegistryRequest& request) {
+  const auto& descriptor = request.register_function();
+  if (!request.has_content_key()) return registry_.register_function(cluster, descriptor);
+  TCFDL_ASSIGN(const auto key, authority_.open_content_key(request.content_key(), descriptor));
+  TCFDL_TRY(registry_.register_function(cluster, descriptor));
+  return authority_.keep_content_key(descriptor, key);
 }
 
 Result<wire::RegistryReply> Service::answer(const Master& master, const wire::RegistryRequest& request) {
@@ -225,7 +238,7 @@ Result<wire::RegistryReply> Service::answer(const Master& master, const wire::Re
     return reply;
   }
   case wire::RegistryRequest::kRegisterFunction: {
-    TCFDL_TRY(registry_.register_function(cluster, request.register_function()));
+    TCFDL_TRY(register_function(cluster, request));
     return reply;
   }
   case wire::RegistryRequest::kUnregisterFunction: {

@@ -43,6 +43,40 @@ std::map<std::string, std::string> environment_of(const MeasuredBundle& bundle, 
   return merged;
 }
 
+/// What the confidential files of a bundle take in memory, bytes: whole pages, and what directories need.
+std::uint64_t confidential_memory(const wire::Manifest& manifest) {
+  constexpr std::uint64_t kPage = 4096;
+  constexpr std::uint64_t kDirectories = std::uint64_t{64} << 10U;
+  std::uint64_t size = kDirectories;
+  for (const auto& file : manifest.files) {
+    if (file.confidential) size += (file.confidential->size + kPage - 1) / kPage * kPage;
+  }
+  return size;
+}
+
+/// Memory of its own for the confidential files, which counts against its limit.
+Status plan_confidential(const wire::Manifest& manifest, const LaunchSettings& settings, wire::LaunchPlan& plan) {
+  const auto paths = wire::confidential_paths(manifest);
+  if (paths.empty()) return {};
+  const auto memory = confidential_memory(manifest);
+  if (!plan.namespaces()) {
+    return make_error(
+        Code::kFailedPrecondition,
+        "{} has confidential files, which open only in the layer 'namespaces' of the software TEE: without "
+        "it there is no memory of its own; let the node have the layer, or run the function elsewhere",
+        settings.name);
+  }
+  if (settings.memory != 0 && memory >= settings.memory) {
+    return make_error(Code::kResourceExhausted,
+                      "the confidential files of {} need {} KiB of its memory, whose limit is {} KiB; raise "
+                      "resources.memory",
+                      settings.name, memory >> 10U, settings.memory >> 10U);
+  }
+  for (const auto& path : paths) plan.add_confidential(path);
+  plan.set_confidential_memory(memory);
+  return {};
+}
+
 /// A directory in the run directory where only the instance makes sockets and everybody on the node finds them.
 Result<std::filesystem::path> make_own_directory(const std::filesystem::path& run, const std::string& name,
                                                  unsigned user) {
@@ -180,7 +214,13 @@ Result<Launched> launch(const MeasuredBundle& bundle, const LaunchSettings& sett
   plan.set_filter(sandbox.filter());
   plan.set_user(sandbox.own_user() ? choose_user() : 0);
   plan.set_scratch(settings.memory == 0 ? kScratch : std::max<std::uint64_t>(settings.memory / 2, 1 << 20U));
+  TCFDL_TRY(plan_confidential(bundle.manifest, settings, plan));
   auto environment = environment_of(bundle, settings, sandbox);
+  if (plan.confidential_size() > 0) {
+    environment["TCFDL_BUNDLE"] = kBundle;
+    environment["TCFDL_SEALED"] = kSealedBundle;
+    environment["TCFDL_CONFIDENTIAL"] = kConfidential;
+  }
   if (const auto run = environment.find("TCFDL_RUN_DIR"); run != environment.end()) {
     TCFDL_ASSIGN(launched.own_directory, make_own_directory(run->second, settings.name, plan.user()));
     plan.set_run_directory(run->second);

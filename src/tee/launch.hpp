@@ -32,6 +32,8 @@ struct Launched {
 /// Executes the bundle's program from its sealed memory, in a session of its own and in every layer that `sandbox` has.
 /// Returns once it is executed. TCFDL_RUN_DIR in the environment names the directory of sockets that it may connect to;
 /// it gets a directory of its own below that, which TCFDL_RUN_DIR names then.
+/// A bundle with confidential files: FAILED_PRECONDITION without the layer of namespaces, RESOURCE_EXHAUSTED where they
+/// do not fit into the memory; TCFDL_BUNDLE, TCFDL_SEALED and TCFDL_CONFIDENTIAL tell the program where it opens them.
 /// Its processes are killed when the calling thread ends: call from a thread that lives as long as the program.
 Result<Launched> launch(const MeasuredBundle& bundle, const LaunchSettings& settings, const Sandbox& sandbox);
 

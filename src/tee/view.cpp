@@ -122,9 +122,38 @@ Result<std::vector<Shown>> shown_parts(const wire::LaunchPlan& plan) {
     return {};
   };
   TCFDL_TRY(need(plan.bundle(), kBundle, kFixed));
+  if (plan.confidential_size() > 0) TCFDL_TRY(need(plan.bundle(), kSealedBundle, kFixed | MOUNT_ATTR_NOEXEC));
   TCFDL_TRY(need(plan.run_directory(), plan.run_directory(), kFixed | MOUNT_ATTR_NOEXEC));
   TCFDL_TRY(need(plan.own_directory(), plan.own_directory(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
   return parts;
+}
+
+/// Memory that is kept from swap where the kernel can (tmpfs(5), Linux 6.4, and only for root).
+Status mount_unswapped(const std::string& to, unsigned long flags, const std::string& options) {
+  if (mount_new("tmpfs", to, flags, options + ",noswap")) return {};
+  return mount_new("tmpfs", to, flags, options);
+}
+
+/// An empty file for the instance to open a confidential one into, seen read-only where the bundle has the encrypted
+/// one.
+Status show_confidential(const wire::LaunchPlan& plan, const std::string& path) {
+  const auto place = inside(kConfidential) / path;
+  TCFDL_TRY(make_place(place, false));
+  if (::chmod(place.c_str(), kPrivateFile) != 0) return errno_error("cannot set the mode of", place);
+  if (plan.user() != 0 && ::chown(place.c_str(), plan.user(), plan.user()) != 0) {
+    return errno_error("cannot give away", place);
+  }
+  const auto seen = inside(kBundle) / path;
+  if (::mount(place.c_str(), seen.c_str(), nullptr, MS_BIND, nullptr) != 0) return errno_error("cannot show", seen);
+  return restrict_mount(seen, kFixed | MOUNT_ATTR_NOEXEC);
+}
+
+Status make_confidential(const wire::LaunchPlan& plan) {
+  if (plan.confidential_size() == 0) return {};
+  const auto options = fmt::format("mode=0755,size={},nr_inodes=65536", plan.confidential_memory());
+  TCFDL_TRY(mount_unswapped(kConfidential, MS_NOSUID | MS_NODEV | MS_NOEXEC, options));
+  for (const auto& path : plan.confidential()) TCFDL_TRY(show_confidential(plan, path));
+  return {};
 }
 
 Status fill(const wire::LaunchPlan& plan, const std::vector<Shown>& parts) {
@@ -135,6 +164,7 @@ Status fill(const wire::LaunchPlan& plan, const std::vector<Shown>& parts) {
   TCFDL_TRY(mount_new("tmpfs", "/tmp", kInert, scratch));
   TCFDL_TRY(mount_new("tmpfs", "/dev/shm", kInert, scratch));
   for (const auto& part : parts) TCFDL_TRY(show(part.source, part.to, part.flags));
+  TCFDL_TRY(make_confidential(plan));
   for (const auto& file : kTexts) TCFDL_TRY(write_file(inside(file.path), as_bytes(std::string_view(file.text))));
   std::error_code failure;
   fs::create_symlink("/proc/self/fd", inside("/dev/fd"), failure);
@@ -171,6 +201,10 @@ std::vector<PathRule> view_rules(const wire::LaunchPlan& plan) {
   rules.push_back({kProcessors, Access::kRead});
   rules.push_back({"/proc", Access::kRead});
   rules.push_back({plan.namespaces() ? kBundle : plan.bundle().c_str(), Access::kExecute});
+  if (plan.confidential_size() > 0) {
+    rules.push_back({kSealedBundle, Access::kRead});
+    rules.push_back({kConfidential, Access::kScratch});
+  }
   if (!plan.run_directory().empty()) rules.push_back({plan.run_directory().c_str(), Access::kRead});
   if (!plan.own_directory().empty()) rules.push_back({plan.own_directory().c_str(), Access::kScratch});
   if (!plan.namespaces()) return rules; // the host's /tmp is not the instance's

@@ -11,6 +11,10 @@ namespace tcfdl::tee {
 
 /// Where an instance finds its bundle.
 constexpr const char* kBundle = "/bundle";
+/// Where an instance with confidential files finds its bundle as it was delivered, and where it opens them: memory of
+/// its own, which is what it sees in the place of the encrypted files in its bundle.
+constexpr const char* kSealedBundle = "/sealed";
+constexpr const char* kConfidential = "/confidential";
 /// The user and group that an instance is, as it sees itself.
 constexpr unsigned kInnerUser = 1000;
 

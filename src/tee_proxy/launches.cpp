@@ -42,6 +42,7 @@ Result<pid_t> Launches::launch(const wire::LaunchInstance& command, std::map<std
     TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(command.descriptor().statement()));
     record.function = descriptor.name();
   }
+  if (!wire::confidential_paths(bundle.manifest).empty()) record.manifest = command.manifest();
   const auto token = to_base64url(crypto::random_array<32>());
   environment["TCFDL_PROXY_TOKEN"] = token;
   const bool logged = bundle.manifest.logs == wire::LogPolicy::kHost;

@@ -20,6 +20,7 @@ struct LaunchRecord {
   wire::Role role = wire::ROLE_INSTANCE;
   Bytes measurement;
   std::vector<std::string> layers; ///< of the sandbox
+  std::string manifest = {};       ///< of a bundle with confidential files, which the process opens; else empty
 };
 
 /// `launch` must be called from one thread that lives as long as the processes do. The rest is thread-safe.

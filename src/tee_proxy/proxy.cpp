@@ -205,6 +205,7 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
     }
     TCFDL_ASSIGN(reply, std::move(obtained));
   }
+  reply->mutable_attached()->set_manifest(fresh.record.manifest);
   running_.with([&](auto& running) { running.insert_or_assign(fresh.record.instance, fresh.parsed); });
   if (fresh.record.role == wire::ROLE_INSTANCE) {
     const auto& record = fresh.record;
@@ -272,6 +273,7 @@ Result<wire::ProxyReply> TeeProxy::adopt_instance_keys(Attached& attached, const
     TCFDL_ASSIGN(attached.processor, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_PROCESSOR, record.instance,
                                                 granted.descriptor(), &record));
     *result.mutable_processor_key() = granted.processor_key();
+    if (granted.has_content_key()) *result.mutable_content_key() = granted.content_key(); // the instance opens it
   }
   *result.mutable_certificate() = granted.certificate();
   *result.mutable_descriptor() = granted.descriptor();

@@ -1,5 +1,6 @@
 #include "wire/manifest.hpp"
 
+#include "wire/confidential.hpp"
 #include "wire/strict_json.hpp"
 
 #include <algorithm>
@@ -10,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxDepth = 3; // the document, a list, a file
+constexpr int kMaxDepth = 4; // the document, a list, a file, what is confidential of it
 constexpr std::size_t kMaxPath = 1024;
 constexpr std::size_t kMaxPart = 255;
 constexpr std::size_t kMaxParts = 64;
@@ -56,6 +57,20 @@ bool is_digest(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+Status check_confidential(const ManifestFile& file, std::size_t index) {
+  const auto& plaintext = *file.confidential;
+  if (!is_digest(plaintext.digest)) {
+    return refuse("files[{}] ({}): confidential.digest is not 64 lower-case hexadecimal digits", index, file.path);
+  }
+  if (plaintext.size > kMaxBundleFile || encrypted_size(plaintext.size) != file.size) {
+    return refuse("files[{}] ({}): {} confidential bytes do not make a file of {}", index, file.path, plaintext.size,
+                  file.size);
+  }
+  if (!file.executable) return {};
+  return refuse("files[{}] ({}): what is confidential is data and cannot be executed; its mode is 0644", index,
+                file.path);
+}
+
 Status check_file(const ManifestFile& file, std::size_t index) {
   if (const auto path = check_path(file.path); !path) {
     return refuse("files[{}]: the path {}", index,
@@ -67,7 +82,7 @@ Status check_file(const ManifestFile& file, std::size_t index) {
   if (file.size > kMaxBundleFile) {
     return refuse("files[{}] ({}): {} bytes; {} are allowed", index, file.path, file.size, kMaxBundleFile);
   }
-  return {};
+  return file.confidential ? check_confidential(file, index) : Status();
 }
 
 /// No path twice, none of a file where another file needs a directory.
@@ -123,19 +138,31 @@ Status check_environment(const std::vector<std::pair<std::string, std::string>>&
   return {};
 }
 
+Result<Plaintext> read_plaintext(const json& entry, const std::string& where) {
+  if (!entry.is_object()) return refuse("{}confidential is no object", where);
+  const auto keys = check_json_keys(entry, {"digest", "size"}, {});
+  if (!keys) return refuse("{}confidential: {}", where, keys.error().message());
+  if (!entry["digest"].is_string()) return refuse("{}confidential.digest is no text", where);
+  if (!entry["size"].is_number_unsigned()) return refuse("{}confidential.size is no whole number of bytes", where);
+  return Plaintext{.digest = entry["digest"].get<std::string>(), .size = entry["size"].get<std::uint64_t>()};
+}
+
 Result<ManifestFile> read_file_entry(const json& entry, std::size_t index) {
   const auto where = fmt::format("files[{}]: ", index);
   if (!entry.is_object()) return refuse("{}is no object", where);
-  const auto keys = check_json_keys(entry, {"path", "sha256", "size", "mode"}, {});
+  const auto keys = check_json_keys(entry, {"path", "sha256", "size", "mode"}, {"confidential"});
   if (!keys) return refuse("{}{}", where, keys.error().message());
   if (!entry["path"].is_string() || !entry["sha256"].is_string()) return refuse("{}path or sha256 is no text", where);
   if (!entry["size"].is_number_unsigned()) return refuse("{}size is no whole number of bytes", where);
   if (entry["mode"] != "0644" && entry["mode"] != "0755")
     return refuse("{}mode is neither \"0644\" nor \"0755\"", where);
-  return ManifestFile{.path = entry["path"].get<std::string>(),
-                      .sha256 = entry["sha256"].get<std::string>(),
-                      .size = entry["size"].get<std::uint64_t>(),
-                      .executable = entry["mode"] == "0755"};
+  ManifestFile file{.path = entry["path"].get<std::string>(),
+                    .sha256 = entry["sha256"].get<std::string>(),
+                    .size = entry["size"].get<std::uint64_t>(),
+                    .executable = entry["mode"] == "0755"};
+  if (!entry.contains("confidential")) return file;
+  TCFDL_ASSIGN(file.confidential, read_plaintext(entry["confidential"], where));
+  return file;
 }
 
 Status read_files(const json& list, std::vector<ManifestFile>& files) {
@@ -185,7 +212,18 @@ Result<Manifest> parse_manifest(BytesView text) {
 Status check_manifest(const Manifest& manifest) {
   TCFDL_TRY(check_command(manifest.command));
   TCFDL_TRY(check_environment(manifest.environment));
+  for (const auto& path : confidential_paths(manifest)) {
+    if (path == manifest.command.front()) return refuse("the program {} cannot be confidential: it is measured", path);
+  }
   return check_files(manifest.files);
+}
+
+std::vector<std::string> confidential_paths(const Manifest& manifest) {
+  std::vector<std::string> paths;
+  for (const auto& file : manifest.files) {
+    if (file.confidential) paths.push_back(file.path);
+  }
+  return paths;
 }
 
 Bytes write_manifest(const Manifest& manifest) {
@@ -196,10 +234,12 @@ Bytes write_manifest(const Manifest& manifest) {
                    {"logs", manifest.logs == LogPolicy::kHost ? "host" : "none"}};
   for (const auto& [name, value] : manifest.environment) document["environment"][name] = value;
   for (const auto& file : manifest.files) {
-    document["files"].push_back({{"path", file.path},
-                                 {"sha256", file.sha256},
-                                 {"size", file.size},
-                                 {"mode", file.executable ? "0755" : "0644"}});
+    auto& entry = document["files"].emplace_back(json{{"path", file.path},
+                                                      {"sha256", file.sha256},
+                                                      {"size", file.size},
+                                                      {"mode", file.executable ? "0755" : "0644"}});
+    if (!file.confidential) continue;
+    entry["confidential"] = {{"digest", file.confidential->digest}, {"size", file.confidential->size}};
   }
   return to_bytes(document.dump(-1, ' ', false, json::error_handler_t::replace));
 }

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "crypto/hash.hpp"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,11 +18,20 @@ constexpr std::size_t kMaxManifestFiles = 10'000;
 constexpr std::uint64_t kMaxBundleFile = std::uint64_t{16} << 30U;
 constexpr std::uint64_t kMaxBundle = std::uint64_t{64} << 30U;
 
+/// What a confidential file holds once it is open. docs/formats/confidential_file.md.
+struct Plaintext {
+  std::string digest;     ///< SHA-256 after a secret salt, 64 lower-case hexadecimal digits
+  std::uint64_t size = 0; ///< bytes
+
+  friend bool operator==(const Plaintext&, const Plaintext&) = default;
+};
+
 struct ManifestFile {
-  std::string path;        ///< relative, parts joined by '/'
-  std::string sha256;      ///< 64 lower-case hexadecimal digits
-  std::uint64_t size = 0;  ///< bytes
-  bool executable = false; ///< mode 0755, otherwise 0644
+  std::string path;                           ///< relative, parts joined by '/'
+  std::string sha256;                         ///< 64 lower-case hexadecimal digits
+  std::uint64_t size = 0;                     ///< bytes
+  bool executable = false;                    ///< mode 0755, otherwise 0644
+  std::optional<Plaintext> confidential = {}; ///< of a file that is encrypted: hash and size above are the ciphertext's
 
   friend bool operator==(const ManifestFile&, const ManifestFile&) = default;
 };
@@ -50,6 +60,9 @@ Status check_manifest(const Manifest& manifest);
 
 /// The manifest as JSON: the same text for the same manifest.
 Bytes write_manifest(const Manifest& manifest);
+
+/// The paths of its confidential files, in order.
+std::vector<std::string> confidential_paths(const Manifest& manifest);
 
 /// The measurement of a bundle: SHA-256 of its manifest's bytes.
 inline crypto::Sha256Digest measure_manifest(BytesView text) { return crypto::sha256(text); }

@@ -1,6 +1,7 @@
 #include "wire/signed_function.hpp"
 
 #include "base/encoding.hpp"
+#include "wire/confidential.hpp"
 #include "wire/descriptor.hpp"
 #include "wire/strict_json.hpp"
 
@@ -9,9 +10,17 @@ namespace {
 
 constexpr int kDepth = 5;
 
+Result<std::optional<KeyPackage>> read_content_key(const nlohmann::json& document) {
+  if (!document.contains("content_key")) return std::optional<KeyPackage>();
+  if (!document["content_key"].is_string()) return Error(Code::kInvalidArgument, "'content_key' is no text");
+  TCFDL_ASSIGN(const auto bytes, from_base64url(document["content_key"].get_ref<const std::string&>()));
+  TCFDL_ASSIGN(auto package, parse<KeyPackage>(bytes));
+  return std::optional(std::move(package));
+}
+
 Result<SignedFunction> read(BytesView text) {
   TCFDL_ASSIGN(const auto document, parse_json_object(text, {.size = kMaxSignedFunction, .depth = kDepth}));
-  TCFDL_TRY(check_json_keys(document, {"descriptor", "manifest"}, {"settings"}));
+  TCFDL_TRY(check_json_keys(document, {"descriptor", "manifest"}, {"settings", "content_key"}));
   if (!document["descriptor"].is_string() || !document["manifest"].is_string()) {
     return Error(Code::kInvalidArgument, "'descriptor' and 'manifest' are texts");
   }
@@ -21,6 +30,8 @@ Result<SignedFunction> read(BytesView text) {
   function.manifest = document["manifest"].get<std::string>();
   TCFDL_ASSIGN(function.descriptor, check_bundle(function.signed_descriptor, as_bytes(function.manifest)));
   TCFDL_ASSIGN(function.parsed, parse_manifest(as_bytes(function.manifest)));
+  TCFDL_ASSIGN(function.content_key, read_content_key(document));
+  TCFDL_TRY(check_content_key(function.content_key, function.parsed, function.descriptor));
   const auto settings = document.value("settings", nlohmann::json::object());
   if (!settings.is_object()) return Error(Code::kInvalidArgument, "'settings' is no object");
   function.settings = settings.dump();
@@ -36,11 +47,12 @@ Result<SignedFunction> parse_signed_function(BytesView json) {
 }
 
 std::string write_signed_function(const SignedFunction& function) {
-  const nlohmann::ordered_json document{
+  nlohmann::ordered_json document{
       {"descriptor", to_base64url(serialize(function.signed_descriptor))},
       {"manifest", function.manifest},
       {"settings",
        nlohmann::ordered_json::parse(function.settings.empty() ? "{}" : function.settings, nullptr, false)}};
+  if (function.content_key) document["content_key"] = to_base64url(serialize(*function.content_key));
   return document.dump();
 }
 

@@ -15,9 +15,11 @@ struct SignedFunction {
   std::string manifest;  ///< JSON, byte for byte what is measured
   Manifest parsed;       ///< of manifest
   std::string settings;  ///< JSON: scale, resources and labels, which the deployer may change; unsigned
+  /// Of its confidential files, sealed to the authority; there if and only if the manifest has such files.
+  std::optional<KeyPackage> content_key = {};
 };
 
-/// Parses the document and checks what holds it together: the signature, the measurement, the manifest. Whether the
+/// Parses the document and checks what holds it together: the signatures, the measurement, the manifest. Whether the
 /// signer owns the name is the registry's to say. INVALID_ARGUMENT names what is wrong; UNAUTHENTICATED for the
 /// signature.
 Result<SignedFunction> parse_signed_function(BytesView json);

@@ -6,6 +6,11 @@
 #include <tcfdl/function.hpp>
 
 int main() {
+  // The networks may be confidential files of the bundle.
+  if (const auto ready = tcfdl::prepare(); !ready) {
+    fmt::print(stderr, "plates-text-detect: {}\n", ready.error().to_string());
+    return 1;
+  }
   const auto detector = plates::load_from_environment<plates::TextDetector>();
   if (!detector) {
     fmt::print(stderr, "plates-text-detect: {}\n", detector.error().to_string());

@@ -41,6 +41,19 @@ TEST_F(FunctionRoutes, AreDeployedWithTheirSettings) {
   EXPECT_EQ(functions.last->settings.labels.front().second, "a");
 }
 
+TEST_F(FunctionRoutes, AreDeployedWithTheKeyOfTheirConfidentialFiles) {
+  EXPECT_EQ(document(get("/v1/seal-key"))["seal_key"], "AAAA");
+  wire::KeyPackage package;
+  package.set_sealed("sealed");
+  auto body = deployment();
+  body["content_key"] = to_base64url(wire::serialize(package));
+  EXPECT_EQ(post("/v1/functions", body.dump()).status, 201);
+  ASSERT_TRUE(functions.last->unverified_content_key);
+  EXPECT_EQ(functions.last->unverified_content_key->sealed(), "sealed");
+  EXPECT_EQ(post("/v1/functions", deployment().dump()).status, 201);
+  EXPECT_FALSE(functions.last->unverified_content_key);
+}
+
 TEST_F(FunctionRoutes, AreDeployedAgainWith200) {
   functions.created = false;
   EXPECT_EQ(post("/v1/functions", deployment().dump()).status, 200);
@@ -57,9 +70,11 @@ TEST_F(FunctionRoutes, RefuseDeploymentsThatAreNotAsDescribed) {
   unit["settings"]["resources"]["memory"] = "512 megabytes";
   auto encoding = deployment();
   encoding["descriptor"] = "not base64url!";
+  auto key = deployment();
+  key["content_key"] = "not base64url!";
   auto missing = deployment();
   missing.erase("manifest");
-  for (const auto& body : {unknown, inverted, unit, encoding, missing, Json::array(), Json("text")}) {
+  for (const auto& body : {unknown, inverted, unit, encoding, key, missing, Json::array(), Json("text")}) {
     const auto response = post("/v1/functions", body.dump());
     EXPECT_EQ(response.status, 400) << body;
     EXPECT_EQ(document(response)["code"], "INVALID_ARGUMENT") << body;

@@ -58,5 +58,38 @@ TEST_F(BundleTest, IsMeasuredInTheDescriptor) {
   EXPECT_EQ(make_descriptor(function, *bundle, key).version(), 9U);
 }
 
+TEST_F(BundleTest, EncryptsWhatIsConfidentialUnderAFreshKey) {
+  EXPECT_FALSE(make_bundle(function)->content_key);
+  ASSERT_TRUE(write_file(directory.path() / "model", as_bytes("the marker of a model")));
+  function.files.push_back({directory.path() / "model", "model", false, true});
+  const auto bundle = make_bundle(function);
+  ASSERT_TRUE(bundle) << bundle.error().message();
+  ASSERT_TRUE(bundle->content_key);
+  const auto manifest = wire::parse_manifest(as_bytes(bundle->manifest));
+  ASSERT_TRUE(manifest) << manifest.error().message();
+  EXPECT_EQ(wire::confidential_paths(*manifest), std::vector<std::string>{"model"});
+  ASSERT_EQ(bundle->blobs.size(), 2U);
+  const auto& blob = bundle->blobs.back();
+  const auto content = read_text_file(blob.source);
+  ASSERT_TRUE(content);
+  EXPECT_EQ(content->find("marker"), std::string::npos);
+  EXPECT_EQ(to_hex(crypto::sha256(as_bytes(*content))), blob.sha256);
+  const auto again = make_bundle(function);
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(crypto::equal_constant_time(again->content_key->span(), bundle->content_key->span()));
+  EXPECT_NE(again->manifest, bundle->manifest);
+}
+
+TEST_F(BundleTest, ConfidentialFilesFitIntoTheMemoryTheyAreOpenedInto) {
+  ASSERT_TRUE(write_file(directory.path() / "model", Bytes(70'000, 'x')));
+  function.files.push_back({directory.path() / "model", "model", false, true});
+  function.memory = "64KiB";
+  const auto bundle = make_bundle(function);
+  ASSERT_FALSE(bundle);
+  EXPECT_NE(bundle.error().message().find("raise resources.memory"), std::string::npos) << bundle.error().message();
+  function.memory = "1MiB";
+  EXPECT_TRUE(make_bundle(function));
+}
+
 } // namespace
 } // namespace tcfdl::cli

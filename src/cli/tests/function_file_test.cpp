@@ -72,6 +72,15 @@ TEST(FunctionFile, AddsTcfdlExecFromTheInstallation) {
   EXPECT_TRUE(function->files.front().executable);
 }
 
+TEST(FunctionFile, MarksConfidentialFilesWhichAreData) {
+  const auto function =
+      parse_function_file(std::string(kSmall) + "  - {source: /bin/true, path: m, confidential: true}\n", kPlace);
+  ASSERT_TRUE(function) << function.error().message();
+  EXPECT_FALSE(function->files.front().confidential);
+  EXPECT_TRUE(function->files.back().confidential);
+  EXPECT_FALSE(function->files.back().executable) << "whatever the source's mode says";
+}
+
 TEST(FunctionFile, RefusesWrongValuesWithLineAndRemedy) {
   const std::string small = kSmall;
   const std::pair<std::string, std::string> cases[] = {
@@ -81,6 +90,10 @@ TEST(FunctionFile, RefusesWrongValuesWithLineAndRemedy) {
       {"name: a\ncommand: [bin/x]\n", "/functions/f.yaml:2: 'command': 'bin/x' is no path of 'files'; add it there"},
       {small + "  - {path: y}\n", "/functions/f.yaml:5: files[1]: 'source' is missing"},
       {small + "  - {source: y, mode: '0777'}\n", "/functions/f.yaml:5: files[1]: 'mode': '0777' is neither 0755"},
+      {small + "  - {source: y, mode: '0755', confidential: true}\n",
+       "/functions/f.yaml:5: files[1]: 'mode': what is confidential is data"},
+      {"name: a\ncommand: [x]\nfiles:\n  - {source: x, confidential: true}\n",
+       "/functions/f.yaml:2: 'command': 'x' cannot be confidential"},
       {small + "scale: {min: 3, max: 2}\n", "/functions/f.yaml:5: scale: 'max': is less than min, 3"},
       {small + "scale: {min: -1}\n", "/functions/f.yaml:5: scale: 'min': '-1' is no whole number"},
       {small + "resources: {memory: 512}\n",

@@ -22,9 +22,13 @@ protected:
                                             "scale: {min: 2, max: 3}\nresources: {memory: 64MiB}\nproviders: [west]\n",
                                             {source_ / "f.yaml", {}});
     EXPECT_TRUE(parsed) << parsed.error().to_string();
-    const auto made = sign_function(*parsed, owner_);
+    const auto made = sign_function(*parsed, owner_, [this] { return seal_key(); });
     EXPECT_TRUE(made) << made.error().to_string();
     EXPECT_TRUE(write_signed(*made, signed_));
+  }
+  Result<Bytes> seal_key() const {
+    const auto bytes = authority_.public_key().bytes();
+    return Bytes(bytes.begin(), bytes.end());
   }
   Error refusal() const {
     const auto read = read_signed(signed_);
@@ -36,6 +40,7 @@ protected:
   std::filesystem::path source_ = directory_.path() / "source";
   std::filesystem::path signed_ = directory_.path() / "signed";
   crypto::SigningKey owner_ = crypto::SigningKey::generate();
+  crypto::HpkePrivateKey authority_ = crypto::HpkePrivateKey::generate();
 };
 
 TEST_F(SignedBundles, NeedNothingOfTheirSource) {
@@ -74,6 +79,31 @@ TEST_F(SignedBundles, EveryChangedByteIsNoticed) {
     ASSERT_TRUE(write_file(entry.path(), as_bytes(content)));
   }
   EXPECT_TRUE(read_signed(signed_));
+}
+
+TEST_F(SignedBundles, CarryConfidentialFilesEncryptedAndTheirKeySealed) {
+  const auto parsed = parse_function_file("name: plates/read\nversion: 5\ncommand: [bin/a]\nfiles:\n"
+                                          "  - {source: program, path: bin/a}\n"
+                                          "  - {source: model, path: m/model, confidential: true}\n",
+                                          {source_ / "f.yaml", {}});
+  ASSERT_TRUE(parsed) << parsed.error().to_string();
+  const auto made = sign_function(*parsed, owner_, [this] { return seal_key(); });
+  ASSERT_TRUE(made) << made.error().to_string();
+  const auto target = directory_.path() / "confidential";
+  ASSERT_TRUE(write_signed(*made, target));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(target)) {
+    if (!entry.is_regular_file()) continue;
+    EXPECT_EQ(read_text_file(entry.path())->find("weights"), std::string::npos) << entry.path();
+  }
+  const auto read = read_signed(target);
+  ASSERT_TRUE(read) << read.error().to_string();
+  ASSERT_TRUE(read->function.content_key);
+  EXPECT_TRUE(wire::open_content_key(authority_, *read->function.content_key, read->function.descriptor));
+
+  const auto unreachable =
+      sign_function(*parsed, owner_, []() -> Result<Bytes> { return Error(Code::kUnavailable, "nobody answers"); });
+  ASSERT_FALSE(unreachable);
+  EXPECT_EQ(unreachable.error().code(), Code::kUnavailable);
 }
 
 TEST_F(SignedBundles, AreNotWrittenOverOthers) {

@@ -10,9 +10,11 @@ namespace tcfdl::function_manager {
 
 class FakeRegistry final : public Registry {
 public:
-  Status register_function(const wire::Signed& descriptor) override {
+  Status register_function(const wire::Signed& descriptor,
+                           const std::optional<wire::KeyPackage>& content_key) override {
     ++calls;
     if (error) return *error;
+    last_content_key = content_key;
     const auto parsed = wire::parse<wire::Descriptor>(descriptor.statement());
     held[parsed->name()] = parsed->version();
     return {};
@@ -38,6 +40,7 @@ public:
   std::vector<std::string> renewed;
   std::optional<Error> error;
   std::optional<Error> renewal_error;
+  std::optional<wire::KeyPackage> last_content_key;
   int calls = 0;
 };
 

@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "function_manager/tests/fakes.hpp"
+#include "wire/confidential.hpp"
 #include "wire/signed.hpp"
 
 #include <gmock/gmock.h>
@@ -103,6 +104,46 @@ TEST_F(Functions, DeployedOnesAreRegisteredAndOutliveARestart) {
   EXPECT_EQ(again.created, kNow);
   EXPECT_THAT(must(manager_->list()), testing::SizeIs(1));
   EXPECT_THAT(refusal(manager_->get("nothing")), Refuses(Code::kNotFound, "nothing"));
+}
+
+TEST_F(Functions, KeysOfConfidentialFilesArePassedOnAndKeptSealed) {
+  wire::Manifest files;
+  files.command = {"bin/0"};
+  const std::string program = "program";
+  const std::string model(57, 'x');
+  const auto entry = [](const std::string& path, const std::string& content) {
+    return wire::ManifestFile{
+        .path = path, .sha256 = to_hex(crypto::sha256(as_bytes(content))), .size = content.size()};
+  };
+  files.files = {entry("bin/0", program), entry("model", model)};
+  files.files[1].confidential = wire::Plaintext{.digest = std::string(64, 'a'), .size = 1};
+  must(manager_->put_file(as_bytes(program)));
+  must(manager_->put_file(as_bytes(model)));
+  const auto measured = wire::write_manifest(files);
+  auto offered = deployment(descriptor(1, measured), measured);
+  EXPECT_THAT(refusal(manager_->deploy(offered)), Refuses(Code::kInvalidArgument, "(model), and their content key"));
+
+  const auto authority = crypto::HpkePrivateKey::generate();
+  const auto seal = [&](std::uint64_t version) {
+    return must(wire::seal_content_key(owner_, descriptor(version, measured), authority.public_key().bytes(), {}));
+  };
+  offered.content_key = seal(2);
+  EXPECT_THAT(refusal(manager_->deploy(offered)), Refuses(Code::kPermissionDenied, "for version 2"));
+  EXPECT_EQ(registry_.calls, 0);
+  offered.content_key = seal(1);
+  must(manager_->deploy(offered));
+  ASSERT_TRUE(registry_.last_content_key);
+  EXPECT_EQ(registry_.last_content_key->sealed(), offered.content_key->sealed());
+
+  // The registry lost the function: it gets the key once more.
+  start();
+  registry_.held.clear();
+  registry_.last_content_key.reset();
+  must(manager_->renew());
+  ASSERT_TRUE(registry_.last_content_key);
+  EXPECT_EQ(registry_.last_content_key->signature(), offered.content_key->signature());
+  must(manager_->remove("plates/read"));
+  EXPECT_TRUE(must(manager_->list()).empty());
 }
 
 TEST_F(Functions, AnExistingNameIsUpdatedNotDuplicated) {

@@ -79,7 +79,7 @@ Status Authority::check_enrolled(const wire::Certificate& certificate) {
                     certificate.subject(), certificate.cluster());
 }
 
-Status Authority::number(std::initializer_list<wire::Certificate*> certificates, std::initializer_list<Order*> orders,
+Status Authority::number(std::initializer_list<wire::Certificate*> certificates, const std::vector<Order*>& orders,
                          const std::string& cluster) {
   Issued issued;
   const auto add = [&](const std::string& holder, const std::string& what, UnixSeconds expires) -> IssuedItem& {
@@ -111,7 +111,7 @@ Status Authority::number(std::initializer_list<wire::Certificate*> certificates,
 Result<wire::KeyPackage> Authority::fill(const Order& order) {
   const auto info = order.scope.SerializeAsString();
   TCFDL_ASSIGN(auto sealed,
-               crypto::hpke_seal(as_bytes(order.scope.recipient_key()), as_bytes(info), {}, order.scalar.span()));
+               crypto::hpke_seal(as_bytes(order.scope.recipient_key()), as_bytes(info), {}, order.secret.span()));
   return wire::sign_key_package(keys_->signing_key(), order.scope, std::move(sealed));
 }
 

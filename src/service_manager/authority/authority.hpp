@@ -87,8 +87,18 @@ public:
   /// Raises the epoch of a function that the cluster provides. NOT_FOUND; PERMISSION_DENIED for another cluster's;
   /// INVALID_ARGUMENT for an overlap that is not 1 s to 24 h; RESOURCE_EXHAUSTED while too many epochs are valid.
   Result<wire::RotatedKey> rotate_key(const wire::RotateKey& request, const std::string& cluster);
-  /// Erases the keys of epochs whose overlap has ended, in the tables and in the log; how many epochs.
+  /// Erases the keys of epochs whose overlap has ended, and the content keys of functions that nobody provides and of
+  /// versions that are not the newest, in the tables and in the log; how many.
   Result<std::size_t> erase_retired_keys();
+
+  /// What owners seal content keys to: a signed SealKey.
+  [[nodiscard]] wire::Signed signed_seal_key() const;
+  /// The content key that a function's owner sends with the registration of its descriptor. Errors of
+  /// `wire::open_content_key`.
+  [[nodiscard]] Result<crypto::SecretBytes> open_content_key(const wire::KeyPackage& unverified,
+                                                             const wire::Signed& unverified_descriptor) const;
+  /// Keeps it for the instances of that version, once its descriptor is registered. ALREADY_EXISTS for another key.
+  Status keep_content_key(const wire::Signed& registered_descriptor, const crypto::SecretBytes& key);
 
   /// Puts certificates of the cluster on the revocation list; a node's or client's enrolment ends too. NOT_FOUND.
   Status revoke(const wire::Revoke& request, const std::string& cluster);
@@ -118,7 +128,7 @@ private:
   /// A key package that is to be made.
   struct Order {
     wire::KeyScope scope;
-    crypto::SecretBytes scalar;
+    crypto::SecretBytes secret;
   };
   struct Judged {
     std::string tee_kind;
@@ -156,10 +166,13 @@ private:
                                                        const Proxy& proxy) const;
   Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& instance,
                                                    const wire::Descriptor& descriptor, const Proxy& proxy);
+  /// The content key for an attested instance of the bundle, where there is one.
+  Result<std::optional<Order>> content_order(const wire::Certificate& instance, const wire::Descriptor& descriptor,
+                                             const Proxy& proxy);
   Result<std::pair<Order, Order>> sender_orders(const wire::Certificate& caller, const wire::Descriptor& descriptor,
                                                 const std::string& assurance, const Proxy& proxy);
   /// Numbers the certificates and packages and records who gets what.
-  Status number(std::initializer_list<wire::Certificate*> certificates, std::initializer_list<Order*> orders,
+  Status number(std::initializer_list<wire::Certificate*> certificates, const std::vector<Order*>& orders,
                 const std::string& cluster);
   Result<wire::KeyPackage> fill(const Order& order);
 

@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::int64_t kLongestOverlap = 24L * 3600; // seconds
 
+constexpr const char* kUnusedContentKeys =
+    "SELECT function, version FROM content_keys AS kept WHERE "
+    "NOT EXISTS (SELECT 1 FROM providers WHERE providers.function = kept.function) OR "
+    "version < (SELECT version FROM functions WHERE functions.function = kept.function)";
+
 } // namespace
 
 Status Authority::raise_epoch(const std::string& function, std::uint32_t epoch, std::uint32_t retired,
@@ -82,14 +87,25 @@ Result<std::size_t> Authority::erase_retired_keys() {
                                     erased.set_epoch(static_cast<std::uint32_t>(row.integer(1)));
                                     return {};
                                   }));
-  if (over.empty()) return std::size_t{0};
+  std::vector<ContentKeyErased> unused;
+  TCFDL_TRY(parts_.database.query(kUnusedContentKeys, {}, [&](const database::Row& row) -> Status {
+    auto& erased = unused.emplace_back();
+    erased.set_function(row.text(0));
+    erased.set_version(static_cast<std::uint64_t>(row.integer(1)));
+    return {};
+  }));
+  if (over.empty() && unused.empty()) return std::size_t{0};
   for (const auto& erased : over) {
     TCFDL_TRY(parts_.log.append(erased));
     spdlog::info("keys of {}: those of epoch {} are erased", erased.function(), erased.epoch());
   }
+  for (const auto& erased : unused) {
+    TCFDL_TRY(parts_.log.append(erased));
+    spdlog::info("the content key of {} version {} is erased", erased.function(), erased.version());
+  }
   // The pages as they were are in the write-ahead log until then.
   TCFDL_TRY(parts_.database.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
-  return over.size();
+  return over.size() + unused.size();
 }
 
 } // namespace tcfdl::service_manager

@@ -157,9 +157,15 @@ Result<wire::InstanceKeysReply> Authority::instance_keys(const wire::InstanceKey
   } else {
     TCFDL_ASSIGN(const auto descriptor, descriptor_for(statement, proxy, *reply.mutable_descriptor()));
     TCFDL_ASSIGN(auto orders, processor_orders(certificate, descriptor, proxy));
-    TCFDL_TRY(number({&certificate}, {&orders.first, &orders.second}, cluster));
+    TCFDL_ASSIGN(auto content, content_order(certificate, descriptor, proxy));
+    std::vector<Order*> all{&orders.first, &orders.second};
+    if (content) all.push_back(&*content);
+    TCFDL_TRY(number({&certificate}, all, cluster));
     TCFDL_ASSIGN(*reply.mutable_processor_key(), fill(orders.first));
     TCFDL_ASSIGN(*reply.mutable_proxy_key(), fill(orders.second));
+    if (content) {
+      TCFDL_ASSIGN(*reply.mutable_content_key(), fill(*content));
+    }
   }
   *reply.mutable_certificate() = wire::sign(keys_->signing_key(), certificate);
   return reply;
@@ -173,9 +179,18 @@ Authority::processor_orders(const wire::Certificate& instance, const wire::Descr
   auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_PROCESSOR);
   const auto x = holder_key(f, scope);
   return std::pair(
-      Order{.scope = std::move(scope), .scalar = x.to_bytes()},
+      Order{.scope = std::move(scope), .secret = x.to_bytes()},
       Order{.scope = scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR),
-            .scalar = crypto::reencryption_key(f, x).to_bytes()});
+            .secret = crypto::reencryption_key(f, x).to_bytes()});
+}
+
+Result<std::optional<Authority::Order>>
+Authority::content_order(const wire::Certificate& instance, const wire::Descriptor& descriptor, const Proxy& proxy) {
+  TCFDL_ASSIGN(auto key, keys_->content_key({.function = descriptor.name(), .version = descriptor.version()}));
+  if (!key) return std::optional<Order>();
+  auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_CONTENT);
+  scope.set_measurement(descriptor.measurement());
+  return std::optional(Order{.scope = std::move(scope), .secret = *std::move(key)});
 }
 
 Result<wire::SenderKeysReply> Authority::sender_keys(const wire::SenderKeysRequest& request,
@@ -219,9 +234,9 @@ Result<std::pair<Authority::Order, Authority::Order>> Authority::sender_orders(c
   auto scope = scope_of(caller, caller, descriptor, assurance, wire::KEY_ROLE_SENDER);
   const auto x = holder_key(f, scope);
   return std::pair(
-      Order{.scope = std::move(scope), .scalar = x.to_bytes()},
+      Order{.scope = std::move(scope), .secret = x.to_bytes()},
       Order{.scope = scope_of(caller, proxy.certificate, descriptor, assurance, wire::KEY_ROLE_PROXY_SENDER),
-            .scalar = crypto::reencryption_key(x, f).to_bytes()});
+            .secret = crypto::reencryption_key(x, f).to_bytes()});
 }
 
 } // namespace tcfdl::service_manager

@@ -16,6 +16,16 @@ std::string name_of(const FunctionKeyId& id) {
   return fmt::format("key of function {}, class {}, epoch {}", id.function, id.assurance, id.epoch);
 }
 
+std::string name_of(const ContentKeyId& id) {
+  return fmt::format("content key of function {}, version {}", id.function, id.version);
+}
+
+Result<crypto::HpkePrivateKey> derive_seal_key(const crypto::SigningKey& signing_key) {
+  const auto root = signing_key.private_bytes();
+  const auto secret = crypto::hkdf_sha256(root.span(), {}, as_bytes("tcfdl/1/authority-seal-key"), 32);
+  return crypto::HpkePrivateKey::derive(secret.span());
+}
+
 Result<std::optional<Bytes>> sealed_signing_key(database::Database& database) {
   return database.query_one("SELECT sealed FROM authority_key", {}, [](const Row& row) { return row.blob(0); });
 }
@@ -27,6 +37,11 @@ Result<crypto::SigningKey> make_signing_key(OperationLog& log, const Vault& vaul
   made.set_sealed(wire::field(sealed));
   TCFDL_TRY(log.append(made));
   return key;
+}
+
+Result<crypto::SigningKey> open_signing_key(const Vault& vault, BytesView sealed) {
+  TCFDL_ASSIGN(const auto secret, vault.open_sealed(kSigningKeyName, sealed));
+  return crypto::SigningKey::from_private_bytes(secret.span());
 }
 
 /// Made at the first call.
@@ -51,14 +66,10 @@ Result<std::unique_ptr<KeyStore>> KeyStore::open(database::Database& database, O
   TCFDL_ASSIGN(const auto sealed, sealed_signing_key(database));
   TCFDL_ASSIGN(auto vault, Vault::open(key_file, !sealed.has_value()));
   TCFDL_ASSIGN(auto nats_root, open_nats_root(database, log, vault));
-  if (!sealed) {
-    TCFDL_ASSIGN(auto made, make_signing_key(log, vault));
-    return std::unique_ptr<KeyStore>(
-        new KeyStore(database, log, std::move(vault), std::move(made), std::move(nats_root)));
-  }
-  TCFDL_ASSIGN(const auto secret, vault.open_sealed(kSigningKeyName, *sealed));
-  TCFDL_ASSIGN(auto key, crypto::SigningKey::from_private_bytes(secret.span()));
-  std::unique_ptr<KeyStore> store(new KeyStore(database, log, std::move(vault), std::move(key), std::move(nats_root)));
+  TCFDL_ASSIGN(auto key, sealed ? open_signing_key(vault, *sealed) : make_signing_key(log, vault));
+  TCFDL_ASSIGN(auto seal_key, derive_seal_key(key));
+  std::unique_ptr<KeyStore> store(
+      new KeyStore(database, log, std::move(vault), std::move(key), std::move(seal_key), std::move(nats_root)));
   TCFDL_TRY(store->check_all());
   return store;
 }
@@ -69,6 +80,12 @@ Result<crypto::Scalar> KeyStore::open_scalar(const FunctionKeyId& id, BytesView 
 }
 
 Status KeyStore::check_all() {
+  const auto check_content = [this](const Row& row) -> Status {
+    const ContentKeyId id{.function = row.text(0), .version = static_cast<std::uint64_t>(row.integer(1))};
+    TCFDL_TRY(vault_.open_sealed(name_of(id), row.blob(2)));
+    return {};
+  };
+  TCFDL_TRY(database_.query("SELECT function, version, sealed FROM content_keys", {}, check_content));
   return database_.query(
       "SELECT function, assurance, epoch, sealed FROM function_keys", {}, [this](const Row& row) -> Status {
         const FunctionKeyId id{
@@ -108,6 +125,29 @@ Result<crypto::Scalar> KeyStore::function_key(const FunctionKeyId& id) {
   TCFDL_ASSIGN(auto made, find(id));
   if (made) return *std::move(made);
   return make_error(Code::kInternal, "the {} was made and is not there", name_of(id));
+}
+
+Status KeyStore::put_content_key(const ContentKeyId& id, BytesView key) {
+  TCFDL_ASSIGN(const auto known, content_key(id));
+  if (known && crypto::equal_constant_time(known->span(), key)) return {};
+  if (known) return make_error(Code::kAlreadyExists, "there is another {} already; raise the version", name_of(id));
+  TCFDL_ASSIGN(const auto sealed, vault_.seal(name_of(id), key));
+  ContentKeyMade made;
+  made.set_function(id.function);
+  made.set_version(id.version);
+  made.set_sealed(wire::field(sealed));
+  TCFDL_TRY(log_.append(made));
+  return {};
+}
+
+Result<std::optional<crypto::SecretBytes>> KeyStore::content_key(const ContentKeyId& id) {
+  TCFDL_ASSIGN(const auto sealed,
+               database_.query_one("SELECT sealed FROM content_keys WHERE function = ? AND version = ?",
+                                   {id.function, static_cast<std::int64_t>(id.version)},
+                                   [](const Row& row) { return row.blob(0); }));
+  if (!sealed) return std::optional<crypto::SecretBytes>();
+  TCFDL_ASSIGN(auto key, vault_.open_sealed(name_of(id), *sealed));
+  return std::optional<crypto::SecretBytes>(std::move(key));
 }
 
 } // namespace tcfdl::service_manager::authority

@@ -172,6 +172,39 @@ Status apply_erased(Database& database, const FunctionKeysErased& erased, const 
   return redact_keys(database, erased.function());
 }
 
+/// Takes the sealed content keys of a function that are in no table any more out of the log.
+Status redact_content_keys(Database& database, const std::string& function) {
+  std::vector<std::pair<std::int64_t, ContentKeyMade>> erased;
+  TCFDL_TRY(database.query("SELECT seq, payload FROM operations WHERE kind = ?", {wire::label_of<ContentKeyMade>()},
+                           [&](const Row& row) -> Status {
+                             TCFDL_ASSIGN(auto made, wire::parse<ContentKeyMade>(row.blob(1)));
+                             if (made.function() == function) erased.emplace_back(row.integer(0), std::move(made));
+                             return {};
+                           }));
+  for (auto& [seq, made] : erased) {
+    TCFDL_ASSIGN(const auto held,
+                 database.query_one("SELECT 1 FROM content_keys WHERE function = ? AND sealed = ?",
+                                    {function, to_bytes(made.sealed())}, [](const Row&) { return true; }));
+    if (held) continue;
+    made.clear_sealed();
+    TCFDL_TRY(database.execute("UPDATE operations SET payload = ? WHERE seq = ?", {wire::serialize(made), seq}));
+  }
+  return {};
+}
+
+Status apply_content_key(Database& database, const ContentKeyMade& made, const Operation& /*operation*/) {
+  const auto version = static_cast<std::int64_t>(made.version());
+  TCFDL_TRY(database.execute("INSERT INTO content_keys (function, version, sealed) VALUES (?, ?, ?)",
+                             {made.function(), version, to_bytes(made.sealed())}));
+  return {};
+}
+
+Status apply_content_key_erased(Database& database, const ContentKeyErased& erased, const Operation& /*operation*/) {
+  TCFDL_TRY(database.execute("DELETE FROM content_keys WHERE function = ? AND version = ?",
+                             {erased.function(), static_cast<std::int64_t>(erased.version())}));
+  return redact_content_keys(database, erased.function());
+}
+
 Status apply_revoked(Database& database, const CertificatesRevoked& revoked, const Operation& operation) {
   TCFDL_TRY(database.execute("DELETE FROM revocations WHERE expires < ?", {operation.time}));
   const std::string all = "INSERT OR REPLACE INTO revocations (serial, key, expires) SELECT serial, key, expires FROM "
@@ -241,6 +274,8 @@ void teach(OperationLog& log) {
   log.on<CertificatesRevoked>(apply_revoked);
   log.on<GrantsChanged>(apply_grants);
   log.on<NodeRenewed>(apply_renewed);
+  log.on<ContentKeyMade>(apply_content_key);
+  log.on<ContentKeyErased>(apply_content_key_erased);
 }
 
 Result<Token> usable_token(database::Database& database, BytesView hash, UnixSeconds now) {

@@ -7,7 +7,7 @@ namespace tcfdl::service_manager::authority {
 
 /// Teaches `log` AuthorityKeyMade, FunctionKeyMade, TokenCreated, Enrolled, SubjectRemoved, NatsRootMade,
 /// NatsUserRevoked, PolicyAdopted, Issued, FunctionEpochRaised, FunctionKeysErased, CertificatesRevoked,
-/// GrantsChanged and NodeRenewed.
+/// GrantsChanged, NodeRenewed, ContentKeyMade and ContentKeyErased.
 void teach(OperationLog& log);
 
 struct Token {

@@ -93,6 +93,24 @@ long execute(const std::string& path) {
   return ::execl(path.c_str(), path.c_str(), nullptr);
 }
 
+/// Opens a confidential file as the SDK does, and reads it where a function does.
+long open_confidential(const std::string& path) {
+  const int out = ::open(("/confidential/" + path).c_str(), O_WRONLY | O_TRUNC);
+  if (out < 0 || ::write(out, "opened", 6) != 6) return -1;
+  const int in = ::open(("/bundle/" + path).c_str(), O_RDONLY);
+  char content[16]{};
+  return demand(in >= 0 && ::read(in, content, sizeof(content)) == 6 && std::string(content) == "opened", EIO);
+}
+
+long fill(const std::string& path) {
+  const int out = ::open(path.c_str(), O_WRONLY | O_TRUNC);
+  const std::vector<char> piece(4096);
+  for (int i = 0; i < 65536; ++i) {
+    if (::write(out, piece.data(), piece.size()) < 0) return -1;
+  }
+  return 0;
+}
+
 const std::map<std::string, Attempt>& attempts() {
   static const std::map<std::string, Attempt> kAll{
       {"nothing", [](const auto&) { return 0L; }},
@@ -118,6 +136,8 @@ const std::map<std::string, Attempt>& attempts() {
       {"inet_socket", [](const auto&) { return static_cast<long>(::socket(AF_INET, SOCK_STREAM, 0)); }},
       {"read", [](const auto& path) { return open_for(path, O_RDONLY); }},
       {"write", [](const auto& path) { return open_for(path, O_WRONLY | O_CREAT); }},
+      {"open_confidential", open_confidential},
+      {"fill", fill},
       {"execute", execute},
       {"kill", [](const auto& pid) { return static_cast<long>(::kill(std::stoi(pid), SIGKILL)); }},
       {"abstract", connect_abstract},

@@ -3,6 +3,7 @@
 #include "tee/landlock.hpp"
 #include "tee/launch.hpp"
 #include "tee/stage.hpp"
+#include "wire/confidential.hpp"
 
 #include <csignal>
 #include <gmock/gmock.h>
@@ -49,8 +50,19 @@ protected:
     manifest.command = {"program"};
     manifest.command.insert(manifest.command.end(), arguments.begin(), arguments.end());
     manifest.files = {{"program", to_hex(crypto::sha256(content)), content.size(), true}};
+    manifest.files.insert(manifest.files.end(), more_.begin(), more_.end());
     TCFDL_ASSIGN(const auto measured, measure_bundle(wire::write_manifest(manifest), bundle_));
-    return launch(measured, settings_, sandbox());
+    return launch(measured, settings_, in_);
+  }
+
+  /// Adds a file that is said to hold that many bytes once it is open.
+  void add_confidential(const std::string& path, std::uint64_t size) {
+    const Bytes content(wire::encrypted_size(size), 'c');
+    std::filesystem::create_directories((bundle_ / path).parent_path());
+    ::chmod((bundle_ / path).parent_path().c_str(), 0755);
+    ASSERT_TRUE(write_file(bundle_ / path, content, 0644));
+    more_.push_back(
+        {path, to_hex(crypto::sha256(content)), content.size(), false, wire::Plaintext{std::string(64, 'a'), size}});
   }
 
   /// The program's output, once it has ended.
@@ -86,6 +98,8 @@ protected:
   TemporaryDirectory root_;
   std::filesystem::path bundle_;
   std::filesystem::path run_;
+  Sandbox in_ = sandbox();
+  std::vector<wire::ManifestFile> more_; ///< files of the bundle beside the program
   LaunchSettings settings_;
   int status_ = 0;
   std::uint64_t kills_ = 0;
@@ -128,6 +142,37 @@ TEST_F(SandboxTest, OnlyTheScratchDirectoriesAreWritable) {
   }
   EXPECT_THAT(run({"execute=/tmp/tcfdl-scratch-test"}), HasSubstr(fmt::format(": errno {}", EACCES)));
   EXPECT_FALSE(std::filesystem::exists("/tmp/tcfdl-scratch-test"));
+}
+
+TEST_F(SandboxTest, ConfidentialFilesOpenIntoMemoryInThePlaceOfTheEncryptedOnes) {
+  add_confidential("models/plates.onnx", 6);
+  add_confidential("key", 100'000);
+  EXPECT_EQ(run({"open_confidential=models/plates.onnx", "open_confidential=key"}),
+            "open_confidential=models/plates.onnx: done\nopen_confidential=key: done\n");
+  EXPECT_EQ(read_file(bundle_ / "key").value(), Bytes(wire::encrypted_size(100'000), 'c')) << "what the host has";
+  EXPECT_THAT(run({"write=/bundle/key"}), HasSubstr(": errno")) << "where functions look it is read-only";
+  EXPECT_THAT(run({"write=/sealed/key"}), HasSubstr(": errno"));
+  EXPECT_THAT(run({"read=/sealed/models/plates.onnx"}), HasSubstr(": done"));
+  EXPECT_THAT(run({"fill=/confidential/key"}), HasSubstr(fmt::format(": errno {}", ENOSPC)));
+  EXPECT_THAT(run({"execute=/confidential/key"}), HasSubstr(fmt::format(": errno {}", EACCES)));
+}
+
+TEST_F(SandboxTest, ConfidentialFilesFitIntoTheMemoryLimit) {
+  add_confidential("model", 2'000'000);
+  settings_.memory = 1 << 20U;
+  const auto started = start({"nothing"});
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code(), Code::kResourceExhausted);
+  EXPECT_THAT(started.error().message(), HasSubstr("raise resources.memory"));
+}
+
+TEST_F(SandboxTest, WithoutNamespacesThereIsNoPlaceForConfidentialFiles) {
+  add_confidential("model", 6);
+  in_ = Sandbox::none();
+  const auto bare = start({"nothing"});
+  ASSERT_FALSE(bare);
+  EXPECT_EQ(bare.error().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(bare.error().message(), HasSubstr("layer 'namespaces'"));
 }
 
 TEST_F(SandboxTest, OtherProcessesAreNotSeenAndNotReached) {

@@ -51,6 +51,39 @@ TEST(Manifest, RoundTripsAndIsCanonical) {
   EXPECT_EQ(measure_manifest(text), crypto::sha256(text));
 }
 
+TEST(Manifest, NamesWhatConfidentialFilesHold) {
+  Manifest manifest;
+  manifest.command = {"bin/x"};
+  manifest.files = {{"bin/x", kDigest, 5, true},
+                    {"model", kDigest, 40 + 70'000 + 2 * 16, false, Plaintext{kDigest, 70'000}}};
+  const auto text = write_manifest(manifest);
+  const auto again = parse_manifest(text);
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(*again, manifest);
+  EXPECT_THAT(confidential_paths(*again), testing::ElementsAre("model"));
+}
+
+TEST(Manifest, RefusesConfidentialFilesThatCannotBe) {
+  const auto with = [](const std::string& confidential, const std::string& mode = "0644",
+                       const std::string& path = "model") {
+    return with_files(fmt::format(R"({{"path":"{}","sha256":"{}","size":57,"mode":"{}","confidential":{}}})", path,
+                                  kDigest, mode, confidential));
+  };
+  const auto good = fmt::format(R"({{"digest":"{}","size":1}})", kDigest);
+  EXPECT_TRUE(parse_manifest(as_bytes(with(good))));
+  EXPECT_THAT(refusal(with("true")), testing::HasSubstr("confidential is no object"));
+  EXPECT_THAT(refusal(with(R"({"digest":"x","size":1})")), testing::HasSubstr("confidential.digest"));
+  EXPECT_THAT(refusal(with(R"({"size":1})")), testing::HasSubstr("digest"));
+  EXPECT_THAT(refusal(with(fmt::format(R"({{"digest":"{}","size":-1}})", kDigest))),
+              testing::HasSubstr("confidential.size"));
+  EXPECT_THAT(refusal(with(fmt::format(R"({{"digest":"{}","size":18446744073709551615}})", kDigest))),
+              testing::HasSubstr("do not make a file of 57"));
+  EXPECT_THAT(refusal(with(fmt::format(R"({{"digest":"{}","size":2}})", kDigest))),
+              testing::HasSubstr("2 confidential bytes do not make a file of 57"));
+  EXPECT_THAT(refusal(with(good, "0755")), testing::HasSubstr("cannot be executed"));
+  EXPECT_THAT(refusal(with(good, "0644", "x")), testing::HasSubstr("the program x cannot be confidential"));
+}
+
 TEST(Manifest, LogsNothingByDefault) {
   const auto manifest = parse_manifest(as_bytes(with_files("")));
   ASSERT_TRUE(manifest);

@@ -1,6 +1,7 @@
 #include "wire/signed_function.hpp"
 
 #include "base/encoding.hpp"
+#include "wire/confidential.hpp"
 #include "wire/descriptor.hpp"
 #include "wire/signed.hpp"
 
@@ -47,6 +48,32 @@ TEST_F(SignedFunctions, ComeBackAsTheyWereWritten) {
   EXPECT_EQ(parsed->settings, function_.settings);
   EXPECT_EQ(parsed->parsed.files.size(), 1U);
   EXPECT_EQ(write_signed_function(*parsed), write_signed_function(function_));
+}
+
+TEST_F(SignedFunctions, ConfidentialFilesComeWithTheirKeyAndOthersWithNone) {
+  auto extra = document();
+  extra["content_key"] = "AAAA";
+  EXPECT_EQ(refusal(extra).code(), Code::kInvalidArgument);
+  const auto authority = crypto::HpkePrivateKey::generate();
+  const ContentKey key;
+  function_.content_key = seal_content_key(owner_, function_.descriptor, authority.public_key().bytes(), key).value();
+  EXPECT_THAT(refusal(document()).message(), testing::HasSubstr("has no confidential files"));
+
+  Manifest manifest;
+  manifest.command = {"bin/a"};
+  const std::string digest(64, 'a');
+  manifest.files = {{"bin/a", digest, 3, true}, {"model", digest, 57, false, Plaintext{digest, 1}}};
+  function_.manifest = as_text(write_manifest(manifest));
+  function_.descriptor.set_measurement(field(measure_manifest(as_bytes(function_.manifest))));
+  function_.signed_descriptor = sign(owner_, function_.descriptor);
+  EXPECT_EQ(refusal(document()).code(), Code::kPermissionDenied) << "the key of another bundle";
+  function_.content_key = seal_content_key(owner_, function_.descriptor, authority.public_key().bytes(), key).value();
+  const auto parsed = parse_signed_function(as_bytes(write_signed_function(function_)));
+  ASSERT_TRUE(parsed) << parsed.error().to_string();
+  ASSERT_TRUE(parsed->content_key);
+  EXPECT_EQ(write_signed_function(*parsed), write_signed_function(function_));
+  function_.content_key.reset();
+  EXPECT_THAT(refusal(document()).message(), testing::HasSubstr("content key is missing"));
 }
 
 TEST_F(SignedFunctions, AnotherManifestIsRefused) {
