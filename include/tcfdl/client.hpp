@@ -35,6 +35,8 @@ struct CallOptions {
   std::string content_type = "application/octet-stream";
   /// Asks for a receipt: what ran where on which data, signed inside the instance. It costs hashing both bodies.
   bool receipt = false;
+  /// Of gateways: the client that called them. A cluster believes it of nobody else.
+  std::string on_behalf_of;
   /// Cancels the call; the running handler is told.
   std::stop_token cancel;
 };

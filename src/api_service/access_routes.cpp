@@ -16,7 +16,8 @@ Result<Json> grant(Access& access, const http::Request& request) {
   wanted.lifetime = std::chrono::seconds(body.integer_or("lifetime_s", 3600, 1, kLongestLifetime));
   TCFDL_TRY(body.finish());
   TCFDL_ASSIGN(const auto issued, access.grant(wanted));
-  return Json{{"name", wanted.name}, {"role", wanted.role}, {"token", issued.token}, {"expires", issued.expires}};
+  const auto token = issued.token.empty() ? Json() : Json(issued.token);
+  return Json{{"name", wanted.name}, {"role", wanted.role}, {"token", token}, {"expires", issued.expires}};
 }
 
 Result<Json> list(Access& access) {

@@ -52,6 +52,16 @@ Result<Json> enrol(Enrolment& enrolment, const http::Request& request) {
   return Json{{"reply", to_base64url(wire::serialize(reply))}};
 }
 
+Result<Json> certificate_of_now(Enrolment& enrolment, const http::Request& request) {
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
+  const auto text = body.text("certificate");
+  TCFDL_TRY(body.finish());
+  const auto bytes = from_base64url(text);
+  if (!bytes) return bytes.error().within("body: 'certificate'");
+  TCFDL_ASSIGN(const auto certificate, wire::parse<wire::Signed>(*bytes));
+  return enrolment.certificate_of_now(certificate);
+}
+
 Result<Json> revoke(Enrolment& enrolment, const http::Request& request) {
   TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
   const auto node = body.text_or("node", "");
@@ -100,6 +110,10 @@ void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrol
   server.add(
       "POST", "/v1/enrol",
       [&enrolment](const http::Request& request) { return answer(enrol(enrolment, request), request); },
+      from(Level::kViewer));
+  server.add(
+      "POST", "/v1/certificate",
+      [&enrolment](const http::Request& request) { return answer(certificate_of_now(enrolment, request), request); },
       from(Level::kViewer));
   server.add(
       "POST", "/v1/revocations",

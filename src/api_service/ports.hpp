@@ -143,6 +143,9 @@ public:
   /// errors.
   virtual Status revoke_instance(const std::string& instance) = 0;
   virtual Status revoke_client(const std::string& client) = 0;
+  /// A client's certificate of now for one that it has: {certificate, tls_chain}, a wire::Signed and X.509 from the
+  /// leaf to the root, in base64url. UNAUTHENTICATED for one that is none or whose key is revoked; UNAVAILABLE.
+  virtual Result<Json> certificate_of_now(const wire::Signed& unverified) = 0;
   /// An array of {name, grants, enrolled}, enrolled in Unix seconds. UNAVAILABLE.
   virtual Result<Json> clients() = 0;
   /// {name, grants, enrolled} of the client after the change. INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE.

@@ -28,12 +28,19 @@ std::string time_text(const Json& value) {
 }
 
 Status create(const Session& session, const AccessOptions& options) {
+  if (options.name.starts_with("client:") && !options.out.empty()) {
+    return Error(Code::kInvalidArgument, "--out: a client shows its certificate and gets no token");
+  }
   TCFDL_ASSIGN(const auto own, sdk::load_context(session.context));
   TCFDL_ASSIGN(auto api, Api::connect(own));
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.lifetime).count();
   TCFDL_ASSIGN(auto answer,
                api.post("/v1/access", {{"name", options.name}, {"role", options.role}, {"lifetime_s", seconds}}));
   const auto token = shown(answer, "token");
+  if (answer.at("token").is_null()) {
+    if (session.json) print_json(answer);
+    return {};
+  }
   if (!options.out.empty()) {
     sdk::Context context;
     context.name = options.name;
@@ -95,9 +102,12 @@ Status audit(const Session& session, std::int64_t limit) {
 }
 
 void add_create(CLI::App& group, Session& session) {
-  auto* command = group.add_subcommand("create", "give somebody access; prints the token");
+  auto* command = group.add_subcommand("create", "give somebody access; prints the token, if there is one");
   auto options = std::make_shared<AccessOptions>();
-  command->add_option("name", options->name, "of the person or program")->required();
+  command
+      ->add_option("name", options->name,
+                   "of the person or program; client:NAME for an enrolled client, whose certificate is its token")
+      ->required();
   command->add_option("--role", options->role, "viewer, caller, deployer or admin; each may all that those before may")
       ->required()
       ->check(CLI::IsMember({"viewer", "caller", "deployer", "admin"}));

@@ -136,7 +136,7 @@ void add_enrol(CLI::App& app, Session& session) {
   command->add_option("--api-token", options->api_token, "admits to the API");
   command->add_option("--tasks", options->tasks_address, "the task manager, tcp:127.0.0.1:PORT");
   command->add_option("--tasks-token", options->tasks_token, "admits to the task manager");
-  command->add_option("--gateway", options->gateway_url, "the gateway, http://127.0.0.1:PORT");
+  command->add_option("--gateway", options->gateway_url, "the gateway, http://127.0.0.1:PORT or https://HOST:PORT");
   command->add_option("--gateway-token", options->gateway_token, "admits to the gateway");
   command->callback([options, act = session.run([&session, options] { return enrol(session, *options); })] {
     if (options->ready.empty() && (options->token.empty() || options->api.empty())) {

@@ -58,8 +58,9 @@ void add_access_commands(CLI::App& app, Session& session);    ///< access, audit
 void add_attest_commands(CLI::App& app, Session& session);    ///< attest
 void add_policy_commands(CLI::App& app, Session& session);    ///< policy
 void add_context_commands(CLI::App& app, Session& session);
-void add_tee_commands(CLI::App& app, Session& session); ///< tee, doctor
-void add_key_commands(CLI::App& app, Session& session); ///< key
+void add_context_tls_command(CLI::App& group, Session& session); ///< of the group `context`
+void add_tee_commands(CLI::App& app, Session& session);          ///< tee, doctor
+void add_key_commands(CLI::App& app, Session& session);          ///< key
 void add_invoke_command(CLI::App& app, Session& session);
 void add_receipt_commands(CLI::App& app, Session& session); ///< receipt verify
 void add_bench_commands(CLI::App& app, Session& session);

@@ -83,6 +83,7 @@ void add_context_commands(CLI::App& app, Session& session) {
   auto* root = group->add_subcommand("root", "the authority's certificate in PEM, as curl's --cacert wants it");
   root->add_option("name", *name, "of the context; the current one if absent");
   root->callback(session.run([&session, name] { return print_root(session, *name); }));
+  add_context_tls_command(*group, session);
 }
 
 } // namespace tcfdl::cli

@@ -21,6 +21,7 @@ Result<TopologyCluster> read_cluster(ConfigMapping& mapping) {
   cluster.host_instances = mapping.boolean_or("host_instances", cluster.workers.empty());
   cluster.calls_per_second = mapping.integer_or("calls_per_second", 0, 0, 1'000'000);
   cluster.api_tls = mapping.boolean_or("api_tls", false);
+  cluster.gateway_tls = mapping.boolean_or("gateway_tls", false);
   if (const auto good = check_label(cluster.name, "cluster"); !cluster.name.empty() && !good) {
     mapping.refuse("name", good.error().message());
   }
@@ -107,9 +108,10 @@ std::string write_topology(const Topology& topology) {
   auto text = fmt::format("local_adapter: {}\ncertificate_lifetime: {}\n{}clusters:\n", topology.local_adapter,
                           topology.certificate_lifetime, write_software_tee(topology));
   for (const auto& cluster : topology.clusters) {
-    text += fmt::format(
-        "  - name: \"{}\"\n    host_instances: {}\n    calls_per_second: {}\n    api_tls: {}\n    workers: [",
-        cluster.name, cluster.host_instances, cluster.calls_per_second, cluster.api_tls);
+    text += fmt::format("  - name: \"{}\"\n    host_instances: {}\n    calls_per_second: {}\n    api_tls: {}\n    "
+                        "gateway_tls: {}\n    workers: [",
+                        cluster.name, cluster.host_instances, cluster.calls_per_second, cluster.api_tls,
+                        cluster.gateway_tls);
     for (std::size_t i = 0; i < cluster.workers.size(); ++i) {
       text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", cluster.workers[i]);
     }

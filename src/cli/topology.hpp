@@ -19,6 +19,7 @@ struct TopologyCluster {
   bool host_instances = false;       ///< whether the master's node runs instances
   std::int64_t calls_per_second = 0; ///< of one caller; 0: no limit
   bool api_tls = false;              ///< whether the master's API is HTTPS
+  bool gateway_tls = false;          ///< whether the gateway is
 
   [[nodiscard]] std::string master() const { return name + "-master"; }
   friend bool operator==(const TopologyCluster&, const TopologyCluster&) = default;

@@ -1,9 +1,9 @@
 #include "collaboration/links.hpp"
 
 #include "base/log.hpp"
-#include "collaboration/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "wire/descriptor.hpp"
+#include "wire/server_names.hpp"
 
 #include <algorithm>
 #include <set>
@@ -189,7 +189,7 @@ Result<std::shared_ptr<message_queue::NatsBus>> Links::connect(const std::string
   message_queue::NatsBusSettings settings;
   settings.host = address.host();
   settings.port = static_cast<std::uint16_t>(address.port());
-  settings.tls = message_queue::TlsTrust{settings_.root_pem, cluster_server(cluster)};
+  settings.tls = message_queue::TlsTrust{settings_.root_pem, wire::cluster_server(cluster)};
   settings.name = link_user(settings_.cluster);
   settings.inbox_prefix = inbox_prefix(settings.name);
   settings.credential = std::make_shared<message_queue::UserCredential>(std::move(key), credential.jwt());

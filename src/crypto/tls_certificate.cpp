@@ -19,7 +19,8 @@ struct TlsDeleter {
   void operator()(X509_NAME* object) const noexcept { X509_NAME_free(object); }
   void operator()(X509_EXTENSION* object) const noexcept { X509_EXTENSION_free(object); }
   void operator()(BIO* object) const noexcept { BIO_free(object); }
-  void operator()(ASN1_TIME* object) const noexcept { ASN1_STRING_free(object); }
+  void operator()(ASN1_STRING* object) const noexcept { ASN1_STRING_free(object); } // a date too
+  void operator()(ASN1_OBJECT* object) const noexcept { ASN1_OBJECT_free(object); }
 };
 template <class T> using TlsPtr = std::unique_ptr<T, TlsDeleter>;
 
@@ -75,6 +76,21 @@ void add_extensions(X509* certificate, X509* issuer, const std::vector<Text>& ex
         require_object(X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()), "an extension"));
     require(X509_add_ext(certificate, made.get(), -1), "an extension");
   }
+}
+
+TlsPtr<ASN1_OCTET_STRING> octets_of(BytesView value) {
+  TlsPtr<ASN1_OCTET_STRING> octets(require_object(ASN1_OCTET_STRING_new(), "an OCTET STRING"));
+  require(ASN1_OCTET_STRING_set(octets.get(), value.data(), static_cast<int>(value.size())), "an OCTET STRING");
+  return octets;
+}
+
+/// Not critical: readers may pass over it.
+void add_statement(X509* certificate, BytesView statement) {
+  const TlsPtr<ASN1_OBJECT> name(require_object(OBJ_txt2obj(kClientStatementOid, 1), "an object identifier"));
+  const auto value = octets_of(x509::encoded(octets_of(statement).get(), i2d_ASN1_OCTET_STRING));
+  const TlsPtr<X509_EXTENSION> made(
+      require_object(X509_EXTENSION_create_by_OBJ(nullptr, name.get(), 0, value.get()), "an extension"));
+  require(X509_add_ext(certificate, made.get(), -1), "an extension");
 }
 
 TlsPtr<X509> unsigned_certificate(const VerifyKey& key, const X509_NAME* subject, const X509_NAME* issuer,
@@ -140,11 +156,25 @@ Result<Certificate> issue_tls_certificate(const SigningKey& issuer, const Certif
   add_extensions(made.get(), ca.get(),
                  {{NID_basic_constraints, "critical,CA:FALSE"},
                   {NID_key_usage, "critical,digitalSignature"},
-                  {NID_ext_key_usage, "serverAuth,clientAuth"},
+                  {NID_ext_key_usage, leaf.client_statement.empty() ? "serverAuth,clientAuth" : "clientAuth"},
                   {NID_subject_alt_name, names},
                   {NID_subject_key_identifier, "hash"},
                   {NID_authority_key_identifier, "keyid:always"}});
+  if (!leaf.client_statement.empty()) add_statement(made.get(), leaf.client_statement);
   return signed_by(issuer, made.get());
+}
+
+Result<Bytes> client_statement_of(const Certificate& leaf) {
+  TCFDL_ASSIGN(const auto value, leaf.extension(kClientStatementOid));
+  const auto* at = value.data();
+  const TlsPtr<ASN1_OCTET_STRING> octets(d2i_ASN1_OCTET_STRING(nullptr, &at, static_cast<long>(value.size())));
+  ERR_clear_error();
+  if (!octets || at != value.data() + value.size()) {
+    return make_error(Code::kInvalidArgument, "the client's statement in certificate '{}' is no OCTET STRING",
+                      leaf.common_name());
+  }
+  const auto* content = ASN1_STRING_get0_data(octets.get());
+  return Bytes(content, content + ASN1_STRING_length(octets.get()));
 }
 
 Result<Certificate> check_tls_root(BytesView certificate, BytesView key_hash, UnixSeconds now) {

@@ -10,16 +10,25 @@ namespace tcfdl::crypto {
 /// subject names the key, so roots that one key made at different times stand for each other.
 Certificate make_tls_root(const SigningKey& key, const std::string& domain, Validity validity);
 
+/// The extension (X.667 names it by a UUID) in which a client's leaf carries what the authority states of the client:
+/// an OCTET STRING.
+constexpr const char* kClientStatementOid = "2.25.106499758919874134358033149139000975159";
+
 /// What a leaf says. At least one name; the first is the common name's source and at most 253 characters long.
 struct TlsLeaf {
   VerifyKey key;
   std::vector<std::string> dns_names;
   Validity validity;
+  /// Of a client, which is no server then: the octets of `kClientStatementOid`.
+  Bytes client_statement = {};
 };
 
-/// A leaf for servers and clients (extendedKeyUsage has both) with a random serial; `issuer` is the root's key.
-/// INVALID_ARGUMENT for no name and for names that are none.
+/// A leaf with a random serial, for servers that are also clients of each other (extendedKeyUsage has both), or for a
+/// client alone; `issuer` is the root's key. INVALID_ARGUMENT for no name and for names that are none.
 Result<Certificate> issue_tls_certificate(const SigningKey& issuer, const Certificate& root, const TlsLeaf& leaf);
+
+/// What a client's leaf carries. NOT_FOUND for other leaves, INVALID_ARGUMENT for what is no OCTET STRING.
+Result<Bytes> client_statement_of(const Certificate& leaf);
 
 /// Reads a root that is not trusted yet: its key must be the one whose 65 bytes have that SHA-256. INVALID_ARGUMENT for
 /// what is no certificate, UNAUTHENTICATED for another key, for one that it did not sign itself, and at a wrong time.

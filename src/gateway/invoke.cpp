@@ -27,10 +27,12 @@ void add_report(http::Response& response, const CallReport& report) {
                   millis(report.open_us)));
 }
 
-Result<CallResult> invoke(Client& client, const http::Request& request) {
+Result<CallResult> invoke(Client& client, Callers& callers, const http::Request& request) {
   TCFDL_ASSIGN(const auto name, parse_function_name(request.param("name")));
+  TCFDL_TRY(callers.check_call(request, name.str()));
   TCFDL_ASSIGN(auto options, options_of(request));
   options.cancel = request.stop;
+  if (!request.tls_certificate.empty() && request.caller) options.on_behalf_of = request.caller->name;
   return client.call(name.str(), request.body, options);
 }
 
@@ -61,10 +63,10 @@ Result<CallOptions> options_of(const http::Request& request) {
   return options;
 }
 
-void add_invoke_route(http::Server& server, Client& client) {
+void add_invoke_route(http::Server& server, Client& client, Callers& callers) {
   server.add("POST", "/v1/functions/{name...}/invoke",
-             [&client](const http::Request& request) {
-               auto result = invoke(client, request);
+             [&client, &callers](const http::Request& request) {
+               auto result = invoke(client, callers, request);
                if (!result) return http::problem(result.error(), request.path);
                auto response = http::Response::of(200, "application/octet-stream", {});
                response.body = std::move(result->body);

@@ -1,7 +1,7 @@
 // POST /v1/functions/NAME/invoke: the raw body in, the raw result out.
 #pragma once
 
-#include "http/server.hpp"
+#include "gateway/callers.hpp"
 
 #include <tcfdl/client.hpp>
 
@@ -14,7 +14,7 @@ constexpr std::uint64_t kMaxBody = std::uint64_t{256} << 20U;
 /// Idempotency-Key (the task id), Content-Type. INVALID_ARGUMENT names the one at fault.
 Result<CallOptions> options_of(const http::Request& request);
 
-/// Adds the route. The client outlives the server.
-void add_invoke_route(http::Server& server, Client& client);
+/// Adds the route. Client and callers outlive the server.
+void add_invoke_route(http::Server& server, Client& client, Callers& callers);
 
 } // namespace tcfdl::gateway

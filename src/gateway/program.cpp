@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/renewal.hpp"
 #include "gateway/invoke.hpp"
+#include "gateway/tls.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/provider.hpp"
 #include "sdk/revocation_watch.hpp"
@@ -26,20 +27,45 @@ Result<std::string> take_variable(const char* name) {
   return text;
 }
 
-http::ServerSettings server_settings(const wire::TcpAddress& listen, std::string token) {
+/// Where it listens and whom it admits.
+struct Door {
+  wire::TcpAddress listen;
+  bool tls = false;
+  std::string token;
+
+  static Result<Door> take() {
+    Door door;
+    TCFDL_ASSIGN(const auto listen, take_variable("TCFDL_GATEWAY_LISTEN"));
+    TCFDL_ASSIGN(const auto address, wire::parse_address("tcp:" + listen));
+    door.listen = std::get<wire::TcpAddress>(address);
+    door.tls = bool(take_variable("TCFDL_GATEWAY_TLS"));
+    TCFDL_ASSIGN(door.token, take_variable("TCFDL_GATEWAY_TOKEN"));
+    return door;
+  }
+};
+
+http::ServerSettings server_settings(const Door& door, std::shared_ptr<http::ServerTls> tls, const Callers& callers) {
   http::ServerSettings settings;
-  settings.address = listen.host;
-  settings.port = listen.port;
-  settings.authenticate = http::single_token(std::move(token));
+  settings.address = door.listen.host;
+  settings.port = door.listen.port;
+  settings.authenticate = http::single_token(door.token);
+  if (tls) settings.identify = [&callers](BytesView certificate) { return callers.identify(certificate); };
+  settings.tls = std::move(tls);
   settings.threads = 32;
   return settings;
 }
 
+void wait_for_sigterm() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  int received = 0;
+  ::sigwait(&signals, &received);
+}
+
 Status serve() {
   const SystemClock clock;
-  TCFDL_ASSIGN(const auto listen_text, take_variable("TCFDL_GATEWAY_LISTEN"));
-  TCFDL_ASSIGN(auto token, take_variable("TCFDL_GATEWAY_TOKEN"));
-  TCFDL_ASSIGN(const auto listen, wire::parse_address("tcp:" + listen_text));
+  TCFDL_ASSIGN(const auto door, Door::take());
   TCFDL_ASSIGN(const auto environment, sdk::InstanceEnvironment::read());
   start_logging(environment.instance);
   const auto deadline = Deadline::after(seconds(30));
@@ -53,20 +79,26 @@ Status serve() {
   };
   TCFDL_ASSIGN(const auto watch, sdk::RevocationWatch::start(environment.proxy, revocations, forget_void, deadline));
   const auto& identity = attachment.identity;
-  const Renewal renewal(
-      {.what = "the certificate"}, clock, [&] { return identity.certificate.lifetime(); },
-      [&] { return sdk::renew_certificate(identity, *proxy, clock, Deadline::after(seconds(20))); });
-  http::Server server(server_settings(std::get<wire::TcpAddress>(listen), std::move(token)));
-  add_invoke_route(server, caller);
+  std::shared_ptr<http::ServerTls> tls;
+  if (door.tls) {
+    TCFDL_ASSIGN(tls, make_server_tls(identity, attachment.tls_chain, environment.cluster, clock));
+  }
+  const auto renew = [&]() -> Status {
+    TCFDL_ASSIGN(const auto chain, sdk::renew_certificate(identity, *proxy, clock, Deadline::after(seconds(20))));
+    return tls ? renew_server_tls(*tls, identity, chain, environment.cluster, clock) : Status();
+  };
+  const Renewal renewal({.what = "the certificate"}, clock, [&] { return identity.certificate.lifetime(); }, renew);
+  Callers callers(
+      {identity.authority, environment.cluster, revocations, clock},
+      [&](const wire::Signed& certificate, Deadline by) { return task_manager.newest_certificate(certificate, by); });
+  http::Server server(server_settings(door, tls, callers));
+  add_invoke_route(server, caller, callers);
   server.add("GET", "/healthz", [](const http::Request&) { return http::Response::json(200, R"({"status":"ok"})"); },
              {.is_public = true});
   TCFDL_TRY(server.start());
-  spdlog::info("ready: task calls on {}, in the software TEE", listen_text);
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGTERM);
-  int received = 0;
-  ::sigwait(&signals, &received);
+  spdlog::info("ready: task calls on {}:{}{}, in the software TEE", door.listen.host, door.listen.port,
+               door.tls ? " in TLS" : "");
+  wait_for_sigterm();
   server.stop();
   return {};
 }

@@ -3,8 +3,9 @@
 
 namespace tcfdl::gateway {
 
-/// Runs the gateway that the master's proxy launched. Listens on TCFDL_GATEWAY_LISTEN (HOST:PORT, loopback) and asks
-/// for the bearer token TCFDL_GATEWAY_TOKEN. Returns the exit code for main.
+/// Runs the gateway that the master's proxy launched. Listens on TCFDL_GATEWAY_LISTEN (HOST:PORT), in TLS where
+/// TCFDL_GATEWAY_TLS is set, as it must be for other addresses than loopback. Admits the bearer token
+/// TCFDL_GATEWAY_TOKEN and, in TLS, the cluster's clients by their certificates. Returns the exit code for main.
 int run();
 
 } // namespace tcfdl::gateway

@@ -23,11 +23,22 @@ bool equal_in_constant_time(std::string_view presented, std::string_view secret)
   return result == 0 && !secret.empty();
 }
 
-std::optional<Caller> caller_of(const Headers& headers, const ServerSettings& settings) {
+std::optional<Caller> holder_of_token(const Headers& headers, const ServerSettings& settings) {
   constexpr std::string_view kScheme = "Bearer ";
   const auto field = headers.get("Authorization");
   if (headers.count("Authorization") != 1 || !same_text(field.substr(0, kScheme.size()), kScheme)) return std::nullopt;
   return settings.authenticate ? settings.authenticate(field.substr(kScheme.size())) : std::nullopt;
+}
+
+/// Who asks: by its token where it presents one, and else by its certificate.
+Result<Caller> caller_of(const Head& head, const ServerSettings& settings) {
+  const bool by_certificate = !head.headers.has("Authorization") && !head.certificate.empty() && settings.identify;
+  if (by_certificate) return settings.identify(head.certificate);
+  if (auto holder = holder_of_token(head.headers, settings)) return *std::move(holder);
+  return Error(Code::kUnauthenticated, settings.identify
+                                           ? "present a token of this server as 'Authorization: Bearer TOKEN', or a "
+                                             "client's certificate in TLS"
+                                           : "present a token of this server as 'Authorization: Bearer TOKEN'");
 }
 
 /// Framing that two readers could understand differently is refused (RFC 9112 sections 3.2 and 6.1).
@@ -43,11 +54,9 @@ Answer check_framing(const Head& head) {
 }
 
 Answer check_access(const Head& head, const Router::Resource* resource, const Route* route,
-                    const std::optional<Caller>& caller, std::string_view path) {
+                    const Result<Caller>& caller, std::string_view path) {
   const bool open = route != nullptr ? route->options.is_public : resource != nullptr && Router::is_public(*resource);
-  if (!open && !caller) {
-    return refuse(401, Code::kUnauthenticated, "present a token of this server as 'Authorization: Bearer TOKEN'", path);
-  }
+  if (!open && !caller) return problem(caller.error(), path);
   if (!open && route != nullptr && caller->level < route->options.least_level) {
     const auto why = fmt::format("{} has the role {}, which may not do this", caller->name, caller->role);
     return refuse(403, Code::kPermissionDenied, why, path);
@@ -100,8 +109,12 @@ Admission admit(const Head& head, const Router& router, const ServerSettings& se
   auto& request = admission.request;
   request.method = head.method;
   request.path = target->path;
-  request.caller = caller_of(head.headers, settings);
-  admission.answer = check_access(head, resource, route, request.caller, request.path);
+  const auto caller = caller_of(head, settings);
+  if (caller) request.caller = *caller;
+  if (caller && !head.headers.has("Authorization")) {
+    request.tls_certificate.assign(head.certificate.begin(), head.certificate.end());
+  }
+  admission.answer = check_access(head, resource, route, caller, request.path);
   if (admission.answer) return admission;
   admission.max_body = route->options.max_body.value_or(settings.max_body);
   admission.answer = check_body(head, admission.max_body, request.path);

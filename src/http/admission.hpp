@@ -14,6 +14,7 @@ struct Head {
   /// The declared length of the body; nullopt for a chunked body.
   std::optional<std::uint64_t> length;
   bool has_body = false;
+  BytesView certificate{}; // of the peer in TLS, DER; empty for none
 };
 
 struct Admission {

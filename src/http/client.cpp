@@ -226,7 +226,9 @@ Result<ClientSocket> Client::Impl::connect(Deadline deadline) {
     TCFDL_ASSIGN(const auto literal, loopback_address(settings_.host));
     return ClientSocket::connect(literal, settings_.port, deadline);
   }
-  TCFDL_ASSIGN(const auto context, crypto::TlsContext::client(settings_.tls->root_pem));
+  const auto& tls = *settings_.tls;
+  TCFDL_ASSIGN(const auto context, crypto::TlsContext::client(tls.root_pem, tls.certificate_pem,
+                                                              tls.key_pem ? tls.key_pem->span() : BytesView()));
   TCFDL_ASSIGN(const auto literal, look_up(settings_.host));
   TCFDL_ASSIGN(auto socket, ClientSocket::connect(literal, settings_.port, deadline));
   TCFDL_TRY(socket.secure(context, settings_.tls->server_name, deadline));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/deadline.hpp"
+#include "crypto/secret.hpp"
 #include "http/message.hpp"
 #include "http/url.hpp"
 
@@ -10,10 +11,12 @@
 
 namespace tcfdl::http {
 
-/// Whom an HTTPS client believes.
+/// Whom an HTTPS client believes, and what it shows to a server that asks.
 struct ClientTls {
   std::string root_pem;
-  std::string server_name; // in the certificate, whatever the address is
+  std::string server_name;                              // in the certificate, whatever the address is
+  std::string certificate_pem{};                        // empty: it shows none
+  std::shared_ptr<const crypto::SecretBytes> key_pem{}; // of the certificate
 };
 
 struct ClientSettings {

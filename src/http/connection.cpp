@@ -150,7 +150,9 @@ asio::awaitable<bool> Connection::shake_hands() {
     const bool sent = co_await write_socket(answer, 0);
     if (!done) spdlog::debug("http: {}: {}", remote_, done.error().message());
     if (!done || !sent) co_return false;
-    if (*done) co_return unseal({}); // a request may have come along
+    if (!*done) continue;
+    certificate_ = tls_->peer_certificate();
+    co_return unseal({}); // a request may have come along
   }
 }
 

@@ -94,6 +94,7 @@ private:
   ServerContext& context_;
   asio::ip::tcp::socket socket_;
   std::unique_ptr<crypto::TlsSession> tls_;
+  Bytes certificate_; // of the peer, DER; set by shake_hands
   asio::steady_timer timer_;
   asio::steady_timer wake_;
   std::string remote_;

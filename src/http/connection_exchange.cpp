@@ -91,7 +91,8 @@ Admission Connection::admit_head() {
             .headers = parser_->headers,
             .version = parser_->version,
             .length = {},
-            .has_body = !parser_->is_done()};
+            .has_body = !parser_->is_done(),
+            .certificate = certificate_};
   if (const auto length = parser_->content_length_remaining()) head.length = *length;
   auto admission = admit(head, context_.router, context_.settings);
   if (!admission.answer && admission.request.caller) {

@@ -75,6 +75,8 @@ struct Request {
   Parameters query;
   /// Who asks; absent where the route is public and nobody known asks.
   std::optional<Caller> caller;
+  /// What the caller is known by, where that is its TLS certificate: DER. Empty for one that is known by a token.
+  Bytes tls_certificate;
   /// Address and port of the peer.
   std::string remote;
   /// Set when the peer disconnects or the server is made to stop. Its callbacks run on the I/O thread: they must not

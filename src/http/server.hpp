@@ -11,6 +11,10 @@ namespace tcfdl::http {
 /// Whose token that is; nullopt for nobody's. Called on the I/O thread.
 using Authenticate = std::function<std::optional<Caller>(std::string_view token)>;
 
+/// Who showed that certificate in TLS: DER, of the root that `ServerTls` was given. Asked at each request that has no
+/// Authorization field, on the I/O thread. The error is what the peer is told where a route is not public.
+using Identify = std::function<Result<Caller>(BytesView certificate)>;
+
 /// Knows one token, compared without telling by its time how much agrees. An empty one admits nobody.
 Authenticate single_token(std::string token);
 
@@ -31,6 +35,8 @@ struct ServerSettings {
   std::shared_ptr<ServerTls> tls{};  // none: plain HTTP
   /// Who presents what `Authorization: Bearer` says. Without it only public routes answer.
   Authenticate authenticate{};
+  /// Who presents a certificate. Without it nobody is known by one.
+  Identify identify{};
   /// Told of every request with a well-formed head before its answer is sent, on the I/O thread.
   std::function<void(const Answered&)> on_answered{};
   unsigned requests_per_second = 0;                 // of one caller; beyond it 429; 0: no limit

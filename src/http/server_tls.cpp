@@ -3,14 +3,15 @@
 namespace tcfdl::http {
 
 Result<std::shared_ptr<ServerTls>> ServerTls::make(const std::string& certificate_pem,
-                                                   std::shared_ptr<const crypto::SecretBytes> key_pem) {
+                                                   std::shared_ptr<const crypto::SecretBytes> key_pem,
+                                                   const std::string& client_root_pem) {
   if (key_pem == nullptr) return Error(Code::kInvalidArgument, "a TLS server needs a key");
-  TCFDL_ASSIGN(auto context, crypto::TlsContext::server(certificate_pem, key_pem->span()));
-  return std::shared_ptr<ServerTls>(new ServerTls(std::move(key_pem), std::move(context)));
+  TCFDL_ASSIGN(auto context, crypto::TlsContext::server(certificate_pem, key_pem->span(), client_root_pem));
+  return std::shared_ptr<ServerTls>(new ServerTls(std::move(key_pem), client_root_pem, std::move(context)));
 }
 
 Status ServerTls::replace(const std::string& certificate_pem) {
-  TCFDL_ASSIGN(auto fresh, crypto::TlsContext::server(certificate_pem, key_pem_->span()));
+  TCFDL_ASSIGN(auto fresh, crypto::TlsContext::server(certificate_pem, key_pem_->span(), client_root_pem_));
   context_.with([&](crypto::TlsContext& context) { context = std::move(fresh); });
   return {};
 }

@@ -99,8 +99,10 @@ void NodeInstances::stop_instance(const wire::StopInstance& order) {
 }
 
 void NodeInstances::exited(const wire::InstanceExited& event) {
-  post([this, id = InstanceId(event.instance()), how = describe_exit(event.status(), event.note())] {
+  post([this, event, how = describe_exit(event.status(), event.note())] {
+    const InstanceId id(event.instance());
     handle_exit(id, how);
+    if (event.no_identity()) give_up(id);
   });
 }
 
@@ -274,11 +276,11 @@ void NodeInstances::fail(Record& record, std::string why) {
 
 void NodeInstances::handle_retry(const InstanceId& id, std::uint64_t run) {
   auto* record = find(id, run);
-  if (record == nullptr || record->life.state() != State::kBackingOff) return;
-  const auto give_up = record->failed_at + settings_.exit_timeout;
-  if (record->launching || (record->alive && queue_.now() < give_up)) {
+  if (record == nullptr || record->life.state() != State::kBackingOff || record->given_up) return;
+  const auto latest = record->failed_at + settings_.exit_timeout;
+  if (record->launching || (record->alive && queue_.now() < latest)) {
     record->retry_due = true;
-    const auto until = record->launching ? queue_.now() + settings_.exit_timeout : give_up;
+    const auto until = record->launching ? queue_.now() + settings_.exit_timeout : latest;
     queue_.post_at(until, [this, id, run] { handle([this, id, run] { handle_retry(id, run); }); });
     return;
   }
@@ -332,6 +334,18 @@ void NodeInstances::drain(Record& record, std::chrono::milliseconds within) {
   post_after(within, [this, id = record.id] {
     auto* late = find(id);
     if (late != nullptr && late->life.state() == State::kDraining) end(*late, "the time to drain is over");
+  });
+}
+
+/// Under this name no identity is to be had; the master starts an instance under another, for which there may be a
+/// slot. First it hears why.
+void NodeInstances::give_up(const InstanceId& id) {
+  auto* record = find(id);
+  if (record == nullptr || record->life.state() != State::kBackingOff) return;
+  record->given_up = true;
+  post_after(settings_.give_up_after, [this, id, run = record->run] {
+    auto* failed = find(id, run);
+    if (failed != nullptr && failed->life.state() == State::kBackingOff) end(*failed, "it has no identity");
   });
 }
 

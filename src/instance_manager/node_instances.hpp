@@ -20,6 +20,7 @@ struct NodeInstancesSettings {
   std::chrono::milliseconds launch_timeout{30'000};
   std::chrono::milliseconds start_timeout{30'000}; ///< from launch to ready
   std::chrono::milliseconds exit_timeout{10'000};  ///< from kill to exit
+  std::chrono::milliseconds give_up_after{1500};   ///< two heartbeats: the master has heard why
   BackoffSettings backoff{};
   std::size_t max_instances = 256;
 };
@@ -80,6 +81,7 @@ private:
     bool alive = false;     // launched, and no exit was told
     bool exit_told = false; // of this run
     bool retry_due = false; // waits for the exit of the run before
+    bool given_up = false;  // no other run follows
     TimePoint failed_at;
     TimePoint ready_at;
     std::uint32_t pid = 0;
@@ -107,6 +109,7 @@ private:
   void handle_stop(const InstanceId& id, std::chrono::milliseconds drain);
   void launch(Record& record);
   void fail(Record& record, std::string why);
+  void give_up(const InstanceId& id);
   void drain(Record& record, std::chrono::milliseconds within);
   void end(Record& record, std::string_view why);
   void kill(const Record& record);

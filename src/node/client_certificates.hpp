@@ -11,8 +11,8 @@
 
 namespace tcfdl::node {
 
-/// Asks the authority for a client's next certificate.
-using RenewCertificate = std::function<Result<wire::Signed>(const std::string& client)>;
+/// Asks the authority for a client's next certificate; its answer to RenewCertificate.
+using RenewCertificate = std::function<Result<wire::AuthorityReply>(const std::string& client)>;
 
 /// Thread-safe; what is referred to outlives it.
 class ClientCertificates {
@@ -24,6 +24,7 @@ public:
   struct Newer {
     wire::Signed certificate;
     wire::Certificate parsed;
+    std::vector<std::string> tls_chain; ///< the same in X.509, DER, then the root; unverified
   };
 
   /// What takes the place of a verified certificate of a client: none while that is in the first half of its life and
@@ -31,8 +32,13 @@ public:
   /// unless the present certificate serves on.
   Result<std::optional<Newer>> newer_than(const wire::Certificate& present);
 
+  /// Of the client whose certificate that is: the one of now, with its chain for TLS. The same errors, and those of
+  /// `wire::verify_certificate`.
+  Result<Newer> current(const wire::Signed& unverified);
+
 private:
   [[nodiscard]] bool is_fresh(const wire::Certificate& certificate) const;
+  Result<Newer> kept_or_renewed(const wire::Certificate& present);
   Result<Newer> renew(const wire::Certificate& present);
 
   const RenewCertificate renew_;

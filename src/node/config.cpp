@@ -149,7 +149,7 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.cluster = label(config, "cluster", config.text("cluster"));
   result.host = host_config(config, result.cluster + "-master");
   result.api = listen_address(config, "api", true);
-  result.gateway = listen_address(config, "gateway");
+  result.gateway = listen_address(config, "gateway", true);
   result.tasks = listen_address(config, "tasks");
   result.nats = queue_address(config);
   result.host_instances = config.boolean_or("host_instances", true);

@@ -75,6 +75,7 @@ Status GatewayKeeper::prepare() {
   environment["TCFDL_CONCURRENCY"] = "1";
   environment["TCFDL_GATEWAY_TOKEN"] = settings_.token;
   environment["TCFDL_GATEWAY_LISTEN"] = fmt::format("{}:{}", settings_.listen.host, settings_.listen.port);
+  if (settings_.listen.tls) environment["TCFDL_GATEWAY_TLS"] = "1";
   return {};
 }
 

@@ -10,11 +10,11 @@
 namespace tcfdl::node {
 
 struct GatewaySettings {
-  std::filesystem::path program; ///< tcfdl-gateway
-  std::filesystem::path state;   ///< its bundle and log
-  std::string instance;          ///< its name
-  ListenAddress listen;
-  std::string token;                              ///< bearer token of its callers
+  std::filesystem::path program;                  ///< tcfdl-gateway
+  std::filesystem::path state;                    ///< its bundle and log
+  std::string instance;                           ///< its name
+  ListenAddress listen;                           ///< with TLS by a key that the gateway makes, where it says so
+  std::string token;                              ///< bearer token of its owner, who may call everything
   std::map<std::string, std::string> environment; ///< as an instance's
 };
 

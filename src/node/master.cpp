@@ -4,12 +4,12 @@
 #include "base/log.hpp"
 #include "base/stop_order.hpp"
 #include "collaboration/link_service.hpp"
-#include "collaboration/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
 #include "http/server_tls.hpp"
 #include "message_queue/server.hpp"
 #include "message_queue/server_config.hpp"
+#include "node/api_callers.hpp"
 #include "node/cluster_credentials.hpp"
 #include "node/credential_keeper.hpp"
 #include "node/daemon.hpp"
@@ -22,6 +22,7 @@
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
 #include "node/task_door.hpp"
+#include "wire/server_names.hpp"
 
 namespace tcfdl::node {
 namespace {
@@ -97,27 +98,6 @@ FetchFile fetch_from(database::FileStore& files) {
   };
 }
 
-/// The levels of the API are the roles of the security manager, by number.
-http::Authenticate authenticate_with(const security_manager::AccessControl& access) {
-  return [&access](std::string_view token) -> std::optional<http::Caller> {
-    const auto principal = access.authenticate(token);
-    if (!principal) return std::nullopt;
-    return http::Caller{principal->name, std::string(security_manager::role_name(principal->role)),
-                        static_cast<int>(principal->role)};
-  };
-}
-
-/// Records what changes something or was refused.
-std::function<void(const http::Answered&)> record_in(security_manager::AuditLog& audit) {
-  return [&audit](const http::Answered& request) {
-    const bool allowed = request.status != 401 && request.status != 403;
-    if (allowed && (request.method == "GET" || request.method == "HEAD")) return;
-    const auto caller = request.caller.value_or(http::Caller{});
-    audit.add({caller.name, caller.role, request.remote, request.method, request.path, allowed,
-               fmt::format("{}", request.status)});
-  };
-}
-
 /// The whole cluster, built in order of need and stopped in reverse.
 class Master {
 public:
@@ -141,20 +121,19 @@ public:
   }
 
   [[nodiscard]] nlohmann::json ready() const {
-    nlohmann::json document{
-        {"pid", ::getpid()},
-        {"cluster", config_.cluster},
-        {"node", config_.host.node},
-        {"api_url", fmt::format("{}://{}:{}", kept_.api.tls ? "https" : "http", api_host(), kept_.api.port)},
-        {"api_token", kept_.api_token},
-        {"gateway_url", fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port)},
-        {"gateway_token", kept_.gateway_token},
-        {"tasks_address", kept_.tasks_address()},
-        {"tasks_token", kept_.tasks_token},
-        {"nats_port", kept_.nats_port}};
-    if (kept_.api.tls) {
+    nlohmann::json document{{"pid", ::getpid()},
+                            {"cluster", config_.cluster},
+                            {"node", config_.host.node},
+                            {"api_url", url_of(kept_.api)},
+                            {"api_token", kept_.api_token},
+                            {"gateway_url", url_of(kept_.gateway)},
+                            {"gateway_token", kept_.gateway_token},
+                            {"tasks_address", kept_.tasks_address()},
+                            {"tasks_token", kept_.tasks_token},
+                            {"nats_port", kept_.nats_port}};
+    if (kept_.api.tls || kept_.gateway.tls) {
       document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
-      document["tls_server_name"] = collaboration::cluster_server(config_.cluster);
+      document["tls_server_name"] = wire::cluster_server(config_.cluster);
     }
     return document;
   }
@@ -191,7 +170,7 @@ private:
     TCFDL_ASSIGN(auto tls_key, state_->tls_key());
     TCFDL_ASSIGN(auto root, crypto::Certificate::parse(entrance_.root));
     CredentialKeeperSettings keeping{config_.host.state / "nats_credential", signing.public_text()};
-    keeping.certificate.emplace(tls_key.public_key(), std::move(root), collaboration::cluster_server(config_.cluster));
+    keeping.certificate.emplace(tls_key.public_key(), std::move(root), wire::cluster_server(config_.cluster));
     tls_key_pem_ = std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(tls_key));
     TCFDL_ASSIGN(keeper_, CredentialKeeper::open(std::move(keeping), std::move(user), ask_first, clock_));
     ClusterCredentialsSettings settings{config_.host.state / "nats_users.json", config_.cluster, config_.host.node};
@@ -221,15 +200,16 @@ private:
     return crypto::to_pem(as_bytes(reply.tls_certificate()), "CERTIFICATE");
   }
 
-  /// Where others reach the API.
-  [[nodiscard]] std::string api_host() const {
-    return kept_.api.host == "0.0.0.0" ? config_.nats.advertise : kept_.api.host;
+  /// Where others reach an HTTP server of this node.
+  [[nodiscard]] std::string url_of(const ListenAddress& address) const {
+    const auto& host = address.host == "0.0.0.0" ? config_.nats.advertise : address.host;
+    return fmt::format("{}://{}:{}", address.tls ? "https" : "http", host, address.port);
   }
 
   /// What a client's token tells it: how to know the servers of this cluster.
   [[nodiscard]] Bytes client_entrance() const {
     const nlohmann::json json{{"root", to_base64url(entrance_.root)},
-                              {"server_name", collaboration::cluster_server(config_.cluster)}};
+                              {"server_name", wire::cluster_server(config_.cluster)}};
     return to_bytes(json.dump());
   }
 
@@ -240,7 +220,7 @@ private:
     here.host = host;
     here.port = kept_.nats_port;
     here.root = entrance_.root;
-    here.server_name = collaboration::cluster_server(config_.cluster);
+    here.server_name = wire::cluster_server(config_.cluster);
     return here;
   }
 
@@ -251,7 +231,8 @@ private:
     settings.port = kept_.nats_port;
     settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
-    TCFDL_ASSIGN(api_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_));
+    TCFDL_ASSIGN(api_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
+                                                 crypto::to_pem(entrance_.root, "CERTIFICATE")));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
     TCFDL_TRY(server_->start());
     stops_.add([this] { server_->stop(); });
@@ -370,11 +351,10 @@ private:
     return {};
   }
 
-  Result<wire::Signed> renew_certificate(const std::string& client) {
+  Result<wire::AuthorityReply> renew_certificate(const std::string& client) {
     wire::AuthorityRequest request;
     request.mutable_renew_certificate()->set_client(client);
-    TCFDL_ASSIGN(const auto reply, service_manager_->ask(request, Deadline::after(seconds(5))));
-    return reply.certificate();
+    return service_manager_->ask(request, Deadline::after(seconds(5)));
   }
 
   Status wire_doors() {
@@ -396,18 +376,20 @@ private:
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(
         MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
-                       *links_, *commander_, *files_, *access_, *audit_, *service_manager_, *service_manager_bus_,
-                       [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
-                       [this](const std::string& node) { return revoke(node); }});
+                       *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_,
+                       *service_manager_bus_, [this](UnixSeconds expires) { return worker_entrance(expires); },
+                       client_entrance(), [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
     if (kept_.api.tls) settings.server.tls = api_tls_;
     settings.server.authenticate = authenticate_with(*access_);
+    settings.server.identify =
+        identify_with(*access_, {identity_->authority, config_.cluster, revocations_->known(), clock_});
     settings.server.on_answered = record_in(*audit_);
     settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;
-    settings.gateway_url = fmt::format("http://{}:{}", kept_.gateway.host, kept_.gateway.port);
+    settings.gateway_url = url_of(kept_.gateway);
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
     TCFDL_TRY(api_service_->start());
     stops_.add([this] { api_service_->stop(); });

@@ -230,6 +230,13 @@ Result<Json> MasterApi::change_grants(const wire::ChangeGrants& change) {
   return Error(Code::kInternal, "the service manager answered a change of grants with no client");
 }
 
+Result<Json> MasterApi::certificate_of_now(const wire::Signed& unverified) {
+  TCFDL_ASSIGN(const auto newest, parts_.certificates.current(unverified));
+  Json chain = Json::array();
+  for (const auto& der : newest.tls_chain) chain.push_back(to_base64url(as_bytes(der)));
+  return Json{{"certificate", to_base64url(wire::serialize(newest.certificate))}, {"tls_chain", std::move(chain)}};
+}
+
 Status MasterApi::put(const std::string& digest, BytesView content) {
   if (to_hex(crypto::sha256(content)) != digest) {
     return make_error(Code::kInvalidArgument, "the content has SHA-256 {}, not {}", to_hex(crypto::sha256(content)),

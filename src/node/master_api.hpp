@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api_service/api_service.hpp"
+#include "node/client_certificates.hpp"
 #include "node/master_adapters.hpp"
 #include "node/master_functions.hpp"
 #include "security_manager/access_control.hpp"
@@ -23,6 +24,7 @@ struct MasterApiParts {
   database::FileStore& files;
   security_manager::AccessControl& access;
   security_manager::AuditLog& audit;
+  ClientCertificates& certificates;
   ServiceManagerClient& service_manager;
   message_queue::Bus& service_manager_bus;
   /// NodeEntrance as JSON, for a token of a worker that expires then, Unix seconds.
@@ -70,6 +72,7 @@ public:
   Status revoke_instance(const std::string& instance) override;
   Status revoke_client(const std::string& client) override;
   Result<api_service::Json> clients() override;
+  Result<api_service::Json> certificate_of_now(const wire::Signed& unverified) override;
   Result<api_service::Json> change_grants(const wire::ChangeGrants& change) override;
   std::string text() override;
   api_service::HealthState state() override;

@@ -4,7 +4,6 @@
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/renewal.hpp"
-#include "collaboration/server_names.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
 #include "crypto/secret.hpp"
@@ -19,6 +18,7 @@
 #include "service_manager/schema.hpp"
 #include "service_manager/service.hpp"
 #include "wire/enrolment_token.hpp"
+#include "wire/server_names.hpp"
 
 #include <condition_variable>
 #include <thread>
@@ -78,8 +78,7 @@ private:
 
   [[nodiscard]] Lifetime next_lifetime() const { return {clock_.now(), clock_.now() + kSeconds}; }
   [[nodiscard]] Result<std::string> issue_pem(const Lifetime& lifetime) const {
-    TCFDL_ASSIGN(const auto made,
-                 authority_.issue(key_.public_key(), {collaboration::kServiceManagerServer}, lifetime.expires));
+    TCFDL_ASSIGN(const auto made, authority_.issue(key_.public_key(), {wire::kServiceManagerServer}, lifetime.expires));
     return crypto::to_pem(made.der(), "CERTIFICATE");
   }
   Status renew(message_queue::EmbeddedServer& server) {
@@ -188,7 +187,7 @@ Status serve(const ServiceManagerConfig& config) {
   here.host = config.nats.local();
   here.port = port;
   here.root = service.tls().root().der();
-  here.server_name = collaboration::kServiceManagerServer;
+  here.server_name = wire::kServiceManagerServer;
   auto bus_settings = here.bus(kOwnUser, std::move(own));
   bus_settings.workers = 8;
   TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(bus_settings));

@@ -122,6 +122,8 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
     TCFDL_ASSIGN(*reply.mutable_grant(), lease(connection, caller, request.lease()));
   } else if (request.has_release()) {
     parts_.tasks.release(request.release());
+  } else if (request.has_newest_certificate()) {
+    TCFDL_ASSIGN(*reply.mutable_certificate(), newest(caller, request.newest_certificate()));
   } else if (request.has_proxy()) {
     TCFDL_TRY(check_own_keys(caller, request.proxy()));
     TCFDL_ASSIGN(*reply.mutable_proxy(), parts_.proxy.entry(request.proxy(), Deadline::after(seconds(20))));
@@ -131,25 +133,40 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   return reply;
 }
 
+/// What took the place of a client's certificate; empty for none. For gateways, whose callers may show an old one.
+Result<wire::Signed> TaskDoor::newest(const wire::Certificate& caller, const wire::Signed& unverified) {
+  if (caller.role() != wire::ROLE_GATEWAY) {
+    return make_error(Code::kPermissionDenied, "{} is no gateway; clients get their own with the welcome",
+                      caller.subject());
+  }
+  TCFDL_ASSIGN(const auto client,
+               wire::verify_certificate(parts_.authority, unverified, {wire::ROLE_CLIENT}, parts_.clock.now()));
+  TCFDL_ASSIGN(auto newer, parts_.certificates.newer_than(client));
+  return newer ? std::move(newer->certificate) : wire::Signed();
+}
+
 Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wire::Certificate& caller,
                                          wire::LeaseRequest request) {
-  if (const auto allowed = check_call(caller, request.function()); !allowed) {
-    parts_.audit.add({caller.subject(), "caller", "", "CALL", request.function(), false,
-                      std::string(code_name(allowed.error().code()))});
+  const bool on_behalf = caller.role() == wire::ROLE_GATEWAY && !request.on_behalf_of().empty();
+  const auto who = on_behalf ? fmt::format("{} for {}", caller.subject(), request.on_behalf_of()) : caller.subject();
+  if (const auto allowed = check_call(caller, who, request.function()); !allowed) {
+    parts_.audit.add(
+        {who, "caller", "", "CALL", request.function(), false, std::string(code_name(allowed.error().code()))});
     return allowed.error();
   }
-  request.set_caller(caller.subject());
+  request.set_caller(who);
   request.set_caller_key(caller.verify_key());
   std::stop_source gone;
   const auto watch = watcher_.watch(connection.descriptor(), Deadline::after(hours(24)), gone);
   return parts_.tasks.acquire(request, gone.get_token());
 }
 
-Status TaskDoor::check_call(const wire::Certificate& caller, const std::string& function) {
+/// `who`: as whom the caller is counted.
+Status TaskDoor::check_call(const wire::Certificate& caller, const std::string& who, const std::string& function) {
   if (!wire::grants_allow(caller, function)) {
     return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), function);
   }
-  return calls_.take(caller.subject());
+  return calls_.take(who);
 }
 
 /// Where a relay leads. Through proxies, this node's is the first of them.

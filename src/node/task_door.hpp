@@ -60,7 +60,8 @@ private:
                                         const wire::TaskManagerRequest& request);
   Result<wire::LeaseGrant> lease(wire::Connection& connection, const wire::Certificate& caller,
                                  wire::LeaseRequest request);
-  [[nodiscard]] Status check_call(const wire::Certificate& caller, const std::string& function);
+  [[nodiscard]] Status check_call(const wire::Certificate& caller, const std::string& who, const std::string& function);
+  Result<wire::Signed> newest(const wire::Certificate& caller, const wire::Signed& unverified);
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
   bool send_file(wire::Connection& connection, const std::string& digest);

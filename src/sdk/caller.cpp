@@ -167,6 +167,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   state.request.set_function(name.str());
   state.request.set_body_size(body.size());
   state.request.set_cluster(options.cluster);
+  state.request.set_on_behalf_of(options.on_behalf_of);
   state.request.set_protection(std::string(protection_name(options.protection)));
   state.report.function = name.str();
   state.report.task_id = state.request.task_id();

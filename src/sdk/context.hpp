@@ -16,7 +16,7 @@ struct Context {
   std::string cluster;
   std::string api_url;         ///< http://127.0.0.1:PORT or https://HOST:PORT, the master's administration
   std::string api_token;       ///< bearer token of api_url
-  std::string gateway_url;     ///< http://127.0.0.1:PORT, task calls over HTTP
+  std::string gateway_url;     ///< as api_url, task calls over HTTP
   std::string gateway_token;   ///< bearer token of gateway_url
   std::string tasks_address;   ///< tcp:127.0.0.1:PORT, the task manager
   std::string tasks_token;     ///< admits connections to tasks_address

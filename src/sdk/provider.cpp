@@ -78,6 +78,12 @@ std::uint64_t max_body(const wire::Descriptor& descriptor) {
   return descriptor.max_body() == 0 ? kDefault : descriptor.max_body();
 }
 
+TlsChain chain_of(const wire::ProxyAttached& attached) {
+  TlsChain chain;
+  for (const auto& certificate : attached.tls_chain()) chain.push_back(to_bytes(certificate));
+  return chain;
+}
+
 Result<InstanceEnvironment> begin_instance() {
   std::signal(SIGPIPE, SIG_IGN);
   TCFDL_ASSIGN(auto environment, InstanceEnvironment::read());
@@ -195,7 +201,10 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
                                  wire::HeldCertificate(attached.certificate()), std::move(authority)},
                         std::nullopt,
                         {}};
-  if (certificate.role() == wire::ROLE_GATEWAY) return attachment;
+  if (certificate.role() == wire::ROLE_GATEWAY) {
+    attachment.tls_chain = chain_of(attached);
+    return attachment;
+  }
   wire::KeyScope scope;
   TCFDL_ASSIGN(const auto x, open_key_package(attachment.identity, attached.processor_key(), wire::KEY_ROLE_PROCESSOR,
                                               clock.now(), scope));
@@ -224,11 +233,12 @@ Result<std::unique_ptr<Attended>> attend(InstanceEnvironment environment, const 
   return std::make_unique<Attended>(std::move(environment), std::move(proxy), std::move(attachment));
 }
 
-Status renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline) {
+Result<TlsChain> renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline) {
   wire::ProxyRequest request;
   request.mutable_renew();
   TCFDL_ASSIGN(const auto reply, proxy.request(request, deadline));
-  return identity.certificate.adopt(reply.attached().certificate(), identity.authority, clock.now());
+  TCFDL_TRY(identity.certificate.adopt(reply.attached().certificate(), identity.authority, clock.now()));
+  return chain_of(reply.attached());
 }
 
 Result<std::unique_ptr<AgentClient>> AgentClient::connect(const wire::Address& address, Deadline deadline) {

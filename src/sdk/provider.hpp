@@ -40,12 +40,16 @@ private:
   std::unique_ptr<wire::Connection> connection_; // guarded by mutex_
 };
 
+/// X.509 in DER for the identity's key as a server: the leaf and the authority's root, as they came: unverified.
+using TlsChain = std::vector<Bytes>;
+
 /// What attaching to the proxy gave.
 struct Attachment {
   Identity identity;
   std::optional<ProcessorKey> processor; ///< none for a gateway
   wire::Descriptor descriptor;           ///< of the function; empty for a gateway
   wire::Signed signed_descriptor = {};   ///< likewise
+  TlsChain tls_chain = {};               ///< of a gateway alone
   Content content = {};                  ///< of the confidential files of the bundle; empty without such files
 };
 
@@ -68,8 +72,8 @@ struct Attended {
 /// Attaches an instance and opens its confidential files. Errors of `attach` and `open_confidential_files`.
 Result<std::unique_ptr<Attended>> attend(InstanceEnvironment environment, const Clock& clock);
 
-/// Has the certificate of an attached process renewed: of one that processes no tasks.
-Status renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline);
+/// Has the certificate of an attached process renewed: of one that processes no tasks. Gives its next chain for TLS.
+Result<TlsChain> renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline);
 
 /// Tells the node's daemon that the instance is ready and about its tasks; hears when to drain.
 class AgentClient final : public TaskEvents {

@@ -69,6 +69,14 @@ Status TaskManagerClient::fetch_file(const std::string& digest, BodyWriter& out,
   return {};
 }
 
+Result<wire::Signed> TaskManagerClient::newest_certificate(const wire::Signed& certificate, Deadline deadline) {
+  wire::TaskManagerRequest message;
+  *message.mutable_newest_certificate() = certificate;
+  TCFDL_ASSIGN(auto reply, exchange(message, deadline));
+  if (!reply.has_certificate()) return Error(Code::kInternal, "the task manager answered with no certificate");
+  return std::move(*reply.mutable_certificate());
+}
+
 Result<TaskManagerClient::ConnectionPtr> TaskManagerClient::connect(Deadline deadline) {
   TCFDL_ASSIGN(ConnectionPtr connection, wire::connect(address_, deadline));
   TCFDL_ASSIGN(const auto hello, wire::receive_message<wire::Hello>(*connection, deadline));

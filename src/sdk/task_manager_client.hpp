@@ -30,6 +30,9 @@ public:
   /// Fetches an artefact of the cluster by its SHA-256, piece by piece into `out`.
   Status fetch_file(const std::string& digest, BodyWriter& out, Deadline deadline);
 
+  /// What took the place of a client's certificate, unverified; an empty one for none. For gateways.
+  Result<wire::Signed> newest_certificate(const wire::Signed& certificate, Deadline deadline);
+
 private:
   using ConnectionPtr = std::unique_ptr<wire::Connection>;
 

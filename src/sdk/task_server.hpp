@@ -82,7 +82,6 @@ private:
   Result<ProcessorKeyPtr> processor_key(std::uint32_t epoch, Deadline deadline);
   Status renew_key(Deadline deadline);
   Result<std::shared_ptr<const crypto::CapsuleSecret>> cached_secret(const Task& task);
-  [[nodiscard]] std::optional<KnownCapsule> known_capsule(const std::string& id) const;
   [[nodiscard]] Status check_isolation(const wire::CapsuleHeader& header, const Task& task) const;
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
@@ -119,6 +118,7 @@ private:
     wire::Certificate certificate;
     crypto::VerifyKey key;
   };
+  [[nodiscard]] std::optional<KnownCapsule> known_capsule(const std::string& id) const;
   Guarded<std::map<std::uint32_t, ProcessorKeyPtr>> keys_; // by epoch
   std::mutex renewing_;
   std::uint32_t newest_;                                  // epoch of which there was a key; guarded by renewing_

@@ -13,6 +13,7 @@ namespace tcfdl::security_manager {
 namespace {
 
 constexpr std::string_view kOwner = "owner";
+constexpr std::string_view kClient = "client:"; // no label has a colon
 constexpr std::size_t kTokenBytes = 32;
 constexpr std::int64_t kLongestLifetime = 366L * 24 * 3600;
 constexpr std::array<std::pair<AccessRole, std::string_view>, 4> kRoles{{{AccessRole::kViewer, "viewer"},
@@ -51,10 +52,11 @@ Result<std::unique_ptr<AccessControl>> AccessControl::open(database::Database& d
 }
 
 Result<IssuedAccess> AccessControl::create(const std::string& name, AccessRole role, std::int64_t lifetime) {
-  TCFDL_TRY(check_label(name, "the name"));
+  const bool is_client = name.starts_with(kClient);
+  TCFDL_TRY(check_label(is_client ? std::string_view(name).substr(kClient.size()) : name, "the name"));
   if (name == kOwner) return Error(Code::kAlreadyExists, "'owner' is who started the cluster; choose another name");
   if (lifetime < 1 || lifetime > kLongestLifetime) {
-    return Error(Code::kInvalidArgument, "a token lives from one second to one year");
+    return Error(Code::kInvalidArgument, "access lasts from one second to one year");
   }
   const auto secret = crypto::random_array<kTokenBytes>();
   IssuedAccess issued{"tcfdla_" + to_base64url(secret), clock_.now() + lifetime};
@@ -66,6 +68,7 @@ Result<IssuedAccess> AccessControl::create(const std::string& name, AccessRole r
     return {};
   };
   const auto inserted = database_.transaction(insert);
+  if (inserted && is_client) issued.token.clear(); // nobody gets to know it
   if (inserted) return issued;
   if (inserted.error().code() != Code::kAlreadyExists) return inserted.error();
   return make_error(Code::kAlreadyExists, "{} has access already; revoke it first, or choose another name", name);
@@ -101,6 +104,15 @@ std::optional<Principal> AccessControl::authenticate(std::string_view token) con
   }
   const auto& entry = *found;
   return entry ? std::optional(entry->principal) : std::nullopt;
+}
+
+Result<Principal> AccessControl::client(const std::string& name) const {
+  auto principal = Principal{std::string(kClient) + name, AccessRole::kCaller};
+  TCFDL_ASSIGN(const auto entry,
+               database_.query_one("SELECT name, role, created, expires FROM access WHERE name = ? AND expires > ?",
+                                   {principal.name, clock_.now()}, entry_of));
+  if (entry) principal.role = entry->principal.role;
+  return principal;
 }
 
 } // namespace tcfdl::security_manager

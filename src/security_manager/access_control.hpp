@@ -36,7 +36,7 @@ struct AccessEntry {
 };
 
 struct IssuedAccess {
-  std::string token; ///< a secret, told this once: only its hash is kept
+  std::string token; ///< a secret, told this once: only its hash is kept; empty for a client
   UnixSeconds expires = 0;
 };
 
@@ -47,18 +47,23 @@ public:
   static Result<std::unique_ptr<AccessControl>> open(database::Database& database, const Clock& clock,
                                                      const std::string& owner_token);
 
-  /// INVALID_ARGUMENT for a name that is no label or a lifetime (seconds) outside of 1 … one year; ALREADY_EXISTS for a
-  /// name whose token has not expired.
+  /// A label is the name of who gets a token. `client:NAME` is an enrolled client, which shows its certificate and gets
+  /// none. INVALID_ARGUMENT for another name or a lifetime (seconds) outside of 1 … one year; ALREADY_EXISTS for a name
+  /// whose access has not expired.
   Result<IssuedAccess> create(const std::string& name, AccessRole role, std::int64_t lifetime);
 
   /// NOT_FOUND; PERMISSION_DENIED for the owner.
   Status revoke(const std::string& name);
 
-  /// Those whose tokens have not expired, by name; without the owner.
+  /// Those whose access has not expired, by name; without the owner and clients that nobody gave a role.
   Result<std::vector<AccessEntry>> list() const;
 
   /// Whose token that is. nullopt for one that is unknown, revoked or expired, and when the database fails.
   [[nodiscard]] std::optional<Principal> authenticate(std::string_view token) const;
+
+  /// Who an enrolled client is here, whose certificate was verified: `client:NAME`, a caller unless it was given
+  /// another role. Errors of the database.
+  [[nodiscard]] Result<Principal> client(const std::string& name) const;
 
 private:
   AccessControl(database::Database& database, const Clock& clock, const crypto::Sha256Digest& owner)

@@ -1,6 +1,6 @@
 #include "service_manager/service.hpp"
 
-#include "collaboration/server_names.hpp"
+#include "wire/server_names.hpp"
 
 namespace tcfdl::service_manager {
 namespace {
@@ -80,10 +80,10 @@ Result<collaboration::CredentialReply> Service::own_credential(const Master& mas
   if (request.own().tls_key().empty()) return reply;
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(request.own().tls_key())));
   // The names are of who asks, never of what he asks for.
-  TCFDL_ASSIGN(const auto certificate, tls_.issue(key,
-                                                  {collaboration::cluster_server(cluster),
-                                                   collaboration::node_server(master.certificate.subject(), cluster)},
-                                                  reply.credential().expires()));
+  TCFDL_ASSIGN(const auto certificate,
+               tls_.issue(key,
+                          {wire::cluster_server(cluster), wire::node_server(master.certificate.subject(), cluster)},
+                          reply.credential().expires()));
   reply.set_tls_certificate(wire::field(certificate.der()));
   return reply;
 }
@@ -145,6 +145,24 @@ Result<wire::CreateTokenReply> Service::create_token(const Master& master, wire:
   return authority_.create_token(request);
 }
 
+Result<wire::AuthorityReply> Service::instance_keys(const wire::InstanceKeysRequest& request,
+                                                    const std::string& cluster) {
+  wire::AuthorityReply reply;
+  auto& keys = *reply.mutable_instance_keys();
+  TCFDL_ASSIGN(keys, authority_.instance_keys(request, cluster));
+  TCFDL_ASSIGN(const auto chain, tls_.chain_of(keys.certificate()));
+  for (const auto& certificate : chain) keys.add_tls_chain(wire::field(certificate.der()));
+  return reply;
+}
+
+Result<wire::AuthorityReply> Service::renew_certificate(const std::string& client, const std::string& cluster) {
+  wire::AuthorityReply reply;
+  TCFDL_ASSIGN(*reply.mutable_certificate(), authority_.renew_certificate(client, cluster));
+  TCFDL_ASSIGN(const auto chain, tls_.chain_of(reply.certificate()));
+  for (const auto& certificate : chain) reply.add_tls_chain(wire::field(certificate.der()));
+  return reply;
+}
+
 Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::AuthorityRequest& request) {
   const auto& cluster = master.certificate.cluster();
   wire::AuthorityReply reply;
@@ -153,10 +171,7 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.enrol(request.enrol()));
     return reply;
   }
-  case wire::AuthorityRequest::kInstanceKeys: {
-    TCFDL_ASSIGN(*reply.mutable_instance_keys(), authority_.instance_keys(request.instance_keys(), cluster));
-    return reply;
-  }
+  case wire::AuthorityRequest::kInstanceKeys: return instance_keys(request.instance_keys(), cluster);
   case wire::AuthorityRequest::kSenderKeys: {
     TCFDL_ASSIGN(*reply.mutable_sender_keys(), authority_.sender_keys(request.sender_keys(), cluster));
     return reply;
@@ -190,11 +205,8 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_clients(), authority_.clients(cluster));
     return reply;
   }
-  case wire::AuthorityRequest::kRenewCertificate: {
-    TCFDL_ASSIGN(*reply.mutable_certificate(),
-                 authority_.renew_certificate(request.renew_certificate().client(), cluster));
-    return reply;
-  }
+  case wire::AuthorityRequest::kRenewCertificate:
+    return renew_certificate(request.renew_certificate().client(), cluster);
   case wire::AuthorityRequest::kRenewNode: {
     TCFDL_ASSIGN(*reply.mutable_enrol(), authority_.renew_node(request.renew_node(), cluster));
     return reply;

@@ -62,6 +62,9 @@ private:
   Result<Master> authenticate(BytesView request);
   Result<wire::CreateTokenReply> create_token(const Master& master, wire::CreateToken request);
   Result<wire::AuthorityReply> answer(const Master& master, const wire::AuthorityRequest& request);
+  // What they certify comes with its chain for TLS.
+  Result<wire::AuthorityReply> instance_keys(const wire::InstanceKeysRequest& request, const std::string& cluster);
+  Result<wire::AuthorityReply> renew_certificate(const std::string& client, const std::string& cluster);
   Result<collaboration::CredentialReply> answer(const Master& master, const collaboration::CredentialRequest& request);
   Result<collaboration::CredentialReply> own_credential(const Master& master,
                                                         const collaboration::CredentialRequest& request);

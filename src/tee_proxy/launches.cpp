@@ -54,7 +54,8 @@ Result<pid_t> Launches::launch(const wire::LaunchInstance& command, std::map<std
   const auto pid = launched.pid;
   record.layers = launched.layers;
   tokens_[hash_of(token)] = command.instance();
-  processes_.insert_or_assign(command.instance(), Process{std::move(record), std::move(launched), command.memory()});
+  processes_.insert_or_assign(command.instance(),
+                              Process{std::move(record), std::move(launched), command.memory(), {}});
   changed_.notify_all();
   return pid;
 }
@@ -79,6 +80,12 @@ Result<LaunchRecord> Launches::redeem(const std::string& token) {
   return process->second.record;
 }
 
+void Launches::note_no_identity(const std::string& instance, const std::string& why) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = processes_.find(instance);
+  if (found != processes_.end()) found->second.lacks_identity = why;
+}
+
 void Launches::reap() {
   for (;;) {
     {
@@ -93,8 +100,8 @@ void Launches::reap() {
 }
 
 void Launches::handle_exit(pid_t pid, int status) {
-  std::string instance;
-  std::string note;
+  wire::InstanceExited event;
+  event.set_status(status);
   tee::Launched ended;
   bool stopping = false;
   {
@@ -102,21 +109,24 @@ void Launches::handle_exit(pid_t pid, int status) {
     const auto found =
         std::ranges::find_if(processes_, [&](const auto& entry) { return entry.second.launched.pid == pid; });
     if (found == processes_.end()) return;
-    instance = found->first;
-    ended = std::move(found->second.launched);
+    auto& process = found->second;
+    event.set_instance(found->first);
+    event.set_note(process.lacks_identity);
+    event.set_no_identity(!process.lacks_identity.empty());
+    ended = std::move(process.launched);
     ::kill(-ended.group, SIGKILL); // what it started
     if (ended.memory && ended.memory->kills() > 0) {
-      note = fmt::format("over its memory limit of {} MiB", found->second.memory >> 20U);
+      event.set_note(fmt::format("over its memory limit of {} MiB", process.memory >> 20U));
     }
     processes_.erase(found);
-    std::erase_if(tokens_, [&](const auto& token) { return token.second == instance; });
+    std::erase_if(tokens_, [&](const auto& token) { return token.second == event.instance(); });
     stopping = stopping_;
   }
   while (::waitpid(-ended.group, nullptr, 0) > 0) { // the rest of it; then its control group is empty
   }
   std::error_code ignored;
   if (!ended.own_directory.empty()) std::filesystem::remove_all(ended.own_directory, ignored);
-  if (!stopping) on_exit_(instance, status, note);
+  if (!stopping) on_exit_(event);
 }
 
 } // namespace tcfdl::tee_proxy

@@ -26,9 +26,8 @@ struct LaunchRecord {
 /// `launch` must be called from one thread that lives as long as the processes do. The rest is thread-safe.
 class Launches {
 public:
-  /// Called on the reaper's thread after a process has ended, with its status as waitpid gives it and a note where more
-  /// is known.
-  using OnExit = std::function<void(const std::string& instance, int status, const std::string& note)>;
+  /// Called on the reaper's thread after a process has ended.
+  using OnExit = std::function<void(const wire::InstanceExited& event)>;
 
   Launches(tee::Sandbox sandbox, OnExit on_exit);
   Launches(const Launches&) = delete;
@@ -45,13 +44,17 @@ public:
   /// The process that holds the token; works once.
   Result<LaunchRecord> redeem(const std::string& token);
 
+  /// An instance that is about to end got no identity, for that reason.
+  void note_no_identity(const std::string& instance, const std::string& why);
+
   [[nodiscard]] const tee::Sandbox& sandbox() const noexcept { return sandbox_; }
 
 private:
   struct Process {
     LaunchRecord record;
     tee::Launched launched;
-    std::uint64_t memory = 0; // limit, bytes
+    std::uint64_t memory = 0;        // limit, bytes
+    std::string lacks_identity = {}; // why
   };
 
   void reap();

@@ -13,10 +13,6 @@ constexpr std::ptrdiff_t kSlotsAhead = 2;
 constexpr seconds kPrepareEvery{5};
 constexpr seconds kLongestPause{60};
 
-bool is_silent(const Error& error) {
-  return error.code() == Code::kUnavailable || error.code() == Code::kDeadlineExceeded;
-}
-
 } // namespace
 
 void TeeProxy::prepare_loop() {
@@ -69,6 +65,7 @@ Result<wire::Certificate> TeeProxy::check_slot(const Slot& slot, const Own& self
 /// Makes what is missing and forgets what is of no use any more. The error of an authority that cannot be asked.
 Status TeeProxy::prepare_slots(const Own& self) {
   slots_->erase_if([&](const Slot& slot) { return is_void(slot, self); });
+  tell_slots(); // before the authority is asked, which may take its time
   Status done;
   const auto wanted = wanted_.with([](const auto& all) { return all; });
   for (const auto& [function, kind] : wanted) {

@@ -46,12 +46,10 @@ public:
     return wire::parse<wire::AuthorityReply>(reply.authority());
   }
 
-  void exited(const std::string& instance, int status, const std::string& note) {
+  void exited(const wire::InstanceExited& exited) {
     wire::ProxyEvent event;
-    event.mutable_exited()->set_instance(instance);
-    event.mutable_exited()->set_status(status);
-    event.mutable_exited()->set_note(note);
-    tell(event, "that " + instance + " ended");
+    *event.mutable_exited() = exited;
+    tell(event, "that " + exited.instance() + " ended");
   }
 
   void prepared(const wire::PreparedSlots& slots) {
@@ -153,8 +151,7 @@ Result<std::unique_ptr<TeeProxy>> start_proxy(const Arguments& arguments, Daemon
   TCFDL_TRY(sandbox.require(required));
   return TeeProxy::start({arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)},
                          daemon, clock,
-                         {.on_exit = [&](const std::string& instance, int status,
-                                         const std::string& note) { daemon.exited(instance, status, note); },
+                         {.on_exit = [&](const wire::InstanceExited& event) { daemon.exited(event); },
                           .on_slots = [&](const wire::PreparedSlots& slots) { daemon.prepared(slots); }});
 }
 

@@ -49,10 +49,10 @@ TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, c
     : settings_(std::move(settings)), keys_(std::move(keys)), authority_(authority), clock_(clock),
       callbacks_(std::move(callbacks)),
       launches_(settings_.sandbox,
-                [this](const std::string& instance, int status, const std::string& note) {
-                  reencryption_.erase(instance);
-                  running_.with([&](auto& running) { running.erase(instance); });
-                  callbacks_.on_exit(instance, status, note);
+                [this](const wire::InstanceExited& event) {
+                  reencryption_.erase(event.instance());
+                  running_.with([&](auto& running) { running.erase(event.instance()); });
+                  callbacks_.on_exit(event);
                 }),
       hops_(keys_.signing, [this] { return own(); }, clock) {}
 
@@ -93,6 +93,7 @@ Status TeeProxy::set_identity(const wire::ProxyIdentity& identity) {
   auto own = std::make_shared<const Own>(
       Own{{identity.certificate(), certificate, std::move(authority), std::move(revocations)}, std::move(names)});
   own_.with([&](auto& current) { current = std::move(own); });
+  prepare_soon();
   return {};
 }
 
@@ -200,7 +201,11 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   if (!reply) {
     fresh.parsed.set_verify_key(request.verify_key());
     fresh.parsed.set_seal_key(request.seal_key());
-    TCFDL_ASSIGN(reply, obtain_instance_keys(fresh, deadline));
+    auto obtained = obtain_instance_keys(fresh, deadline);
+    if (!obtained && is_silent(obtained.error())) {
+      launches_.note_no_identity(fresh.record.instance, "no identity: " + obtained.error().message());
+    }
+    TCFDL_ASSIGN(reply, std::move(obtained));
   }
   reply->mutable_attached()->set_manifest(fresh.record.manifest);
   running_.with([&](auto& running) { running.insert_or_assign(fresh.record.instance, fresh.parsed); });
@@ -277,6 +282,7 @@ Result<wire::ProxyReply> TeeProxy::adopt_instance_keys(Attached& attached, const
   }
   *result.mutable_certificate() = granted.certificate();
   *result.mutable_descriptor() = granted.descriptor();
+  *result.mutable_tls_chain() = granted.tls_chain();
   attached.certificate = granted.certificate();
   attached.parsed = std::move(certificate);
   return reply;

@@ -124,7 +124,7 @@ protected:
     if (HasFatalFailure()) return;
     start("master", "far-master",
           fmt::format("cluster: far\nenrolment_token_file: {}\nnats_address: 0.0.0.0\nadvertise: {}\napi: {}:0\n"
-                      "host_instances: false\ntee: software\n",
+                      "gateway: 0.0.0.0:0\nhost_instances: false\ntee: software\n",
                       file("master.token"), address_, address_));
     if (HasFatalFailure()) return;
     expect({"enrol", "--name", "operator", "--ready", file("far-master.ready")});
@@ -179,7 +179,18 @@ TEST_F(Machines, FormAClusterOverTheNetworkAndNothingOfItIsReadableThere) {
   const auto answered = tcfdl({"invoke", "echo", "--in", "-", "--out", "-"}, "from afar");
   EXPECT_EQ(answered.out, "from afar") << answered.err;
 
+  // A client with nothing but curl, by its certificate at the gateway.
+  const auto written = tcfdl({"--json", "context", "tls", "--out", file("tls")});
+  ASSERT_EQ(written.exit_code, 0) << written.err;
   const auto ready = Json::parse(read_text_file(file("far-master.ready")).value());
+  const auto gateway = ready["gateway_url"].get<std::string>();
+  ASSERT_THAT(gateway, testing::StartsWith("https://" + address_));
+  const auto name = Json::parse(written.out)["gateway_server_name"].get<std::string>();
+  const auto curled = run({"curl", "-sS", "--cacert", file("tls/root.pem"), "--cert", file("tls/cert.pem"), "--key",
+                           file("tls/key.pem"), "--connect-to", name + ":443:" + gateway.substr(8), "--data-binary",
+                           "from curl", "https://" + name + "/v1/functions/echo/invoke"});
+  EXPECT_EQ(curled.out, "from curl") << curled.err;
+
   EXPECT_THAT(ready["api_url"].get<std::string>(), testing::StartsWith("https://" + address_));
   for (const auto* daemon : {"service-manager", "far-master"}) {
     const auto port = Json::parse(read_text_file(file(std::string(daemon) + ".ready")).value())["nats_port"].get<int>();
@@ -217,7 +228,7 @@ TEST_F(Machines, RefuseAWorkerWhoseTokenNamesAnotherRoot) {
 TEST_F(Machines, DoNotServeTheNetworkWithoutTls) {
   const auto common = fmt::format("cluster: open\ntee: software\nenrolment_token_file: {}\n", file("worker.token"));
   for (const auto& line : {fmt::format("api: {}:0\napi_tls: false\n", address_), fmt::format("tasks: {}:0\n", address_),
-                           fmt::format("gateway: {}:0\n", address_)}) {
+                           fmt::format("gateway: {}:0\ngateway_tls: false\n", address_)}) {
     const auto refused = tcfdl({"master", "--config", configure("open", common + line)});
     EXPECT_NE(refused.exit_code, 0) << line;
     EXPECT_THAT(refused.err, HasSubstr(address_)) << line;

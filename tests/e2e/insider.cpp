@@ -1,9 +1,9 @@
 #include "insider.hpp"
 
 #include "base/encoding.hpp"
-#include "collaboration/server_names.hpp"
 #include "crypto/pem.hpp"
 #include "service_manager/authority/operations.hpp"
+#include "wire/server_names.hpp"
 
 namespace tcfdl::test {
 
@@ -18,14 +18,14 @@ Json state_of(const Platform& platform, const std::string& node) {
 /// How the node's server is known, which every node that enrolled was told.
 message_queue::TlsTrust trust_in(const Platform& platform, const std::string& node) {
   message_queue::TlsTrust trust;
-  trust.server_name = collaboration::kServiceManagerServer;
+  trust.server_name = wire::kServiceManagerServer;
   for (const auto& entry : std::filesystem::directory_iterator(platform.state() / "nodes")) {
     const auto name = entry.path().filename().string();
     const auto state = state_of(platform, name);
     if (!state.contains("entrance")) continue;
     const auto entrance = Json::parse(state["entrance"].get<std::string>());
     trust.root_pem = crypto::to_pem(from_base64url(entrance["root"].get<std::string>()).value(), "CERTIFICATE");
-    if (name == node) trust.server_name = collaboration::cluster_server(entrance["cluster"].get<std::string>());
+    if (name == node) trust.server_name = wire::cluster_server(entrance["cluster"].get<std::string>());
   }
   return trust;
 }

@@ -43,7 +43,20 @@ protected:
     return newest;
   }
 
-  Platform platform_{"certificate_lifetime: 20s\nclusters:\n  - name: local\n    workers: [worker-1]\n"};
+  /// Writes a client's certificate for curl; whether that went well.
+  bool write_tls() { return platform_.tcfdl({"context", "tls", "--out", tls().string()}).exit_code == 0; }
+  [[nodiscard]] std::filesystem::path tls() const { return platform_.root() / "tls"; }
+  /// Calls by that certificate at the gateway.
+  [[nodiscard]] Finished curl() const {
+    const auto url = platform_.ready("local-master")["gateway_url"].get<std::string>();
+    const std::string name = "local.gateway.tcfdl.internal";
+    return run({"curl", "-sS", "--connect-to", name + ":443:" + url.substr(url.find("//") + 2), "--cacert",
+                (tls() / "root.pem").string(), "--cert", (tls() / "cert.pem").string(), "--key",
+                (tls() / "key.pem").string(), "--data-binary", "x", "https://" + name + "/v1/functions/echo/invoke"});
+  }
+
+  Platform platform_{
+      "certificate_lifetime: 20s\nclusters:\n  - name: local\n    gateway_tls: true\n    workers: [worker-1]\n"};
 };
 
 TEST_F(Renewals, GoOnInEveryProcessAndNoCallIsLost) {
@@ -66,6 +79,8 @@ TEST_F(Renewals, GoOnInEveryProcessAndNoCallIsLost) {
       }
     });
   }
+  ASSERT_TRUE(write_tls());
+  EXPECT_EQ(curl().out, "x");
   const auto first = issued();
   ASSERT_GE(first.size(), 7U) << "master, worker, two proxies, gateway, instances, client";
   // Twice for each: what it got first has expired by then, and what it used to renew that as well.
@@ -84,6 +99,12 @@ TEST_F(Renewals, GoOnInEveryProcessAndNoCallIsLost) {
   ended = true;
   callers.clear();
   EXPECT_THAT(lost, testing::IsEmpty());
+  // The gateway's certificate in TLS follows; an HTTP caller's is what was written until it is written anew.
+  const auto expired = curl();
+  EXPECT_NE(expired.exit_code, 0);
+  EXPECT_THAT(expired.err, testing::HasSubstr("alert"));
+  ASSERT_TRUE(write_tls());
+  EXPECT_EQ(curl().out, "x");
   const auto status = platform_.json({"status"});
   ASSERT_TRUE(status.is_object());
   EXPECT_EQ(status["instances"].size(), 2U);

@@ -71,5 +71,22 @@ TEST_F(SlotsE2e, AnInstanceThatDiesIsReplacedWithoutTheServiceManager) {
   EXPECT_EQ(slots().size(), 1U) << "each serves once";
 }
 
+TEST_F(SlotsE2e, TheyOutliveTheProxyAndServeItsNextInstances) {
+  const auto client = Client::connect("local").value();
+  ASSERT_TRUE(client->call("echo", as_bytes("before")));
+  ASSERT_TRUE(eventually([&] { return slots().size() == 2; }));
+  const auto prepared = slots();
+  silence_service_manager();
+  const auto proxies = platform_.pids("tcfdl-proxy", "worker-1");
+  ASSERT_FALSE(proxies.empty());
+  for (const auto pid : proxies) ::kill(pid, SIGKILL);
+  CallOptions options;
+  options.timeout = seconds(2);
+  ASSERT_TRUE(eventually([&] {
+    const auto answered = client->call("echo", as_bytes("after"), options);
+    return answered && std::ranges::find(prepared, answered->report.instance) != prepared.end();
+  }));
+}
+
 } // namespace
 } // namespace tcfdl::test

@@ -42,6 +42,17 @@ TEST_F(Admission, PassesEnrolmentsOn) {
   EXPECT_EQ(reply->enrol().authority_key(), "jane");
 }
 
+TEST_F(Admission, GivesClientsTheirCertificateOfNow) {
+  wire::Signed present;
+  present.set_statement("anna");
+  const auto response = post("/v1/certificate", Json{{"certificate", to_base64url(wire::serialize(present))}}.dump());
+  EXPECT_EQ(response.status, 200) << response.text();
+  EXPECT_EQ(document(response)["certificate"], "anna");
+  for (const auto* body : {R"({})", R"({"certificate":"****"})", R"({"certificate":"","more":1})"}) {
+    EXPECT_EQ(post("/v1/certificate", body).status, 400) << body;
+  }
+}
+
 TEST_F(Admission, RevokesNodes) {
   for (const auto* body : {R"({})", R"({"node":"../w"})", R"({"node":"w","x":1})"}) {
     EXPECT_EQ(post("/v1/revocations", body).status, 400) << body;

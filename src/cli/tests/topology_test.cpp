@@ -30,6 +30,7 @@ TEST(Topology, IsWrittenAsItIsRead) {
   auto topology = default_topology();
   topology.clusters.push_back({"123", {}, true});
   topology.clusters.back().api_tls = true;
+  topology.clusters.back().gateway_tls = true;
   const auto again = parse_topology(write_topology(topology), "t.yaml");
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, topology);

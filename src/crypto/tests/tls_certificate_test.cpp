@@ -66,6 +66,17 @@ TEST_F(TlsCertificate, OfALaterRootOfTheSameKeyStands) {
   EXPECT_TRUE(check_tls_certificate(leaf, later, node_.public_key(), "west.tcfdl.internal", kToday));
 }
 
+TEST_F(TlsCertificate, OfAClientCarriesItsStatementAndIsNoServers) {
+  const TlsLeaf client{node_.public_key(), {"anna.west.tcfdl.internal"}, kDays, {1, 2, 3}};
+  const auto leaf = issue_tls_certificate(authority_, root_, client).value();
+  EXPECT_EQ(client_statement_of(leaf).value(), (Bytes{1, 2, 3}));
+  EXPECT_EQ(leaf.extension(kClientStatementOid).value(), (Bytes{4, 3, 1, 2, 3})) << "DER, as RFC 5280 wants it";
+  const auto purposes = leaf.extension("2.5.29.37").value(); // extKeyUsage: a sequence of OIDs
+  EXPECT_THAT(std::string(as_text(purposes)), HasSubstr("\x2B\x06\x01\x05\x05\x07\x03\x02")); // clientAuth
+  EXPECT_THAT(std::string(as_text(purposes)), testing::Not(HasSubstr("\x2B\x06\x01\x05\x05\x07\x03\x01")));
+  EXPECT_EQ(client_statement_of(issue({"west.tcfdl.internal"}).value()).error().code(), Code::kNotFound);
+}
+
 TEST_F(TlsCertificate, IsNoAuthority) {
   const auto leaf = issue({"west.tcfdl.internal"}).value();
   const auto below = issue_tls_certificate(node_, leaf, {node_.public_key(), {"west.tcfdl.internal"}, kDays}).value();

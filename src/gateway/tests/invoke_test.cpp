@@ -1,7 +1,10 @@
 #include "gateway/invoke.hpp"
 
 #include "base/ids.hpp"
+#include "crypto/pem.hpp"
+#include "gateway/tests/client_world.hpp"
 #include "http/client.hpp"
+#include "http/server_tls.hpp"
 
 #include <gmock/gmock.h>
 
@@ -96,7 +99,7 @@ constexpr auto kToken = "0123456789abcdef";
 class InvokeRouteTest : public testing::Test {
 protected:
   InvokeRouteTest() {
-    add_invoke_route(server_, client_);
+    add_invoke_route(server_, client_, callers_);
     started_ = bool(server_.start());
   }
   http::Response post(const std::string& target, const std::string& body = "hello", const std::string& token = kToken) {
@@ -108,6 +111,10 @@ protected:
   }
 
   FakeClient client_;
+  ClientWorld world_;
+  Callers callers_{
+      {world_.authority.public_key(), world_.cluster, world_.revocations, world_.clock},
+      [](const wire::Signed&, Deadline) -> Result<wire::Signed> { return Error(Code::kUnavailable, "nobody to ask"); }};
   http::Server server_{{.authenticate = http::single_token(kToken)}};
   bool started_ = false;
 };
@@ -143,6 +150,62 @@ TEST_F(InvokeRouteTest, CallsNothingForARequestThatItRefuses) {
   EXPECT_EQ(post("/v1/functions/ECHO/invoke").status, 400);
   EXPECT_EQ(post("/v1/functions/echo/invoke?unknown=1").status, 400);
   EXPECT_EQ(post("/v1/functions/echo").status, 404);
+  EXPECT_EQ(client_.function, "");
+}
+
+/// The same route in TLS, for who shows the certificate of a client.
+class InvokeByCertificate : public InvokeRouteTest {
+protected:
+  void SetUp() override {
+    const auto name = wire::gateway_server(world_.cluster);
+    const auto leaf =
+        crypto::issue_tls_certificate(world_.authority, world_.root,
+                                      {world_.authority.public_key(), {name}, {world_.now - 100, world_.now + 1000}})
+            .value();
+    http::ServerSettings settings{.authenticate = http::single_token(kToken)};
+    settings.tls = http::ServerTls::make(pem(leaf.der()), key_of(world_.authority), pem(world_.root.der())).value();
+    settings.identify = [this](BytesView shown) { return callers_.identify(shown); };
+    secure_ = std::make_unique<http::Server>(std::move(settings));
+    add_invoke_route(*secure_, client_, callers_);
+    ASSERT_TRUE(secure_->start());
+  }
+  static std::string pem(BytesView der) { return crypto::to_pem(der, "CERTIFICATE"); }
+  static std::shared_ptr<const crypto::SecretBytes> key_of(const crypto::SigningKey& key) {
+    return std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(key));
+  }
+  http::Response call(const std::string& function, const std::string& token = {}) {
+    http::ClientSettings settings{.port = secure_->port(), .token = token};
+    settings.tls = http::ClientTls{pem(world_.root.der()), wire::gateway_server(world_.cluster), pem(world_.leaf()),
+                                   key_of(world_.key)};
+    http::Client http(std::move(settings));
+    auto response = http.send(http::Request::make("POST", "/v1/functions/" + function + "/invoke", "x"),
+                              Deadline::after(std::chrono::seconds(20)));
+    EXPECT_TRUE(response) << response.error().to_string();
+    return response.value_or(http::Response());
+  }
+
+  std::unique_ptr<http::Server> secure_;
+};
+
+TEST_F(InvokeByCertificate, CallsWhatIsGrantedInTheNameOfTheClient) {
+  EXPECT_EQ(call("plates/read").status, 200);
+  EXPECT_EQ(client_.options.on_behalf_of, "anna");
+  client_.function.clear();
+  const auto refused = call("echo");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(std::string(refused.text()), HasSubstr("anna has no grant to call echo"));
+  EXPECT_EQ(client_.function, "") << "nothing left the gateway";
+}
+
+TEST_F(InvokeByCertificate, ATokenCountsBeforeACertificate) {
+  EXPECT_EQ(call("echo", kToken).status, 200);
+  EXPECT_EQ(client_.options.on_behalf_of, "");
+  EXPECT_EQ(call("plates/read", "another token").status, 401);
+}
+
+TEST_F(InvokeByCertificate, IsRefusedForARevokedClient) {
+  world_.revoke({}, true);
+  EXPECT_EQ(call("plates/read").status, 401);
   EXPECT_EQ(client_.function, "");
 }
 

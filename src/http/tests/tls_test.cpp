@@ -27,9 +27,11 @@ struct Certified {
     return certificate_text(
         crypto::issue_tls_certificate(authority, root, {key.public_key(), {name}, {now - 5000, now + lasts}}).value());
   }
+  [[nodiscard]] std::shared_ptr<const crypto::SecretBytes> key_pem() const {
+    return std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(key));
+  }
   [[nodiscard]] std::shared_ptr<ServerTls> tls(const std::string& name = kTlsName, UnixSeconds lasts = 1000) const {
-    return ServerTls::make(leaf(name, lasts), std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(key)))
-        .value();
+    return ServerTls::make(leaf(name, lasts), key_pem()).value();
   }
 };
 
@@ -123,6 +125,68 @@ TEST_F(HttpsTest, ServesOtherAddressesThanLoopbackWithTlsOnly) {
   EXPECT_EQ(Server(settings).start().error().code(), Code::kInvalidArgument);
   settings.tls = world_.tls();
   EXPECT_TRUE(Server(settings).start());
+}
+
+/// A server that asks for certificates of the world's root and knows their names.
+class ClientCertificates : public HttpsTest {
+protected:
+  void SetUp() override {
+    ServerSettings settings;
+    settings.tls = ServerTls::make(world_.leaf(kTlsName), world_.key_pem(), certificate_text(world_.root)).value();
+    settings.identify = [this](BytesView certificate) -> Result<Caller> {
+      if (!refusal_.empty()) return Error(Code::kUnauthenticated, refusal_);
+      return Caller{crypto::Certificate::parse(certificate).value().common_name(), "client", 0};
+    };
+    settings.on_answered = [this](const Answered& answered) { told_ = answered; };
+    start(std::move(settings));
+  }
+  [[nodiscard]] Client showing(const Certified& of, UnixSeconds lasts = 1000, const std::string& token = {}) const {
+    ClientSettings settings{.port = server->port(), .token = token};
+    settings.tls =
+        ClientTls{certificate_text(world_.root), kTlsName, of.leaf("anna.tcfdl.internal", lasts), of.key_pem()};
+    return Client(std::move(settings));
+  }
+  [[nodiscard]] int status(Client client, const std::string& target = "/v1/logs") const {
+    const auto response = client.send(Request::make("GET", target), soon());
+    return response ? response->status : 0;
+  }
+
+  std::string refusal_;
+  Answered told_;
+};
+
+TEST_F(ClientCertificates, SayWhoAsksWithoutAToken) {
+  EXPECT_EQ(status(showing(world_)), 200);
+  EXPECT_EQ(told_.caller->name, "anna.tcfdl.internal");
+}
+
+TEST_F(ClientCertificates, AreAskedForAndNotDemanded) {
+  EXPECT_EQ(status(secure()), 200) << "a token is as good";
+  ClientSettings nobody{.port = server->port()};
+  nobody.tls = ClientTls{certificate_text(world_.root), kTlsName};
+  Client client(std::move(nobody));
+  const auto refused = client.send(Request::make("GET", "/v1/logs"), soon());
+  ASSERT_TRUE(refused) << refused.error().to_string();
+  EXPECT_EQ(refused->status, 401);
+  EXPECT_THAT(std::string(refused->text()), HasSubstr("or a client's certificate"));
+}
+
+TEST_F(ClientCertificates, DoNotStandInForAWrongToken) { EXPECT_EQ(status(showing(world_, 1000, "wrong")), 401); }
+
+TEST_F(ClientCertificates, OfAnotherRootOrExpiredDoNotPassTls) {
+  EXPECT_EQ(status(showing(Certified()), "/healthz"), 0);
+  EXPECT_EQ(status(showing(world_, -1000), "/healthz"), 0);
+}
+
+TEST_F(ClientCertificates, AreJudgedAtEachRequestAndTheReasonIsTold) {
+  auto client = showing(world_);
+  EXPECT_EQ(client.call(Request::make("GET", "/v1/logs"), soon()).value().status, 200);
+  refusal_ = "the key of anna is revoked";
+  const auto refused = client.send(Request::make("GET", "/v1/logs"), soon());
+  ASSERT_TRUE(refused) << refused.error().to_string();
+  EXPECT_EQ(refused->status, 401);
+  EXPECT_THAT(std::string(refused->text()), HasSubstr("the key of anna is revoked"));
+  EXPECT_EQ(client.call(Request::make("GET", "/healthz"), soon()).value().status, 200) << "as for everybody";
 }
 
 TEST_F(HttpsTest, NoticesAPeerThatGoesAwayInTheMiddle) {

@@ -194,6 +194,24 @@ TEST_F(NodeInstancesTest, RestartsAKilledInstanceAfterABackOff) {
   EXPECT_EQ(state(), wire::INSTANCE_STATE_READY);
 }
 
+TEST_F(NodeInstancesTest, GivesUpANameWithoutIdentityOnceTheMasterHasHeardWhy) {
+  launch();
+  wire::InstanceExited event;
+  event.set_instance(kId);
+  event.set_status(1 << 8);
+  event.set_note("no identity: the authority is silent");
+  event.set_no_identity(true);
+  instances_.exited(event);
+  settle();
+  EXPECT_EQ(state(), wire::INSTANCE_STATE_BACKING_OFF);
+  EXPECT_EQ(status().last_error(), "exited with status 1: no identity: the authority is silent");
+  advance(milliseconds(1499));
+  EXPECT_EQ(instances_.status().size(), 1U);
+  advance(milliseconds(1));
+  EXPECT_TRUE(instances_.status().empty());
+  EXPECT_EQ(proxy_.launched.size(), 1U) << "no other run under this name";
+}
+
 TEST_F(NodeInstancesTest, ShowsACrashLoopWithGrowingDelays) {
   launch();
   for (int i = 0; i < 5; ++i) {

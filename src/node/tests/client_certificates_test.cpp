@@ -30,12 +30,15 @@ protected:
     certificate.set_serial(serial);
     return certificate;
   }
-  Result<wire::Signed> answer() {
+  Result<wire::AuthorityReply> answer() {
     ++asked_;
     if (failure_) return *failure_;
     auto certificate = made(next_++);
     if (foreign_) certificate.set_verify_key(wire::field(crypto::SigningKey::generate().public_key().bytes()));
-    return wire::sign(authority_, certificate);
+    wire::AuthorityReply reply;
+    *reply.mutable_certificate() = wire::sign(authority_, certificate);
+    reply.add_tls_chain("leaf");
+    return reply;
   }
   void revoke(const wire::Certificate& certificate, bool with_key) {
     wire::RevocationList list;
@@ -103,6 +106,20 @@ TEST_F(ClientCertificatesTest, ServeOnWhileTheAuthorityIsAwayUnlessTheyAreRevoke
   EXPECT_THAT(refused.error().to_string(), HasSubstr("no way to it"));
   failure_.reset();
   EXPECT_EQ(newer(first), 100U);
+}
+
+TEST_F(ClientCertificatesTest, OfNowComeWithTheirTlsChainAlsoWhenThePresentOneServes) {
+  const auto first = made(1);
+  EXPECT_EQ(newer(first), 0U);
+  const auto shown = wire::sign(authority_, first);
+  const auto current = certificates_.current(shown);
+  ASSERT_TRUE(current) << current.error().to_string();
+  EXPECT_EQ(current->parsed.serial(), 100U);
+  EXPECT_THAT(current->tls_chain, testing::ElementsAre("leaf"));
+  EXPECT_EQ(certificates_.current(shown)->parsed.serial(), 100U) << "kept";
+  EXPECT_EQ(certificates_.current(wire::sign(client_, first)).error().code(), Code::kUnauthenticated) << "its own word";
+  revoke(current->parsed, true);
+  EXPECT_EQ(certificates_.current(shown).error().code(), Code::kUnauthenticated);
 }
 
 TEST_F(ClientCertificatesTest, AreNeverThoseOfAnotherKey) {

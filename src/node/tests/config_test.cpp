@@ -59,10 +59,8 @@ TEST_F(NodeConfigTest, RefusesUnknownKeysByName) {
 }
 
 TEST_F(NodeConfigTest, RefusesAddressesThatOthersCouldReach) {
-  for (const auto* key : {"gateway", "tasks"}) {
-    for (const auto* address : {"0.0.0.0:80", "192.168.1.1:80", "10.0.0.1:0"}) {
-      EXPECT_THAT(refusal<MasterConfig>(fmt::format("{}{}: {}\n", master_, key, address)), HasSubstr("no loopback"));
-    }
+  for (const auto* address : {"0.0.0.0:80", "192.168.1.1:80", "10.0.0.1:0"}) {
+    EXPECT_THAT(refusal<MasterConfig>(fmt::format("{}tasks: {}\n", master_, address)), HasSubstr("no loopback"));
   }
   for (const auto* key : {"api", "gateway", "tasks"}) {
     for (const auto* address : {"localhost", "127.0.0.1:70000", "127.0.0.1", "'::1:80'"}) {
@@ -72,13 +70,16 @@ TEST_F(NodeConfigTest, RefusesAddressesThatOthersCouldReach) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "nats_port: 65536\n"), HasSubstr("nats_port"));
 }
 
-TEST_F(NodeConfigTest, TheApiIsServedToOthersInTlsOnly) {
+TEST_F(NodeConfigTest, ApiAndGatewayAreServedToOthersInTlsOnly) {
   const auto others = read<MasterConfig>(master_ + "api: 0.0.0.0:8443\n");
   ASSERT_TRUE(others) << others.error().to_string();
   EXPECT_TRUE(others->api.tls);
   EXPECT_FALSE(read<MasterConfig>(master_)->api.tls);
   EXPECT_TRUE(read<MasterConfig>(master_ + "api_tls: true\n")->api.tls);
   EXPECT_THAT(refusal<MasterConfig>(master_ + "api: 0.0.0.0:8443\napi_tls: false\n"), HasSubstr("without TLS"));
+  EXPECT_TRUE(read<MasterConfig>(master_ + "gateway: 0.0.0.0:8444\n")->gateway.tls);
+  EXPECT_FALSE(read<MasterConfig>(master_)->gateway.tls);
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "gateway: 0.0.0.0:8444\ngateway_tls: false\n"), HasSubstr("without TLS"));
 }
 
 TEST_F(NodeConfigTest, AMessageQueueIsServedWhereOthersFindIt) {

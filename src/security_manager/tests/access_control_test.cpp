@@ -49,6 +49,26 @@ TEST_F(AccessControlTest, KnowsWhomItGaveATokenAlsoAfterARestart) {
   EXPECT_FALSE(access_->authenticate(issued.token + "x"));
 }
 
+TEST_F(AccessControlTest, KnowsAClientAsCallerUntilItIsGivenARoleAndApartFromTokensOfThatName) {
+  ASSERT_TRUE(access_->create("ann", AccessRole::kAdmin, kHour));
+  EXPECT_EQ(access_->client("ann")->name, "client:ann");
+  EXPECT_EQ(access_->client("ann")->role, AccessRole::kCaller) << "another ann has that token";
+  const auto issued = access_->create("client:ann", AccessRole::kDeployer, kHour);
+  ASSERT_TRUE(issued) << issued.error().to_string();
+  EXPECT_EQ(issued->token, "") << "its certificate is its token";
+  EXPECT_FALSE(access_->authenticate(""));
+  EXPECT_EQ(access_->client("ann")->role, AccessRole::kDeployer);
+  EXPECT_EQ(access_->list()->size(), 2U);
+  clock_.time += kHour;
+  EXPECT_EQ(access_->client("ann")->role, AccessRole::kCaller);
+  ASSERT_TRUE(access_->create("client:ann", AccessRole::kViewer, kHour));
+  EXPECT_EQ(access_->client("ann")->role, AccessRole::kViewer);
+  ASSERT_TRUE(access_->revoke("client:ann"));
+  EXPECT_EQ(access_->client("ann")->role, AccessRole::kCaller);
+  EXPECT_EQ(access_->create("client:", AccessRole::kViewer, kHour).error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(access_->create("node:ann", AccessRole::kViewer, kHour).error().code(), Code::kInvalidArgument);
+}
+
 TEST_F(AccessControlTest, KeepsNoToken) {
   const auto issued = access_->create("ann", AccessRole::kViewer, kHour).value();
   access_.reset();

@@ -1,8 +1,9 @@
-// The authority as the root of TLS: docs/decisions/0009-tls-names-and-root.md.
+// The authority as the root of TLS: docs/decisions/0009-tls-root-and-names.md.
 #pragma once
 
 #include "base/clock.hpp"
 #include "crypto/tls_certificate.hpp"
+#include "wire/messages.hpp"
 
 namespace tcfdl::service_manager::authority {
 
@@ -16,9 +17,18 @@ public:
 
   /// A certificate for servers and clients. INVALID_ARGUMENT for no or bad names and an end that has passed.
   Result<crypto::Certificate> issue(const crypto::VerifyKey& key, std::vector<std::string> names,
-                                    UnixSeconds expires) const;
+                                    UnixSeconds expires) const {
+    return issue(key, std::move(names), expires, {});
+  }
+
+  /// A certificate that the authority has signed just now, in X.509: the leaf for the same key and time, then the root.
+  /// Of a client it carries the certificate itself; of a gateway it is for the gateway's name; none for other roles.
+  Result<std::vector<crypto::Certificate>> chain_of(const wire::Signed& certificate) const;
 
 private:
+  Result<crypto::Certificate> issue(const crypto::VerifyKey& key, std::vector<std::string> names, UnixSeconds expires,
+                                    Bytes client_statement) const;
+
   const crypto::SigningKey& key_;
   const Clock& clock_;
   const crypto::Certificate root_;

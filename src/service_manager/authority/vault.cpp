@@ -6,8 +6,6 @@
 #include "crypto/scrypt.hpp"
 
 #include <array>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 namespace tcfdl::service_manager::authority {
 namespace {
@@ -23,29 +21,16 @@ constexpr std::size_t kSealedSize = kHeaderSize + crypto::kAeadNonceSize + crypt
 constexpr std::size_t kShortestPassphrase = 12;
 constexpr std::size_t kLongestPassphrase = 1024;
 
-/// A regular file of its owner alone, not by way of a link.
-Result<crypto::SecretBytes> read_private(const std::filesystem::path& path, std::size_t most, const char* what) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return errno_error(fmt::format("cannot open the {}", what), path);
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return errno_error("cannot inspect", path);
-  if (!S_ISREG(status.st_mode)) return make_error(Code::kFailedPrecondition, "{} is no regular file", path.string());
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return make_error(Code::kFailedPrecondition, "others may read or change the {} {}; if nobody did, 'chmod 600' it",
-                      what, path.string());
-  }
-  if (status.st_size < 0 || static_cast<std::size_t>(status.st_size) > most) {
-    return make_error(Code::kFailedPrecondition, "the {} {} has {} bytes, more than {}; restore it", what,
-                      path.string(), status.st_size, most);
-  }
-  crypto::SecretBytes content(static_cast<std::size_t>(status.st_size));
-  if (::read(fd.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size())) return content;
-  return errno_error("cannot read", path);
+Result<crypto::SecretBytes> read_secret(const std::filesystem::path& path, std::size_t most) {
+  TCFDL_ASSIGN(auto content, read_private_file(path, most));
+  auto secret = crypto::SecretBytes::copy_of(content);
+  crypto::wipe(content);
+  return secret;
 }
 
 /// Without the newline that editors leave at its end.
 Result<crypto::SecretBytes> read_passphrase(const std::filesystem::path& path) {
-  TCFDL_ASSIGN(const auto content, read_private(path, kLongestPassphrase, "passphrase file"));
+  TCFDL_ASSIGN(const auto content, read_secret(path, kLongestPassphrase));
   auto passphrase = content.span();
   while (!passphrase.empty() && (passphrase.back() == '\n' || passphrase.back() == '\r')) {
     passphrase = passphrase.first(passphrase.size() - 1);
@@ -94,7 +79,7 @@ Result<Key> open_key(BytesView file, BytesView passphrase, const std::filesystem
 
 /// The key of a file that is there.
 Result<Key> read_key(const KeyFile& where) {
-  TCFDL_ASSIGN(const auto content, read_private(where.file, kSealedSize, "key file"));
+  TCFDL_ASSIGN(const auto content, read_secret(where.file, kSealedSize));
   const auto file = content.span();
   const bool sealed = file.size() == kSealedSize && as_text(file.first(kMagic.size())) == kMagic;
   if (!sealed && file.size() != crypto::kAeadKeySize) {
@@ -120,7 +105,12 @@ Result<Key> read_key(const KeyFile& where) {
 } // namespace
 
 Result<Vault> Vault::open(const KeyFile& key_file, bool may_create) {
-  if (!std::filesystem::exists(std::filesystem::symlink_status(key_file.file))) {
+  const auto there = std::filesystem::symlink_status(key_file.file);
+  if (std::filesystem::is_symlink(there)) {
+    return make_error(Code::kFailedPrecondition, "the key file {} is a link; put the file itself there",
+                      key_file.file.string());
+  }
+  if (!std::filesystem::exists(there)) {
     if (!may_create) {
       return make_error(Code::kFailedPrecondition,
                         "the key file {} is missing, without which the stored keys cannot be opened; restore it",

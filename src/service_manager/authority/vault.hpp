@@ -25,8 +25,9 @@ class Vault {
 public:
   /// Reads the key file. Where there is none, `may_create` says whether it is made, with mode 0600. A key file without
   /// passphrase is sealed when one is given for the first time. FAILED_PRECONDITION when it is missing and must not be
-  /// made, when others than its owner can read or write it or the passphrase, when it is no key file, when it needs a
-  /// passphrase and there is none; UNAUTHENTICATED for a wrong one, INVALID_ARGUMENT for one below 12 bytes.
+  /// made, when it is a link or no key file, when it needs a passphrase and there is none; PERMISSION_DENIED when
+  /// others than its owner can read or change it or the passphrase; UNAUTHENTICATED for a wrong one, INVALID_ARGUMENT
+  /// for one below 12 bytes.
   static Result<Vault> open(const KeyFile& key_file, bool may_create);
 
   /// Nonce ‖ ciphertext ‖ tag. `name` says what the secret is for and is authenticated with it.

@@ -19,7 +19,7 @@ TEST_F(Opening, KeepsItsKeyOverRestarts) {
 TEST_F(Opening, RefusesAReadableMissingOrForeignKeyFile) {
   const auto file = directory_.path() / "key";
   ASSERT_EQ(::chmod(file.c_str(), 0644), 0);
-  EXPECT_THAT(refusal(open_authority()), Refuses(Code::kFailedPrecondition, "chmod 600"));
+  EXPECT_THAT(refusal(open_authority()), Refuses(Code::kPermissionDenied, "chmod 600"));
   must(write_file(file, Bytes(16, 1), kPrivateFile));
   EXPECT_THAT(refusal(open_authority()), Refuses(Code::kFailedPrecondition, "restore the file"));
   std::filesystem::remove(file);

@@ -25,6 +25,39 @@ TEST_F(TlsRoot, OfARestartedAuthorityVouchesForWhatItIssuedBefore) {
   must(crypto::check_tls_certificate(leaf, authority_->tls().root(), key.public_key(), "a.tcfdl.internal", kNow + 10));
 }
 
+TEST_F(TlsRoot, PutsCertificatesOfClientsAndGatewaysIntoTheFormOfTlsAndNoOthers) {
+  const auto key = crypto::SigningKey::generate();
+  const auto tls = authority_->tls();
+  wire::Certificate certificate;
+  certificate.set_subject("anna");
+  certificate.set_role(wire::ROLE_CLIENT);
+  certificate.set_cluster("west");
+  certificate.set_verify_key(wire::field(key.public_key().bytes()));
+  certificate.set_expires(kNow + 100);
+  wire::Signed of_client;
+  of_client.set_statement(certificate.SerializeAsString());
+  const auto client = must(tls.chain_of(of_client));
+  ASSERT_EQ(client.size(), 2U);
+  must(crypto::check_tls_certificate(client[0], client[1], key.public_key(), "anna.west.client.tcfdl.internal", kNow));
+  EXPECT_EQ(crypto::client_statement_of(client[0]).value(), wire::serialize(of_client));
+  EXPECT_EQ(client[0].validity().not_after, kNow + 100);
+
+  certificate.set_role(wire::ROLE_GATEWAY);
+  wire::Signed of_gateway;
+  of_gateway.set_statement(certificate.SerializeAsString());
+  const auto gateway = must(tls.chain_of(of_gateway));
+  ASSERT_EQ(gateway.size(), 2U);
+  must(crypto::check_tls_certificate(gateway[0], gateway[1], key.public_key(), "west.gateway.tcfdl.internal", kNow));
+  EXPECT_EQ(crypto::client_statement_of(gateway[0]).error().code(), Code::kNotFound);
+
+  for (const auto role : {wire::ROLE_INSTANCE, wire::ROLE_PROXY, wire::ROLE_MASTER, wire::ROLE_WORKER}) {
+    certificate.set_role(role);
+    wire::Signed other;
+    other.set_statement(certificate.SerializeAsString());
+    EXPECT_TRUE(must(tls.chain_of(other)).empty()) << role;
+  }
+}
+
 TEST_F(TlsRoot, IssuesNothingThatHasExpired) {
   const auto key = crypto::SigningKey::generate();
   EXPECT_THAT(refusal(authority_->tls().issue(key.public_key(), {"a.tcfdl.internal"}, kNow)),

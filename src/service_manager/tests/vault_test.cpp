@@ -38,7 +38,7 @@ TEST_F(VaultTest, RefusesFilesThatOthersCanReadLinksAndOtherSizes) {
   must(Vault::open(key_, true));
   for (const auto mode : {0640U, 0604U, 0620U}) {
     ASSERT_EQ(::chmod(key_.c_str(), mode), 0);
-    EXPECT_THAT(refusal(Vault::open(key_, true)), Refuses(Code::kFailedPrecondition, "chmod 600"));
+    EXPECT_THAT(refusal(Vault::open(key_, true)), Refuses(Code::kPermissionDenied, "chmod 600"));
   }
   ASSERT_EQ(::chmod(key_.c_str(), 0600), 0);
   const auto link = directory_.path() / "link";
@@ -96,7 +96,7 @@ TEST_F(SealedVaultTest, RefusesPassphrasesThatAreShortOrOpenToOthers) {
   EXPECT_FALSE(std::filesystem::exists(key_));
   write_passphrase("correct horse battery");
   ASSERT_EQ(::chmod(passphrase_.c_str(), 0644), 0);
-  EXPECT_THAT(refusal(Vault::open(sealed_, true)), Refuses(Code::kFailedPrecondition, "chmod 600"));
+  EXPECT_THAT(refusal(Vault::open(sealed_, true)), Refuses(Code::kPermissionDenied, "chmod 600"));
 }
 
 } // namespace

@@ -107,7 +107,7 @@ protected:
                                           wire::UnixAddress{(directory_.path() / "instances.sock").string()},
                                           {"software", {}}},
                                          authority_, clock_,
-                                         {.on_exit = [](const std::string&, int, const std::string&) {},
+                                         {.on_exit = [](const wire::InstanceExited&) {},
                                           .on_slots = [](const wire::PreparedSlots&) {}}));
     return {};
   }

@@ -1,0 +1,165 @@
+// Callers with nothing but HTTPS, by the certificate of a client: at the gateway and at the API, with curl.
+#include "support/platform.hpp"
+
+#include "base/clock.hpp"
+#include "crypto/pem.hpp"
+#include "crypto/tls_certificate.hpp"
+
+#include <gmock/gmock.h>
+#include <sdk/context.hpp>
+
+namespace tcfdl::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kHttpsTopology = R"(clusters:
+  - name: local
+    api_tls: true
+    gateway_tls: true
+    workers: [worker-1]
+)";
+
+/// What curl got: the status (0 without one) and the body, or its complaint.
+struct Curled {
+  int status = 0;
+  std::string text;
+};
+
+class HttpCallers : public testing::Test {
+protected:
+  explicit HttpCallers(const std::string& topology = kHttpsTopology) : platform_(topology) {}
+  void SetUp() override {
+    ASSERT_EQ(platform_.up(), "");
+    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
+    ASSERT_EQ(platform_.deploy("echo", "examples-echo").exit_code, 0);
+    owner_ = sdk::load_context("local").value();
+    ASSERT_EQ(platform_.enrol("anna", {"other"}).exit_code, 0);
+    expect({"--context", "anna", "context", "tls", "--out", directory("anna").string()});
+  }
+  void expect(std::vector<std::string> arguments) {
+    const auto finished = platform_.tcfdl(std::move(arguments));
+    ASSERT_EQ(finished.exit_code, 0) << finished.out << finished.err;
+  }
+  [[nodiscard]] std::filesystem::path directory(const std::string& client) const { return platform_.root() / client; }
+
+  /// Without `client` no certificate is shown.
+  [[nodiscard]] Curled curl(const std::string& name, const std::string& url, const std::string& client,
+                            const std::string& path, std::vector<std::string> more = {}) const {
+    std::vector<std::string> command{"curl",
+                                     "-sS",
+                                     "-w",
+                                     "\n%{http_code}",
+                                     "--connect-to",
+                                     name + ":443:" + url.substr(url.find("//") + 2),
+                                     "--cacert",
+                                     (directory("anna") / "root.pem").string(),
+                                     "https://" + name + path};
+    if (!client.empty()) {
+      more.insert(more.end(), {"--cert", (directory(client) / "cert.pem").string(), "--key",
+                               (directory(client) / "key.pem").string()});
+    }
+    command.insert(command.end(), more.begin(), more.end());
+    const auto finished = run(command);
+    const auto line = finished.out.rfind('\n');
+    return {std::stoi(finished.out.substr(line + 1)), finished.out.substr(0, line) + finished.err};
+  }
+  [[nodiscard]] Curled call(const std::string& client, std::vector<std::string> more = {}) const {
+    more.insert(more.end(), {"--data-binary", "hello"});
+    return curl("local.gateway.tcfdl.internal", owner_.gateway_url, client, "/v1/functions/echo/invoke", more);
+  }
+  [[nodiscard]] Curled ask(const std::string& client, const std::string& path,
+                           std::vector<std::string> more = {}) const {
+    return curl(owner_.tls_server_name, owner_.api_url, client, path, std::move(more));
+  }
+  /// Whether the call of anna gets that status within two seconds.
+  [[nodiscard]] bool soon(int status) const {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (call("anna").status != status) {
+      if (std::chrono::steady_clock::now() > until) return false;
+    }
+    return true;
+  }
+  static std::vector<std::string> token(const std::string& text) { return {"-H", "Authorization: Bearer " + text}; }
+
+  Platform platform_;
+  sdk::Context owner_;
+};
+
+TEST_F(HttpCallers, MayCallWhatTheyAreGrantedAsLongAsTheyAre) {
+  ASSERT_THAT(owner_.gateway_url, testing::StartsWith("https://"));
+  const auto ungranted = call("anna");
+  EXPECT_EQ(ungranted.status, 403) << ungranted.text;
+  EXPECT_THAT(ungranted.text, HasSubstr("anna has no grant to call echo"));
+  EXPECT_EQ(call("").status, 401);
+  EXPECT_EQ(call("", token(owner_.gateway_token)).text, "hello") << "the owner's token calls everything";
+
+  expect({"grant", "add", "anna", "echo"});
+  EXPECT_TRUE(soon(200)) << "with the certificate from before";
+  EXPECT_EQ(call("anna").text, "hello");
+  expect({"--context", "anna", "context", "tls", "--out", directory("anna").string()});
+  EXPECT_EQ(call("anna").text, "hello");
+  expect({"grant", "remove", "anna", "echo"});
+  EXPECT_TRUE(soon(403)) << "with the certificate that names the grant";
+
+  expect({"grant", "add", "anna", "echo"});
+  EXPECT_TRUE(soon(200));
+  expect({"client", "revoke", "anna"});
+  EXPECT_TRUE(soon(401));
+  EXPECT_THAT(call("anna").text, HasSubstr("the key of anna is revoked"));
+  EXPECT_EQ(ask("anna", "/v1/status").status, 401);
+}
+
+/// Calls of one client are counted by the master as its own, whatever others call by the same gateway.
+class HurriedHttpCallers : public HttpCallers {
+protected:
+  HurriedHttpCallers() : HttpCallers(std::string(kHttpsTopology) + "    calls_per_second: 1\n") {}
+};
+
+TEST_F(HurriedHttpCallers, AreCountedEachByName) {
+  expect({"grant", "add", "anna", "echo"});
+  EXPECT_TRUE(eventually([&] { return call("anna").status == 429; }));
+  EXPECT_EQ(call("", token(owner_.gateway_token)).text, "hello") << "anna's calls are not the owner's";
+  const auto told = [&] {
+    const auto records = platform_.json({"audit"}).value("records", Json::array());
+    return std::ranges::any_of(records, [](const Json& r) {
+      return r["who"] == "gateway-local-master for anna" && r["action"] == "CALL" && r["allowed"] == false;
+    });
+  };
+  EXPECT_TRUE(eventually(told));
+}
+
+TEST_F(HttpCallers, OfAnotherAuthorityDoNotPassTls) {
+  const auto now = SystemClock().now();
+  const auto rogue = crypto::SigningKey::generate();
+  const auto root = crypto::make_tls_root(rogue, "tcfdl.internal", {now - 100, now + 1000});
+  const auto leaf = crypto::issue_tls_certificate(
+      rogue, root, {rogue.public_key(), {"anna.local.client.tcfdl.internal"}, {now - 100, now + 1000}});
+  ASSERT_TRUE(make_private_directory(directory("rogue")));
+  ASSERT_TRUE(write_file(directory("rogue") / "cert.pem", as_bytes(crypto::to_pem(leaf.value().der(), "CERTIFICATE"))));
+  ASSERT_TRUE(write_file(directory("rogue") / "key.pem", crypto::private_key_pem(rogue).span()));
+  EXPECT_EQ(call("rogue").status, 0);
+  EXPECT_EQ(ask("rogue", "/healthz").status, 0);
+  EXPECT_EQ(ask("", "/healthz").status, 200);
+}
+
+TEST_F(HttpCallers, AreAtTheApiWhomTheAdminMakesThem) {
+  EXPECT_EQ(ask("anna", "/v1/functions").status, 200);
+  const auto refused = ask("anna", "/v1/functions/echo", {"-X", "DELETE"});
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.text, HasSubstr("client:anna has the role caller"));
+  expect({"access", "create", "client:anna", "--role", "deployer"});
+  EXPECT_EQ(ask("anna", "/v1/functions/echo", {"-X", "DELETE"}).status, 204);
+  EXPECT_EQ(ask("anna", "/v1/audit").status, 403);
+  EXPECT_EQ(ask("anna", "/v1/functions", token("wrong")).status, 401) << "a token counts before a certificate";
+  const auto records = platform_.json({"audit"})["records"];
+  const auto is_annas = [](const Json& record) {
+    return record["who"] == "client:anna" && record["action"] == "DELETE" && record["allowed"] == true;
+  };
+  EXPECT_TRUE(std::ranges::any_of(records, is_annas)) << records.dump();
+  expect({"access", "revoke", "client:anna"});
+  EXPECT_EQ(ask("anna", "/v1/functions/echo", {"-X", "DELETE"}).status, 403);
+}
+
+} // namespace
+} // namespace tcfdl::test
