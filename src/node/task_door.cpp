@@ -105,7 +105,7 @@ Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection, wire::Ca
 /// Returns whether the connection goes on.
 bool TaskDoor::handle(wire::Connection& connection, const wire::Certificate& caller,
                       const wire::TaskManagerRequest& request) {
-  if (const auto trusted = parts_.revocations.check(caller); !trusted) { // since it was admitted
+  if (const auto trusted = check_still_good(caller); !trusted) {
     (void)send(connection, refusal(trusted.error()));
     return false;
   }
@@ -113,6 +113,12 @@ bool TaskDoor::handle(wire::Connection& connection, const wire::Certificate& cal
   if (request.has_fetch_file()) return send_file(connection, request.fetch_file().digest());
   const auto reply = answer(connection, caller, request);
   return send(connection, reply ? *reply : refusal(reply.error()));
+}
+
+/// What may have changed since a caller was admitted. Who has a newer certificate connects anew.
+Status TaskDoor::check_still_good(const wire::Certificate& caller) const {
+  if (caller.expires() > parts_.clock.now()) return parts_.revocations.check(caller);
+  return make_error(Code::kUnauthenticated, "the certificate that {} showed has expired since", caller.subject());
 }
 
 Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, const wire::Certificate& caller,

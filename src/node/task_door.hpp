@@ -56,6 +56,7 @@ private:
   /// Who is there, by the certificate of now; puts it into `welcome` where that is another than it has shown.
   Result<wire::Certificate> admit(wire::Connection& connection, wire::CallerWelcome& welcome);
   bool handle(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskManagerRequest& request);
+  [[nodiscard]] Status check_still_good(const wire::Certificate& caller) const;
   Result<wire::TaskManagerReply> answer(wire::Connection& connection, const wire::Certificate& caller,
                                         const wire::TaskManagerRequest& request);
   Result<wire::LeaseGrant> lease(wire::Connection& connection, const wire::Certificate& caller,

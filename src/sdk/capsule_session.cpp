@@ -6,6 +6,12 @@ namespace {
 /// A capsule is replaced this long before its end, seconds, so that no task outlives it.
 constexpr std::int64_t kRenewBefore = 120;
 
+/// Instances hold the capsule against the certificate of the proxy that turned it, too.
+std::int64_t good_until(const wire::CapsuleHeader& header, const wire::Certificate& turner) {
+  const auto margin = std::min(kRenewBefore, (turner.expires() - turner.issued()) / 4);
+  return std::min(header.expires() - kRenewBefore, turner.expires() - margin);
+}
+
 std::string entry_name(const std::string& function, const std::string& assurance) { return function + ' ' + assurance; }
 
 } // namespace
@@ -17,7 +23,7 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::get(const std::strin
   const std::scoped_lock lock(found->mutex);
   const auto now = clock_.now();
   if (found->is_void.exchange(false)) found->capsule.reset();
-  if (instance.empty() && found->capsule && found->capsule->header.expires() > now + kRenewBefore &&
+  if (instance.empty() && found->capsule && found->capsule->good_until > now &&
       found->capsule->header.epoch() >= least_epoch) {
     return found->capsule;
   }
@@ -110,8 +116,11 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& en
     return Error(Code::kUnauthenticated, "the proxy returned another capsule");
   }
   TCFDL_ASSIGN(auto header, wire::verify_turned_capsule(reply.capsule(), identity_.authority, clock_.now()));
+  // Verified with the capsule.
+  TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(reply.capsule().proxy_certificate().statement()));
+  const auto until = good_until(header, turner);
   return std::make_shared<const ReadyCapsule>(
-      ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret), key->scope});
+      ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret), key->scope, until});
 }
 
 } // namespace tcfdl::sdk

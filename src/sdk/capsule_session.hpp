@@ -19,6 +19,8 @@ struct ReadyCapsule {
   wire::CapsuleHeader header;
   crypto::CapsuleSecret secret;
   wire::KeyScope scope = {}; ///< of the sender's key: whose the function is, as the authority states it
+  /// Unix seconds: no task begins with it later. Capsule and countersigner's certificate outlive that.
+  std::int64_t good_until = 0;
 };
 
 /// Thread-safe. A function's keys and capsule are asked for once, also by callers that come at the same time.

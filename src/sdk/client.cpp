@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "base/renewal.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/task_manager_client.hpp"
 
@@ -12,7 +13,10 @@ public:
                   std::unique_ptr<wire::KnownNames> names, std::function<void(const wire::Signed&)> on_renewed)
       : identity_(std::move(identity)),
         task_manager_(std::move(address), std::move(token), identity_, std::move(on_renewed)),
-        caller_(identity_, task_manager_, task_manager_, clock_, std::move(names)) {}
+        caller_(identity_, task_manager_, task_manager_, clock_, std::move(names)),
+        renewal_(
+            {.what = "the client's certificate"}, clock_, [this] { return identity_.certificate.lifetime(); },
+            [this] { return task_manager_.renew(Deadline::after(std::chrono::seconds(20))); }) {}
 
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                           const CallOptions& options) override {
@@ -29,6 +33,7 @@ private:
   sdk::Identity identity_;
   sdk::TaskManagerClient task_manager_;
   sdk::Caller caller_;
+  Renewal renewal_; // ends first
 };
 
 } // namespace

@@ -77,6 +77,13 @@ Result<wire::Signed> TaskManagerClient::newest_certificate(const wire::Signed& c
   return std::move(*reply.mutable_certificate());
 }
 
+Status TaskManagerClient::renew(Deadline deadline) {
+  TCFDL_ASSIGN(auto connection, connect(deadline)); // the welcome brings it
+  give_back(std::move(connection));
+  if (identity_.certificate.lifetime().until_half(SystemClock().now()) > std::chrono::seconds(0)) return {};
+  return Error(Code::kUnavailable, "the cluster gives no newer certificate");
+}
+
 Result<TaskManagerClient::ConnectionPtr> TaskManagerClient::connect(Deadline deadline) {
   TCFDL_ASSIGN(ConnectionPtr connection, wire::connect(address_, deadline));
   TCFDL_ASSIGN(const auto hello, wire::receive_message<wire::Hello>(*connection, deadline));

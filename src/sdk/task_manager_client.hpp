@@ -30,6 +30,10 @@ public:
   /// Fetches an artefact of the cluster by its SHA-256, piece by piece into `out`.
   Status fetch_file(const std::string& digest, BodyWriter& out, Deadline deadline);
 
+  /// Has a client's certificate replaced when the first half of its life has passed. UNAVAILABLE while there is none
+  /// that is newer.
+  Status renew(Deadline deadline);
+
   /// What took the place of a client's certificate, unverified; an empty one for none. For gateways.
   Result<wire::Signed> newest_certificate(const wire::Signed& certificate, Deadline deadline);
 

@@ -195,6 +195,16 @@ TEST_F(Calls, ShareACapsuleUnlessTheOwnerWantsInstancesIsolated) {
   EXPECT_EQ(entry_.asked, 1) << "the key to make them with is the same";
 }
 
+TEST_F(Calls, MakeACapsuleAnewBeforeItsProxysCertificateEnds) {
+  auto ending = wire::parse<wire::Certificate>(proxy_certificate_.statement()).value();
+  ending.set_issued(now_seconds() - 300);
+  ending.set_expires(now_seconds() + 90);
+  proxy_certificate_ = wire::sign(authority_, ending);
+  ASSERT_TRUE(call({grant(5)}));
+  ASSERT_TRUE(call({grant(5)}));
+  EXPECT_EQ(entry_.turned_for.size(), 2U);
+}
+
 TEST_F(Calls, DoNotGoToWhoTookTheName) {
   const auto thief = crypto::SigningKey::generate();
   auto stolen = descriptor(9);
