@@ -282,7 +282,7 @@ std::optional<InstanceId> ClusterInstances::free_slot(const FunctionName& name, 
   const auto found = nodes_.find(node);
   if (found == nodes_.end()) return std::nullopt;
   for (const auto& slot : found->second.status.slots()) {
-    const InstanceId id(slot.instance());
+    InstanceId id(slot.instance());
     const bool fits = slot.function() == name.str() && slot.version() == version && check_instance_id(slot.instance());
     if (fits && !known_.contains(id) && !ordered_.contains(id)) return id;
   }

@@ -46,7 +46,7 @@ Status check_seen(int opened, const std::filesystem::path& seen) {
   return make_error(Code::kPermissionDenied, "{} does not show the opened file", seen.string());
 }
 
-Status open_file(const wire::ContentKey& key, const std::string& function, const wire::ManifestFile& file,
+Status open_file(const wire::ContentKey& key, const wire::ContentPlace& file, const wire::Plaintext& plaintext,
                  const ContentPlaces& places) {
   const auto sealed = places.sealed / file.path;
   const UniqueFd from(::open(sealed.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -55,7 +55,7 @@ Status open_file(const wire::ContentKey& key, const std::string& function, const
   const UniqueFd to(::open(opened.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
   if (!to.valid()) return errno_error("cannot write", opened);
   TCFDL_TRY(check_seen(to.get(), places.bundle / file.path));
-  return wire::decrypt_file(key, {function, file.path}, *file.confidential, from.get(), to.get());
+  return wire::decrypt_file(key, file, plaintext, from.get(), to.get());
 }
 
 void erase(const wire::Manifest& manifest, const ContentPlaces& places) {
@@ -80,7 +80,7 @@ Status open_confidential_files(const Identity& identity, const Content& content,
   TCFDL_ASSIGN(const auto key, content_key(identity, content.key, certificate, now));
   for (const auto& file : manifest.files) {
     if (!file.confidential) continue;
-    const auto done = open_file(key, certificate.function(), file, places);
+    const auto done = open_file(key, {certificate.function(), file.path}, *file.confidential, places);
     if (done) continue;
     erase(manifest, places);
     return done.error().within(fmt::format("{}: {}", certificate.function(), file.path));

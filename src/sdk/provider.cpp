@@ -228,7 +228,6 @@ Result<std::unique_ptr<Attended>> attend(InstanceEnvironment environment, const 
   const auto deadline = Deadline::after(seconds(30));
   TCFDL_ASSIGN(auto proxy, ProxyClient::connect(environment.proxy, deadline));
   TCFDL_ASSIGN(auto attachment, attach(environment, *proxy, clock, deadline));
-  if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
   TCFDL_TRY(open_confidential_files(attachment.identity, attachment.content, environment.content, clock.now()));
   return std::make_unique<Attended>(std::move(environment), std::move(proxy), std::move(attachment));
 }
@@ -277,6 +276,7 @@ Status run_instance(Attended& instance, Work work) {
   const auto& environment = instance.environment;
   const auto& proxy = instance.proxy;
   auto& attachment = instance.attachment;
+  if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
   TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
   Caller outgoing(attachment.identity, task_manager, *proxy, clock);

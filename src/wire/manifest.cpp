@@ -57,8 +57,7 @@ bool is_digest(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-Status check_confidential(const ManifestFile& file, std::size_t index) {
-  const auto& plaintext = *file.confidential;
+Status check_confidential(const ManifestFile& file, const Plaintext& plaintext, std::size_t index) {
   if (!is_digest(plaintext.digest)) {
     return refuse("files[{}] ({}): confidential.digest is not 64 lower-case hexadecimal digits", index, file.path);
   }
@@ -82,7 +81,7 @@ Status check_file(const ManifestFile& file, std::size_t index) {
   if (file.size > kMaxBundleFile) {
     return refuse("files[{}] ({}): {} bytes; {} are allowed", index, file.path, file.size, kMaxBundleFile);
   }
-  return file.confidential ? check_confidential(file, index) : Status();
+  return file.confidential ? check_confidential(file, *file.confidential, index) : Status();
 }
 
 /// No path twice, none of a file where another file needs a directory.
