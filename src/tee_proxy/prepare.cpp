@@ -122,11 +122,9 @@ Result<wire::ProxyReply> TeeProxy::adopt_slot(Attached& attached, const Slot& sl
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(auto certificate, check_slot(slot, *self));
   TCFDL_ASSIGN(auto reply, adopt_instance_keys(attached, slot.stored.granted(), std::move(certificate)));
-  crypto::SecretBytes keys(64);
-  std::ranges::copy(slot.signing.private_bytes().span(), keys.data());
-  std::ranges::copy(slot.sealing.private_bytes().span(), keys.data() + 32);
-  TCFDL_ASSIGN(const auto sealed, crypto::hpke_seal(as_bytes(seal_to), as_bytes(attached.certificate.statement()), {},
-                                                    std::as_const(keys).span()));
+  const auto keys = private_keys(slot);
+  TCFDL_ASSIGN(const auto sealed,
+               crypto::hpke_seal(as_bytes(seal_to), as_bytes(attached.certificate.statement()), {}, keys.span()));
   reply.mutable_attached()->set_slot_keys(wire::field(sealed));
   spdlog::info("{} starts with an identity that was made ahead", attached.record.instance);
   return reply;

@@ -27,10 +27,10 @@ Result<Slot> read_slot(const std::filesystem::path& file) {
 
 crypto::SecretBytes serialize(const Slot& slot) {
   const auto stored = slot.stored.SerializeAsString();
-  crypto::SecretBytes content(2 * kPrivateKey + stored.size());
-  std::ranges::copy(slot.signing.private_bytes().span(), content.data());
-  std::ranges::copy(slot.sealing.private_bytes().span(), content.data() + kPrivateKey);
-  std::ranges::copy(stored, content.data() + 2 * kPrivateKey);
+  const auto keys = private_keys(slot);
+  crypto::SecretBytes content(keys.size() + stored.size());
+  std::ranges::copy(keys.span(), content.data());
+  std::ranges::copy(stored, content.data() + keys.size());
   return content;
 }
 
@@ -55,6 +55,13 @@ Result<Slot> make_slot(crypto::SigningKey signing, crypto::HpkePrivateKey sealin
                     certificate.seal_key() == wire::field(slot.sealing.public_key().bytes());
   if (fits) return slot;
   return Error(Code::kDataLoss, "keys, statement, certificate and descriptor are not of one instance");
+}
+
+crypto::SecretBytes private_keys(const Slot& slot) {
+  crypto::SecretBytes keys(2 * kPrivateKey);
+  std::ranges::copy(slot.signing.private_bytes().span(), keys.data());
+  std::ranges::copy(slot.sealing.private_bytes().span(), keys.data() + kPrivateKey);
+  return keys;
 }
 
 Result<std::unique_ptr<Slots>> Slots::open(std::filesystem::path directory) {

@@ -39,6 +39,9 @@ struct Slot {
 /// Takes apart what is stored. DATA_LOSS for what does not fit together; signatures are checked where a slot is used.
 Result<Slot> make_slot(crypto::SigningKey signing, crypto::HpkePrivateKey sealing, wire::StoredSlot stored);
 
+/// Its private keys, of 32 bytes each: that which signs, that which opens.
+crypto::SecretBytes private_keys(const Slot& slot);
+
 /// The slots of a proxy, a file each (mode 0600, as the proxy's own keys): the two private keys of 32 bytes, then a
 /// StoredSlot. Each is taken once. Thread-safe.
 class Slots {
