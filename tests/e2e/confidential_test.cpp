@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <gmock/gmock.h>
+#include <set>
 
 namespace tcfdl::test {
 namespace {
@@ -67,6 +68,18 @@ TEST_F(ConfidentialE2e, OpenInInstancesAndNowhereElse) {
     EXPECT_FALSE(memory_has(pid, marker_)) << "a proxy";
   }
   EXPECT_FALSE(files_with(source_, marker_).empty()) << "the same search finds it where it is";
+
+  // No identity is made ahead for it: its proxy would know the keys that open the content key.
+  ASSERT_EQ(platform.deploy("echo", "examples-echo").exit_code, 0);
+  std::set<std::string> with_slots;
+  EXPECT_TRUE(eventually([&] {
+    const auto status = platform.json({"status"});
+    for (const auto& node : status["nodes"]) {
+      for (const auto& slot : node["slots"]) with_slots.insert(slot["function"]);
+    }
+    return with_slots.contains("echo");
+  }));
+  EXPECT_FALSE(with_slots.contains("lookup"));
 
   // A removed function leaves no key.
   EXPECT_EQ(content_keys(platform), 1);
