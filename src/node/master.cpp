@@ -82,7 +82,7 @@ public:
     if (gateway_ != nullptr) gateway_->on_proxy_restarted();
     if (host_ != nullptr) host_->on_proxy_restarted();
   }
-  Result<Bytes> on_authority(BytesView request) override {
+  Result<Bytes> on_authority(BytesView request, Deadline deadline) override {
     TCFDL_TRY(check_proxys_request(request));
     ServiceManagerClient* service_manager = nullptr;
     {
@@ -90,7 +90,7 @@ public:
       service_manager = service_manager_;
     }
     if (service_manager == nullptr) return Error(Code::kUnavailable, "the master is starting or stopping");
-    return service_manager->authority(request, Deadline::after(seconds(10)));
+    return service_manager->authority(request, deadline.earlier(Deadline::after(seconds(10))));
   }
 
 private:
@@ -401,10 +401,12 @@ private:
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
-    if (kept_.api.tls) settings.server.tls = server_tls_;
     settings.server.authenticate = authenticate_with(*access_);
-    settings.server.identify =
-        identify_with(*access_, {identity_->authority, config_.cluster, revocations_->known(), clock_});
+    if (kept_.api.tls) {
+      settings.server.tls = server_tls_;
+      settings.server.identify =
+          identify_with(*access_, {identity_->authority, config_.cluster, revocations_->known(), clock_});
+    }
     settings.server.on_answered = record_in(*audit_);
     settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;

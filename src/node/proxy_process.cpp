@@ -87,8 +87,7 @@ void ProxyProcess::supervise() {
       commands_.reset();
       slots_.clear();
       pid_ = -1;
-      last_end_ = fmt::format("{}; the end of {}:\n{}", describe_exit(status), settings_.log.string(),
-                              file_tail(settings_.log, kTailLines));
+      last_end_ = describe_exit(status);
       changed_.notify_all();
       if (!stopping_) {
         spdlog::error("the TEE proxy {}; starting another; its log is {}", describe_exit(status),
@@ -152,7 +151,8 @@ void ProxyProcess::serve(wire::Connection& events) {
       slots_.assign(event->slots().slots().begin(), event->slots().slots().end());
     }
     if (event->kind_case() == wire::ProxyEvent::kAuthority) {
-      const auto answer = events_.on_authority(as_bytes(event->authority()));
+      const auto answer =
+          events_.on_authority(as_bytes(event->authority()), Deadline::after_millis(event->remaining_ms()));
       if (answer) {
         reply.set_authority(wire::field(*answer));
       } else {
@@ -164,7 +164,8 @@ void ProxyProcess::serve(wire::Connection& events) {
 }
 
 Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& command, Deadline deadline) {
-  const std::scoped_lock turn(command_mutex_);
+  const std::unique_lock turn(command_mutex_, deadline.when());
+  if (!turn) return Deadline::exceeded("the wait for earlier commands to the TEE proxy");
   std::shared_ptr<wire::SocketConnection> connection;
   {
     const std::scoped_lock lock(mutex_);
@@ -187,7 +188,7 @@ Error ProxyProcess::ended(const Error& error, const std::shared_ptr<wire::Socket
   std::unique_lock lock(mutex_);
   const bool over = changed_.wait_for(lock, seconds(2), [&] { return commands_ != connection; });
   if (!over) return error.within("the TEE proxy");
-  return make_error(error.code(), "the TEE proxy: {}; it {}", error.message(), last_end_);
+  return make_error(error.code(), "the TEE proxy: {}; its end: {}", error.message(), last_end_);
 }
 
 bool ProxyProcess::await(Deadline deadline) {
@@ -227,7 +228,10 @@ Result<wire::ProxyEnrolment> ProxyProcess::enrolment(BytesView nonce) {
   const auto deadline = Deadline::after(seconds(20));
   auto reply = command(message, deadline);
   while (!reply && reply.error().code() == Code::kUnavailable && await(deadline)) reply = command(message, deadline);
-  if (!reply) return reply.error();
+  if (!reply) {
+    return make_error(reply.error().code(), "{}; the end of {}:\n{}", reply.error().message(), settings_.log.string(),
+                      file_tail(settings_.log, kTailLines));
+  }
   return std::move(*reply->mutable_enrolment());
 }
 

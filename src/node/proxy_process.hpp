@@ -29,7 +29,7 @@ public:
   virtual ~ProxyEvents() = default;
   virtual void on_exited(const wire::InstanceExited& event) = 0;
   /// Passes an AuthorityRequest on and returns the AuthorityReply.
-  virtual Result<Bytes> on_authority(BytesView request) = 0;
+  virtual Result<Bytes> on_authority(BytesView request, Deadline deadline) = 0;
   /// The proxy was started anew: every instance of the one before is gone.
   virtual void on_restarted() = 0;
 };
@@ -89,7 +89,7 @@ private:
 
   const ProxyProcessSettings settings_;
   ProxyEvents& events_;
-  std::mutex command_mutex_; // one command at a time
+  std::timed_mutex command_mutex_; // one command at a time
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process

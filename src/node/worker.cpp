@@ -35,7 +35,7 @@ public:
     const std::scoped_lock lock(mutex_);
     if (host_ != nullptr) host_->on_proxy_restarted();
   }
-  Result<Bytes> on_authority(BytesView request) override {
+  Result<Bytes> on_authority(BytesView request, Deadline deadline) override {
     wire::NodeReport report;
     report.set_node(node_);
     report.set_authority(wire::field(request));
@@ -46,7 +46,7 @@ public:
     }
     if (bus == nullptr) return Error(Code::kUnavailable, "the worker is starting or stopping");
     return bus->request(collaboration::report_subject(node_, "authority"), wire::serialize(report),
-                        Deadline::after(seconds(15)));
+                        deadline.earlier(Deadline::after(seconds(15))));
   }
 
 private:
@@ -84,9 +84,8 @@ private:
 
 /// By way of the master, as the proxy's requests.
 AskAuthority ask_authority(WorkerEvents& events) {
-  return [&events](const wire::AuthorityRequest& request,
-                   Deadline /*the events have one*/) -> Result<wire::AuthorityReply> {
-    TCFDL_ASSIGN(const auto reply, events.on_authority(wire::serialize(request)));
+  return [&events](const wire::AuthorityRequest& request, Deadline deadline) -> Result<wire::AuthorityReply> {
+    TCFDL_ASSIGN(const auto reply, events.on_authority(wire::serialize(request), deadline));
     return wire::parse<wire::AuthorityReply>(reply);
   };
 }

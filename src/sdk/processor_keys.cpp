@@ -24,7 +24,7 @@ Result<CapsuleSecretPtr> ProcessorKeys::open(const wire::Capsule& capsule, const
       header.sender_key() != lease.caller_key()) {
     return Error(Code::kPermissionDenied, "the capsule is of another task, function, class or caller");
   }
-  TCFDL_TRY(check_isolation(header, lease));
+  TCFDL_TRY(check_isolation(header));
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(capsule.proxy_certificate().statement()));
   TCFDL_TRY(revocations_.check(turner));
   TCFDL_ASSIGN(const auto key, key_of(header.epoch(), deadline));
@@ -35,19 +35,22 @@ Result<CapsuleSecretPtr> ProcessorKeys::open(const wire::Capsule& capsule, const
   finished.set_ek2(reply.capsule().ek2()); // the rest was verified above
   TCFDL_ASSIGN(auto opened, wire::open_capsule(key->key, finished));
   auto secret = std::make_shared<const crypto::CapsuleSecret>(std::move(opened));
-  remember(header, lease, secret);
+  TCFDL_TRY(remember(header, lease, secret));
   return secret;
 }
 
-void ProcessorKeys::remember(const wire::CapsuleHeader& header, const wire::Lease& lease,
-                             const CapsuleSecretPtr& secret) {
+/// The first lease that brings a capsule is the one that it serves, where instances are apart.
+Status ProcessorKeys::remember(const wire::CapsuleHeader& header, const wire::Lease& lease,
+                               const CapsuleSecretPtr& secret) {
   const auto now = clock_.now();
-  capsules_.with([&](auto& capsules) {
+  return capsules_.with([&](auto& capsules) -> Status {
     if (capsules.size() >= kMostCapsules)
       std::erase_if(capsules, [&](const auto& c) { return c.second.expires <= now; });
     if (capsules.size() >= kMostCapsules) capsules.clear();
-    capsules.insert_or_assign(header.capsule_id(), KnownCapsule{header.sender(), header.sender_key(), header.expires(),
-                                                                header.epoch(), secret, lease.lease_id()});
+    const KnownCapsule fresh{header.sender(), header.sender_key(), header.expires(), header.epoch(),
+                             secret,          lease.lease_id()};
+    const auto [known, is_new] = capsules.try_emplace(header.capsule_id(), fresh);
+    return is_new ? Status() : check_lease(known->second, lease);
   });
 }
 
@@ -64,18 +67,15 @@ Result<CapsuleSecretPtr> ProcessorKeys::find(const wire::SealedHeader& task, con
   return known->secret;
 }
 
-/// A capsule for one instance is for no other, and where the owner wants instances apart, each is for one lease of one.
-Status ProcessorKeys::check_isolation(const wire::CapsuleHeader& header, const wire::Lease& lease) const {
+/// A capsule for one instance is for no other, and where the owner wants instances apart, each is for one.
+Status ProcessorKeys::check_isolation(const wire::CapsuleHeader& header) const {
   if (!header.instance().empty() && header.instance() != settings_.instance) {
     return make_error(Code::kPermissionDenied, "the capsule is for {} alone, not for {}", header.instance(),
                       settings_.instance);
   }
-  if (settings_.isolated && header.instance().empty()) {
-    return make_error(Code::kPermissionDenied, "{} takes capsules for one instance alone; the caller is too old",
-                      settings_.function);
-  }
-  const auto known = known_capsule(header.capsule_id());
-  return known ? check_lease(*known, lease) : Status();
+  if (!settings_.isolated || !header.instance().empty()) return {};
+  return make_error(Code::kPermissionDenied, "{} takes capsules for one instance alone; the caller is too old",
+                    settings_.function);
 }
 
 Status ProcessorKeys::check_lease(const KnownCapsule& known, const wire::Lease& lease) const {

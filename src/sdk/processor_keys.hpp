@@ -65,9 +65,9 @@ private:
   Result<ProcessorKeyPtr> key_of(std::uint32_t epoch, Deadline deadline);
   Status renew_key(Deadline deadline);
   [[nodiscard]] std::optional<KnownCapsule> known_capsule(const std::string& id) const;
-  [[nodiscard]] Status check_isolation(const wire::CapsuleHeader& header, const wire::Lease& lease) const;
+  [[nodiscard]] Status check_isolation(const wire::CapsuleHeader& header) const;
   [[nodiscard]] Status check_lease(const KnownCapsule& known, const wire::Lease& lease) const;
-  void remember(const wire::CapsuleHeader& header, const wire::Lease& lease, const CapsuleSecretPtr& secret);
+  Status remember(const wire::CapsuleHeader& header, const wire::Lease& lease, const CapsuleSecretPtr& secret);
 
   // Constant after construction.
   const ProcessorKeysSettings settings_;

@@ -149,8 +149,7 @@ Result<std::unique_ptr<ProxyClient>> ProxyClient::connect(const wire::Address& a
 }
 
 Result<wire::ProxyReply> ProxyClient::request(const wire::ProxyRequest& request, Deadline deadline) {
-  const std::scoped_lock lock(mutex_);
-  TCFDL_ASSIGN(auto reply, wire::exchange<wire::ProxyReply>(*connection_, request, deadline));
+  TCFDL_ASSIGN(auto reply, line_.exchange(request, deadline));
   if (reply.has_error()) return wire::to_error(reply.error());
   return reply;
 }

@@ -4,6 +4,7 @@
 #include "sdk/confidential_files.hpp"
 #include "sdk/task_server.hpp"
 #include "wire/listener.hpp"
+#include "wire/request_line.hpp"
 
 namespace tcfdl::sdk {
 
@@ -35,9 +36,8 @@ public:
   Result<wire::ProxyReply> request(const wire::ProxyRequest& request, Deadline deadline) override;
 
 private:
-  explicit ProxyClient(std::unique_ptr<wire::Connection> connection) : connection_(std::move(connection)) {}
-  std::mutex mutex_;
-  std::unique_ptr<wire::Connection> connection_; // guarded by mutex_
+  explicit ProxyClient(std::unique_ptr<wire::Connection> connection) : line_(std::move(connection)) {}
+  wire::RequestLine<wire::ProxyReply> line_;
 };
 
 /// X.509 in DER for the identity's key as a server: the leaf and the authority's root, as they came: unverified.

@@ -10,11 +10,6 @@ namespace {
 constexpr std::size_t kKeySize = 32;
 constexpr std::size_t kLongestFile = 4096;
 
-std::string name_of(wire::KeyRole role, const std::string& holder, const std::string& function,
-                    const std::string& assurance, std::uint32_t epoch) {
-  return fmt::format("{} {} {} {} {}", holder, static_cast<int>(role), function, assurance, epoch);
-}
-
 Status save(const std::filesystem::path& path, const OwnKeys& keys) {
   crypto::SecretBytes content(3 * kKeySize);
   std::ranges::copy(keys.signing.private_bytes().span(), content.data());
@@ -51,27 +46,17 @@ Result<OwnKeys> OwnKeys::load_or_make(const std::filesystem::path& directory) {
 
 void ReencryptionKeys::put(std::shared_ptr<const wire::ProxyKey> key) {
   const auto& scope = key->scope;
-  auto name = name_of(scope.role(), scope.holder(), scope.function(), scope.assurance(), scope.epoch());
+  Name name{scope.holder_verify_key(), scope.role(), scope.function(), scope.assurance(), scope.epoch()};
   keys_.with([&](auto& keys) { keys.insert_or_assign(std::move(name), std::move(key)); });
 }
 
-std::shared_ptr<const wire::ProxyKey> ReencryptionKeys::find(wire::KeyRole role, const std::string& holder,
+std::shared_ptr<const wire::ProxyKey> ReencryptionKeys::find(wire::KeyRole role, const std::string& holder_key,
                                                              const std::string& function, const std::string& assurance,
                                                              std::uint32_t epoch, std::int64_t now) const {
-  const auto name = name_of(role, holder, function, assurance, epoch);
   return keys_.with([&](const auto& keys) -> std::shared_ptr<const wire::ProxyKey> {
-    const auto found = keys.find(name);
+    const auto found = keys.find(Name{holder_key, role, function, assurance, epoch});
     if (found == keys.end() || found->second->scope.expires() <= now) return nullptr;
     return found->second;
-  });
-}
-
-void ReencryptionKeys::erase(const std::string& holder) {
-  keys_.with([&](auto& keys) {
-    const auto first = keys.lower_bound(holder + " ");
-    auto last = first;
-    while (last != keys.end() && last->first.starts_with(holder + " ")) ++last;
-    keys.erase(first, last);
   });
 }
 

@@ -12,6 +12,8 @@ constexpr std::ptrdiff_t kSlotsAhead = 2;
 /// How often slots are looked at, and how long a silent authority is left alone at most.
 constexpr seconds kPrepareEvery{5};
 constexpr seconds kLongestPause{60};
+/// For one answer of the authority; others wait for their turn meanwhile.
+constexpr seconds kPatience{5};
 
 } // namespace
 
@@ -74,7 +76,10 @@ Status TeeProxy::prepare_slots(const Own& self) {
     if (done) continue;
     if (is_silent(done.error())) break;
     spdlog::warn("no more slots for {}: {}", function, done.error().message());
-    wanted_.with([&](auto& all) { all.erase(function); });
+    wanted_.with([&](auto& all) { // unless another version has attached since
+      const auto found = all.find(function);
+      if (found != all.end() && found->second.kind == each.kind) all.erase(found);
+    });
     slots_->erase_if([&](const Slot& slot) { return slot.kind == each.kind; });
     done = {};
   }
@@ -108,7 +113,7 @@ Status TeeProxy::prepare_sending(const Slot& slot, const Destination& to) {
   wanted.set_function(to.function);
   wanted.set_assurance(to.assurance);
   *wanted.mutable_certificate() = certificate;
-  const auto granted = ask_sender_keys(wanted, holder, Deadline::after(seconds(20)));
+  const auto granted = ask_sender_keys(wanted, holder, Deadline::after(kPatience));
   if (!granted && is_silent(granted.error())) return granted.error();
   if (!granted) spdlog::info("{} will not send to {}: {}", slot.instance, to.function, granted.error().message());
   return {};
@@ -123,7 +128,7 @@ Status TeeProxy::add_slot(const SlotKind& kind) {
   wire::StoredSlot stored;
   TCFDL_ASSIGN(*stored.mutable_statement(), state_instance(record, wire::field(signing.public_key().bytes()),
                                                            wire::field(sealing.public_key().bytes())));
-  TCFDL_ASSIGN(*stored.mutable_granted(), ask_instance_keys(stored.statement(), Deadline::after(seconds(20))));
+  TCFDL_ASSIGN(*stored.mutable_granted(), ask_instance_keys(stored.statement(), Deadline::after(kPatience)));
   stored.mutable_granted()->clear_content_key(); // none is asked for, and none may lie here
   TCFDL_ASSIGN(auto slot, make_slot(std::move(signing), std::move(sealing), std::move(stored)));
   return slots_->add(std::move(slot));
@@ -156,16 +161,23 @@ Result<wire::ProxyReply> TeeProxy::adopt_slot(Attached& attached, const Slot& sl
 
 /// Tells the daemon which slots there are, if they are others than before.
 void TeeProxy::tell_slots() {
-  wire::PreparedSlots prepared;
-  for (const auto& slot : slots_->all()) {
-    auto& told = *prepared.add_slots();
-    told.set_instance(slot->instance);
-    told.set_function(slot->kind.function);
-    told.set_version(slot->version);
-  }
-  auto text = prepared.SerializeAsString();
-  const bool changed = told_.with([&](auto& before) { return std::exchange(before, text) != text; });
-  if (changed) callbacks_.on_slots(prepared);
+  told_.with([this](auto& before) { // to its end, so that the newest is told last
+    wire::PreparedSlots prepared;
+    for (const auto& slot : slots_->all()) {
+      auto& told = *prepared.add_slots();
+      told.set_instance(slot->instance);
+      told.set_function(slot->kind.function);
+      told.set_version(slot->version);
+    }
+    auto text = prepared.SerializeAsString();
+    if (text == before) return;
+    before = std::move(text);
+    callbacks_.on_slots(prepared);
+  });
+}
+
+bool TeeProxy::has_slot(const SlotKind& kind) const {
+  return std::ranges::any_of(slots_->all(), [&](const auto& slot) { return slot->kind == kind; });
 }
 
 } // namespace tcfdl::tee_proxy

@@ -4,6 +4,7 @@
 #include "crypto/secret.hpp"
 #include "tee/stage.hpp"
 #include "tee_proxy/proxy.hpp"
+#include "wire/request_line.hpp"
 
 #include <csignal>
 #include <fcntl.h>
@@ -19,21 +20,26 @@ constexpr int kCommands = 3;
 constexpr int kEvents = 4;
 constexpr int kAuthority = 5;
 
-/// One way to the daemon: one event and its reply at a time.
+/// How long a caller of the entry waits for the authority; the daemon's next command waits meanwhile.
+constexpr seconds kEntryTime{8};
+
+/// One way to the daemon.
 class DaemonLine {
 public:
-  explicit DaemonLine(int fd) : connection_(UniqueFd(fd)) { ::fcntl(fd, F_SETFD, FD_CLOEXEC); }
+  explicit DaemonLine(int fd) : line_(std::make_unique<wire::SocketConnection>(UniqueFd(fd))) {
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
 
-  Result<wire::ProxyEventReply> send(const wire::ProxyEvent& event, Deadline deadline) {
-    const std::scoped_lock lock(mutex_);
-    TCFDL_ASSIGN(auto reply, wire::exchange<wire::ProxyEventReply>(connection_, event, deadline));
+  Result<wire::ProxyEventReply> send(wire::ProxyEvent event, Deadline deadline) {
+    event.set_remaining_ms(static_cast<std::uint32_t>(deadline.left_millis()));
+    TCFDL_ASSIGN(auto reply, line_.exchange(event, deadline));
     if (reply.has_error()) return wire::to_error(reply.error());
     return reply;
   }
+  void shutdown() noexcept { line_.shutdown(); }
 
 private:
-  std::mutex mutex_;
-  wire::SocketConnection connection_; // guarded by mutex_
+  wire::RequestLine<wire::ProxyEventReply> line_;
 };
 
 /// What the proxy tells its daemon, and what it asks the authority by way of it: apart, since the authority may be far.
@@ -45,6 +51,9 @@ public:
     TCFDL_ASSIGN(const auto reply, authority_.send(event, deadline));
     return wire::parse<wire::AuthorityReply>(reply.authority());
   }
+
+  /// Nobody asks the authority any more.
+  void hang_up() noexcept { authority_.shutdown(); }
 
   void exited(const wire::InstanceExited& exited) {
     wire::ProxyEvent event;
@@ -85,7 +94,7 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
   } else if (command.has_enrol()) {
     TCFDL_ASSIGN(*reply.mutable_enrolment(), proxy.enrolment(as_bytes(command.enrol().nonce())));
   } else if (command.has_request()) {
-    TCFDL_ASSIGN(*reply.mutable_reply(), proxy.handle_entry(command.request(), Deadline::after(seconds(20))));
+    TCFDL_ASSIGN(*reply.mutable_reply(), proxy.handle_entry(command.request(), Deadline::after(kEntryTime)));
   } else {
     return Error(Code::kUnimplemented, "the proxy does not know this command");
   }
@@ -174,6 +183,7 @@ Status run_proxy(const Arguments& arguments) {
   // On the main thread, which instances are bound to for life.
   while (serve_one([&](const wire::ProxyCommand& command) { return handle(**proxy, command); }, commands)) {
   }
+  daemon.hang_up(); // whoever asks the authority now would hold up the end
   return {};
 }
 

@@ -53,13 +53,16 @@ TeeProxy::~TeeProxy() {
 TeeProxy::TeeProxy(ProxySettings settings, OwnKeys keys, Authority& authority, const Clock& clock,
                    ProxyCallbacks callbacks)
     : settings_(std::move(settings)), keys_(std::move(keys)), authority_(authority), clock_(clock),
-      callbacks_(std::move(callbacks)),
-      launches_(settings_.sandbox,
-                [this](const wire::InstanceExited& event) {
-                  reencryption_.erase(event.instance());
-                  running_.with([&](auto& running) { running.erase(event.instance()); });
-                  callbacks_.on_exit(event);
-                }),
+      callbacks_(std::move(callbacks)), launches_(settings_.sandbox,
+                                                  [this](const wire::InstanceExited& event) {
+                                                    running_.with([&](auto& running) {
+                                                      const auto found = running.find(event.instance());
+                                                      if (found == running.end()) return;
+                                                      reencryption_.erase(found->second.verify_key());
+                                                      running.erase(found);
+                                                    });
+                                                    callbacks_.on_exit(event);
+                                                  }),
       hops_(keys_.signing, [this] { return own(); }, clock) {}
 
 Result<wire::ProxyEnrolment> TeeProxy::enrolment(BytesView nonce) const {
@@ -210,7 +213,7 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
     fresh.parsed.set_verify_key(request.verify_key());
     fresh.parsed.set_seal_key(request.seal_key());
     auto obtained = obtain_instance_keys(fresh, deadline);
-    if (!obtained && is_silent(obtained.error())) {
+    if (!obtained && is_silent(obtained.error()) && has_slot(kind_of(fresh.record))) { // under another name
       launches_.note_no_identity(fresh.record.instance, "no identity: " + obtained.error().message());
     }
     TCFDL_ASSIGN(reply, std::move(obtained));
@@ -218,9 +221,11 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   reply->mutable_attached()->set_manifest(fresh.record.manifest);
   running_.with([&](auto& running) { running.insert_or_assign(fresh.record.instance, fresh.parsed); });
   wanted_.with([&](auto& all) {
-    auto& wanted = all[fresh.record.function];
-    wanted.kind = kind_of(fresh.record);
-    if (confidential) all.erase(fresh.record.function);
+    if (confidential) {
+      all.erase(fresh.record.function);
+    } else {
+      all[fresh.record.function].kind = kind_of(fresh.record);
+    }
   });
   prepare_soon();
   attached = std::move(fresh);
@@ -300,10 +305,10 @@ Result<wire::ProxyReply> TeeProxy::sender_keys(const wire::SenderKeys& request, 
                wire::verify_certificate(self->authority, request.certificate(),
                                         {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
   TCFDL_TRY(self->revocations->check(caller));
-  const bool is_kept = sender_keys_->find(caller.verify_key(), {request.function(), request.assurance()}).has_value();
-  const bool hurries = is_kept && deadline.left() > kPatienceWithKept;
-  auto granted = ask_sender_keys(request, caller, hurries ? Deadline::after(kPatienceWithKept) : deadline);
-  if (!granted && is_kept && is_silent(granted.error())) granted = kept_sender_keys(request, caller);
+  auto kept = sender_keys_->find(caller.verify_key(), {request.function(), request.assurance()});
+  if (kept) deadline = deadline.earlier(Deadline::after(kPatienceWithKept));
+  auto granted = ask_sender_keys(request, caller, deadline);
+  if (!granted && kept && is_silent(granted.error())) granted = check_kept(*std::move(kept), caller);
   if (!granted) return granted.error();
   wire::ProxyReply reply;
   *reply.mutable_sender_key() = granted->sender_key();
@@ -323,8 +328,12 @@ Result<wire::SenderKeysReply> TeeProxy::ask_sender_keys(const wire::SenderKeys& 
   TCFDL_ASSIGN(auto answer, authority_.request(wanted, deadline));
   if (!answer.has_sender_keys()) return Error(Code::kInternal, "the authority gave no keys to send with");
   auto& granted = *answer.mutable_sender_keys();
-  TCFDL_TRY(
-      accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(), granted.descriptor(), nullptr));
+  TCFDL_ASSIGN(const auto scope, accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(),
+                                            granted.descriptor(), nullptr));
+  if (scope.function() != request.function() || scope.holder_verify_key() != caller.verify_key()) {
+    return make_error(Code::kPermissionDenied, "the authority answered with keys of {} to {}, asked was {} to {}",
+                      scope.holder(), scope.function(), caller.subject(), request.function());
+  }
   if (const auto kept = sender_keys_->put(granted); !kept) {
     spdlog::warn("keys of {} are not kept: {}", caller.subject(), kept.error().message());
   }
@@ -332,16 +341,14 @@ Result<wire::SenderKeysReply> TeeProxy::ask_sender_keys(const wire::SenderKeys& 
 }
 
 /// The answer of before, while the authority is silent: for a caller that may still send there, by its certificate.
-Result<wire::SenderKeysReply> TeeProxy::kept_sender_keys(const wire::SenderKeys& request,
-                                                         const wire::Certificate& caller) {
-  if (!wire::grants_allow(caller, request.function())) {
-    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), request.function());
+Result<wire::SenderKeysReply> TeeProxy::check_kept(wire::SenderKeysReply kept, const wire::Certificate& caller) {
+  TCFDL_ASSIGN(const auto scope,
+               accept_key(kept.proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(), kept.descriptor(), nullptr));
+  if (!wire::grants_allow(caller, scope.function())) {
+    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), scope.function());
   }
-  auto kept = sender_keys_->find(caller.verify_key(), {request.function(), request.assurance()});
-  if (!kept) return Error(Code::kUnavailable, "the authority is silent, and its answer of before is gone");
-  TCFDL_TRY(accept_key(kept->proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(), kept->descriptor(), nullptr));
-  spdlog::info("{} sends to {} with keys of before: the authority is silent", caller.subject(), request.function());
-  return *std::move(kept);
+  spdlog::info("{} sends to {} with keys of before: the authority is silent", caller.subject(), scope.function());
+  return kept;
 }
 
 /// So that the next process of that kind can send there too, without the authority.
@@ -361,7 +368,7 @@ Result<wire::ProxyReply> TeeProxy::turn(const wire::Capsule& capsule) {
   TCFDL_TRY(self->revocations->check(self->parsed));
   TCFDL_TRY(self->revocations->check_key(header.sender_key(), header.sender()));
   TCFDL_TRY(self->revocations->check_in_force(header.function(), header.epoch()));
-  const auto key = reencryption_.find(wire::KEY_ROLE_PROXY_SENDER, header.sender(), header.function(),
+  const auto key = reencryption_.find(wire::KEY_ROLE_PROXY_SENDER, header.sender_key(), header.function(),
                                       header.assurance(), header.epoch(), now);
   if (!key) {
     return make_error(Code::kFailedPrecondition, "this proxy has no key of {} to {}; ask for keys first",
@@ -389,7 +396,7 @@ Result<wire::ProxyReply> TeeProxy::finish(const Attached& attached, const wire::
   TCFDL_TRY(self->revocations->check(turner));
   TCFDL_TRY(self->revocations->check_epoch(attached.processor->function(), header.epoch(), now));
   const auto key =
-      reencryption_.find(wire::KEY_ROLE_PROXY_PROCESSOR, attached.record.instance, attached.processor->function(),
+      reencryption_.find(wire::KEY_ROLE_PROXY_PROCESSOR, attached.parsed.verify_key(), attached.processor->function(),
                          attached.processor->assurance(), header.epoch(), now);
   if (!key) {
     return make_error(Code::kFailedPrecondition, "{} has no key of epoch {} of {}, or it has expired",

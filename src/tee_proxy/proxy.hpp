@@ -108,6 +108,7 @@ private:
   [[nodiscard]] Result<wire::Certificate> check_slot(const Slot& slot, const Own& self) const;
   std::optional<wire::ProxyReply> take_slot(Attached& attached, std::string_view seal_to);
   Result<wire::ProxyReply> adopt_slot(Attached& attached, const Slot& slot, std::string_view seal_to);
+  [[nodiscard]] bool has_slot(const SlotKind& kind) const;
   void tell_slots();
   void erase_void(const Own& self);
   void end_revoked(const Own& self);
@@ -121,7 +122,7 @@ private:
   Result<wire::ProxyReply> sender_keys(const wire::SenderKeys& request, Deadline deadline);
   Result<wire::SenderKeysReply> ask_sender_keys(const wire::SenderKeys& request, const wire::Certificate& caller,
                                                 Deadline deadline);
-  Result<wire::SenderKeysReply> kept_sender_keys(const wire::SenderKeys& request, const wire::Certificate& caller);
+  Result<wire::SenderKeysReply> check_kept(wire::SenderKeysReply kept, const wire::Certificate& caller);
   void note_destination(const LaunchRecord& record, const wire::SenderKeys& request);
   Result<wire::ProxyReply> turn(const wire::Capsule& capsule);
   Result<wire::ProxyReply> finish(const Attached& attached, const wire::Capsule& capsule);

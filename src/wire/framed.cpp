@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace tcfdl::wire {
 namespace {
@@ -25,6 +26,19 @@ Status FramedConnection::send(FrameKind kind, BytesView payload, Deadline deadli
 }
 
 Result<FrameKind> FramedConnection::receive(Bytes& payload, Deadline deadline) {
+  auto frame = unfinished_ ? Result<Frame>(*std::exchange(unfinished_, std::nullopt))
+                           : begin_frame(std::move(payload), deadline);
+  if (!frame) return frame.error();
+  if (const auto filled = fill(*frame, deadline); !filled) {
+    unfinished_ = *std::move(frame);
+    return filled.error();
+  }
+  payload = std::move(frame->payload);
+  return frame->kind;
+}
+
+/// Reads the header; the payload's capacity is reused.
+Result<FramedConnection::Frame> FramedConnection::begin_frame(Bytes payload, Deadline deadline) {
   TCFDL_TRY(fill(kHeaderSize, deadline));
   const auto* header = buffer_.data() + begin_;
   const auto size = (std::size_t{header[0]} << 24U) | (std::size_t{header[1]} << 16U) | (std::size_t{header[2]} << 8U) |
@@ -34,16 +48,21 @@ Result<FrameKind> FramedConnection::receive(Bytes& payload, Deadline deadline) {
   if (kind < 1 || kind > 3) return make_error(Code::kInvalidArgument, "a frame of the unknown kind {}", kind);
   if (size > kMaxFrame) return make_error(Code::kInvalidArgument, "a frame of {} bytes; at most {}", size, kMaxFrame);
   payload.resize(size);
-  auto out = std::span(payload);
-  const auto ready = std::min(out.size(), end_ - begin_);
-  std::copy_n(buffer_.data() + begin_, ready, out.data());
-  begin_ += ready;
-  out = out.subspan(ready);
-  while (!out.empty()) {
-    TCFDL_ASSIGN(const auto got, read_some(out, deadline));
-    out = out.subspan(got);
+  return Frame{static_cast<FrameKind>(kind), std::move(payload)};
+}
+
+Status FramedConnection::fill(Frame& frame, Deadline deadline) {
+  while (frame.got < frame.payload.size()) {
+    const auto rest = std::span(frame.payload).subspan(frame.got);
+    auto got = std::min(rest.size(), end_ - begin_);
+    std::copy_n(buffer_.data() + begin_, got, rest.data());
+    begin_ += got;
+    if (got == 0) {
+      TCFDL_ASSIGN(got, read_some(rest, deadline));
+    }
+    frame.got += got;
   }
-  return static_cast<FrameKind>(kind);
+  return {};
 }
 
 Status FramedConnection::fill(std::size_t wanted, Deadline deadline) {

@@ -4,11 +4,13 @@
 #include "wire/connection.hpp"
 
 #include <array>
+#include <optional>
 #include <span>
 
 namespace tcfdl::wire {
 
-/// What reads and writes bytes is the derived class's.
+/// What reads and writes bytes is the derived class's. After DEADLINE_EXCEEDED of `receive` the next one goes on where
+/// it ended.
 class FramedConnection : public Connection {
 public:
   Status send(FrameKind kind, BytesView payload, Deadline deadline) final;
@@ -23,11 +25,19 @@ protected:
   virtual Result<std::size_t> read_some(std::span<std::uint8_t> out, Deadline deadline) = 0;
 
 private:
+  struct Frame {
+    FrameKind kind;
+    Bytes payload;
+    std::size_t got = 0; ///< bytes of the payload
+  };
   Status fill(std::size_t wanted, Deadline deadline);
+  Result<Frame> begin_frame(Bytes payload, Deadline deadline);
+  Status fill(Frame& frame, Deadline deadline);
 
   Bytes buffer_; // bytes received and not yet given out: [begin_, end_)
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::optional<Frame> unfinished_; // at a deadline
 };
 
 } // namespace tcfdl::wire

@@ -99,6 +99,13 @@ TEST_F(SlotsE2e, AGatewayThatDiesIsReplacedAndCallsGoOnWithoutTheServiceManager)
   EXPECT_TRUE(slots("").empty());
   const auto fresh = Client::connect("local").value()->call("echo", as_bytes("a new process"));
   EXPECT_TRUE(fresh) << fresh.error().to_string();
+
+  // Back again: what the silence left unanswered is nobody's answer.
+  ASSERT_EQ(::kill(stopped_, SIGCONT), 0);
+  ASSERT_TRUE(eventually([&] { return slots("").size() == 1; }));
+  const auto deployed = platform_.deploy("second", "examples-echo");
+  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
+  EXPECT_EQ(platform_.invoke("second", "x").out, "x");
 }
 
 TEST_F(SlotsE2e, TheyOutliveTheProxyAndServeItsNextInstances) {

@@ -128,16 +128,18 @@ Result<crypto::Scalar> KeyStore::function_key(const FunctionKeyId& id) {
 }
 
 Status KeyStore::put_content_key(const ContentKeyId& id, BytesView key) {
-  TCFDL_ASSIGN(const auto known, content_key(id));
-  if (known && crypto::equal_constant_time(known->span(), key)) return {};
-  if (known) return make_error(Code::kAlreadyExists, "there is another {} already; raise the version", name_of(id));
-  TCFDL_ASSIGN(const auto sealed, vault_.seal(name_of(id), key));
-  ContentKeyMade made;
-  made.set_function(id.function);
-  made.set_version(id.version);
-  made.set_sealed(wire::field(sealed));
-  TCFDL_TRY(log_.append(made));
-  return {};
+  return database_.transaction([&]() -> Status { // since two clusters may bring the same one
+    TCFDL_ASSIGN(const auto known, content_key(id));
+    if (known && crypto::equal_constant_time(known->span(), key)) return {};
+    if (known) return make_error(Code::kAlreadyExists, "there is another {} already; raise the version", name_of(id));
+    TCFDL_ASSIGN(const auto sealed, vault_.seal(name_of(id), key));
+    ContentKeyMade made;
+    made.set_function(id.function);
+    made.set_version(id.version);
+    made.set_sealed(wire::field(sealed));
+    TCFDL_TRY(log_.append(made));
+    return {};
+  });
 }
 
 Result<std::optional<crypto::SecretBytes>> KeyStore::content_key(const ContentKeyId& id) {

@@ -44,7 +44,7 @@ protected:
   void put(wire::KeyRole role, const std::string& holder, std::uint32_t epoch = 1) {
     wire::KeyScope scope;
     scope.set_role(role);
-    scope.set_holder(holder);
+    scope.set_holder_verify_key(holder);
     scope.set_function("echo");
     scope.set_assurance("software");
     scope.set_epoch(epoch);

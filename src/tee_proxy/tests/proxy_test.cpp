@@ -65,8 +65,11 @@ TEST_F(TeeProxyTest, RefusesToTurnWithoutAKey) {
 TEST_F(TeeProxyTest, RefusesACapsuleThatAnotherSigned) {
   ASSERT_TRUE(proxy_->set_identity(identity()));
   ASSERT_TRUE(entry(keys_request()));
+  auto forged = capsule().capsule;
+  forged.mutable_sender_signature()->back() ^= 1;
+  EXPECT_EQ(turn(forged).error().code(), Code::kUnauthenticated);
   anna_ = crypto::SigningKey::generate();
-  EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kPermissionDenied);
+  EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kFailedPrecondition) << "nobody with that key has asked";
 }
 
 TEST_F(TeeProxyTest, DoesNothingElseAtTheEntry) {

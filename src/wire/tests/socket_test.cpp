@@ -3,6 +3,7 @@
 #include "wire/messages.hpp"
 
 #include <atomic>
+#include <future>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -56,6 +57,28 @@ TEST_P(LocalConnection, ReceiveEndsAtItsDeadlineAndWhenThePeerCloses) {
   EXPECT_EQ((*connection)->receive(payload, Deadline::after(milliseconds(20))).error().code(), Code::kDeadlineExceeded);
   ASSERT_TRUE((*connection)->send(FrameKind::kMessage, {}, Deadline::after(seconds(5))));
   EXPECT_EQ((*connection)->receive(payload, Deadline::after(seconds(5))).error().code(), Code::kUnavailable);
+}
+
+TEST_P(LocalConnection, ReceiveGoesOnAfterADeadlineWithinAFrame) {
+  std::promise<void> missed;
+  auto listener = Listener::start(address(), {.name = "slow"}, [&](Connection& connection) {
+    const Bytes frame{0, 0, 0, 3, 1, 'a', 'b', 'c', 0, 0, 0, 1, 1, 'd'};
+    (void)write_all(connection.descriptor(), BytesView(frame).first(6));
+    missed.get_future().wait();
+    (void)write_all(connection.descriptor(), BytesView(frame).subspan(6));
+    Bytes payload;
+    (void)connection.receive(payload, Deadline::after(seconds(20)));
+  });
+  ASSERT_TRUE(listener);
+  auto connection = connect((*listener)->address(), Deadline::after(seconds(5)));
+  ASSERT_TRUE(connection);
+  Bytes payload;
+  EXPECT_EQ((*connection)->receive(payload, Deadline::after(milliseconds(20))).error().code(), Code::kDeadlineExceeded);
+  missed.set_value();
+  ASSERT_TRUE((*connection)->receive(payload, Deadline::after(seconds(20))));
+  EXPECT_EQ(payload, to_bytes("abc"));
+  ASSERT_TRUE((*connection)->receive(payload, Deadline::after(seconds(20))));
+  EXPECT_EQ(payload, to_bytes("d"));
 }
 
 TEST_P(LocalConnection, RefusesRubbishAndOversizedFrames) {
