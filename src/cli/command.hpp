@@ -63,6 +63,7 @@ void add_tee_commands(CLI::App& app, Session& session);          ///< tee, docto
 void add_key_commands(CLI::App& app, Session& session);          ///< key
 void add_invoke_command(CLI::App& app, Session& session);
 void add_receipt_commands(CLI::App& app, Session& session); ///< receipt verify
+void add_backup_commands(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session); ///< completion, version
 

@@ -31,6 +31,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_attest_commands(app, session);
   add_policy_commands(app, session);
   add_daemon_commands(app, session);
+  add_backup_commands(app, session);
   add_tee_commands(app, session);
   add_bench_commands(app, session);
   add_completion_command(app, session);

@@ -214,4 +214,19 @@ Status Database::migrate(std::span<const std::string_view> scripts) {
   return {};
 }
 
+Status Database::copy_to(const std::filesystem::path& file) {
+  if (std::filesystem::exists(std::filesystem::symlink_status(file))) {
+    return make_error(Code::kAlreadyExists, "{} exists", file.string());
+  }
+  TCFDL_TRY(make_private(file));
+  TCFDL_TRY(execute("VACUUM INTO ?", {file.string()}));
+  return {};
+}
+
+Status Database::check() {
+  TCFDL_ASSIGN(const auto found, query_one("PRAGMA integrity_check", {}, [](const Row& row) { return row.text(0); }));
+  if (found == "ok") return {};
+  return make_error(Code::kDataLoss, "the database is damaged: {}", found.value_or("it has no content"));
+}
+
 } // namespace tcfdl::database

@@ -80,6 +80,12 @@ public:
   /// missing. Scripts are only ever appended. FAILED_PRECONDITION if a newer program wrote the database.
   Status migrate(std::span<const std::string_view> scripts);
 
+  /// Writes the content of now to a new file of mode 0600, without waiting for writers. ALREADY_EXISTS.
+  Status copy_to(const std::filesystem::path& file);
+
+  /// DATA_LOSS, with what is wrong, unless every page and index is as it should be.
+  Status check();
+
 private:
   class Connection;
   explicit Database(std::unique_ptr<Connection> connection);
