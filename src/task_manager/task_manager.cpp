@@ -79,6 +79,16 @@ void TaskManager::remove_instance(const InstanceId& id, std::string_view reason)
   scheduler_.remove_instance(id);
 }
 
+void TaskManager::set_problem(const FunctionName& name, std::string problem) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.set_problem(name, std::move(problem));
+}
+
+bool TaskManager::has_tasks(const InstanceId& id) const {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_.has_tasks(id);
+}
+
 Result<wire::LeaseGrant> TaskManager::acquire(const wire::LeaseRequest& request, const std::stop_token& cancel) {
   TCFDL_TRY(check(request));
   const auto deadline = Deadline::after_millis(request.remaining_ms());
@@ -108,6 +118,7 @@ Result<wire::LeaseGrant> TaskManager::acquire_here(Ticket& ticket, const std::st
   if (standing == Standing::kNoFunction) return offload(ticket, unknown_function(request.function()));
   if (!queued) return offload(ticket, std::move(queued).error());
   if (standing == Standing::kNoInstance) {
+    if (no_instance_) no_instance_(FunctionName(request.function()));
     auto away = offload(ticket, {Code::kUnavailable, ""});
     if (away) return away;
     TCFDL_TRY(enqueue(ticket));
