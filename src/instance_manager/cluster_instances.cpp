@@ -38,6 +38,12 @@ void ClusterInstances::post(Handler handler) {
   });
 }
 
+void ClusterInstances::expect_nodes(const std::vector<std::string>& nodes) {
+  const std::scoped_lock lock(mutex_);
+  expected_ = {nodes.begin(), nodes.end()};
+  expected_until_ = queue_.now() + settings_.first_reports;
+}
+
 Status ClusterInstances::set_function(const WantedFunction& wanted) {
   TCFDL_ASSIGN(auto descriptor, wire::parse<wire::Descriptor>(wanted.descriptor.statement()));
   TCFDL_ASSIGN(auto name, parse_function_name(descriptor.name()));
@@ -108,6 +114,7 @@ void ClusterInstances::handle_status(const wire::NodeStatus& report) {
   const NodeId id(report.node());
   const auto [at, is_new] = nodes_.try_emplace(id);
   if (is_new) spdlog::info("instances: node {} is here ({}, TEE {})", id, report.role(), report.tee_kind());
+  expected_.erase(report.node());
   at->second.status = report;
   at->second.seen = queue_.now();
   std::vector<InstanceId> missing;

@@ -8,11 +8,13 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 namespace tcfdl::instance_manager {
 
 struct ClusterInstancesSettings {
   std::chrono::milliseconds node_lost_after{3000};   ///< without a heartbeat
+  std::chrono::milliseconds first_reports{5000};     ///< for nodes that are there when the master starts
   std::chrono::milliseconds replace_after{3000};     ///< an instance that failed and is not ready again
   std::chrono::milliseconds reported_within{10'000}; ///< after an order to start
   std::chrono::milliseconds avoid_node_for{2000};    ///< after it refused an order
@@ -51,7 +53,8 @@ struct ClusterView {
 };
 
 /// What runs is what nodes report, so a restarted master adopts what it finds. Set all functions before `start`:
-/// instances of functions that are not wanted are stopped. Every method may be called from any thread and returns at
+/// instances of functions that are not wanted are stopped. Tell of all nodes before `start`: nothing starts before they
+/// reported, or had the time for it. Every method may be called from any thread and returns at
 /// once; events go through one queue to one thread, commands run on the executor.
 class ClusterInstances {
 public:
@@ -66,6 +69,8 @@ public:
   void stop() noexcept { queue_.stop(); }
   /// In place of `start`'s thread: handles what is due.
   void run_due() { queue_.run_due(); }
+
+  void expect_nodes(const std::vector<std::string>& nodes);
 
   /// Adds a function or another version of it. INVALID_ARGUMENT for a bad descriptor. The caller verified it.
   Status set_function(const WantedFunction& wanted);
@@ -153,6 +158,8 @@ private:
   std::map<NodeId, Node> nodes_;
   std::map<InstanceId, Known> known_;
   std::map<InstanceId, Ordered> ordered_;
+  std::set<std::string> expected_; // nodes that did not report yet
+  TimePoint expected_until_;
   std::map<NodeId, NodeRoom> rooms_; // as of the present reconciliation
   std::vector<Handler> outbox_;
   EventQueue queue_;

@@ -49,6 +49,7 @@ std::map<NodeId, NodeRoom> ClusterInstances::measure_rooms() const {
 
 std::vector<NodeChoice> ClusterInstances::choices_for(const Wanted& wanted) const {
   std::vector<NodeChoice> choices;
+  if (!expected_.empty() && queue_.now() < expected_until_) return choices; // they may run what seems to lack
   for (const auto& [id, node] : nodes_) {
     if (!admits(wanted.descriptor, node.status.tee_kind()) || queue_.now() < node.avoid_until) continue;
     const auto& room = rooms_.at(id);

@@ -317,6 +317,7 @@ private:
     scaling_ = std::make_unique<MasterScaling>(config_.autoscaling, *tasks_, *instances_);
     functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_, *scaling_);
     TCFDL_TRY(functions_->restore());
+    instances_->expect_nodes(credentials_->workers());
     instances_->start();
     stops_.add([this] { instances_->stop(); });
     tasks_->on_no_instance([this](const FunctionName& name) { scaling_->wake(name); });

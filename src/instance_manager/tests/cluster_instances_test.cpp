@@ -331,6 +331,31 @@ TEST_F(ClusterInstancesTest, ARestartedMasterKeepsWhatItFindsUntilTheScaleIsSet)
   EXPECT_EQ(nodes_.stopped.size(), 1U);
 }
 
+TEST_F(ClusterInstancesTest, ARestartedMasterHearsItsNodesBeforeItStartsWhatSeemsToLack) {
+  cluster_.expect_nodes({"worker-1", "main"});
+  want(2);
+  worker_.add("a");
+  report(worker_);
+  EXPECT_TRUE(nodes_.started.empty()) << "the other may be on the master";
+  master_.add("b");
+  report(master_);
+  advance(milliseconds(600));
+  EXPECT_TRUE(nodes_.started.empty());
+  EXPECT_EQ(problem(), "");
+}
+
+TEST_F(ClusterInstancesTest, ANodeThatDoesNotReturnIsNotWaitedForLong) {
+  cluster_.expect_nodes({"worker-1", "lost"});
+  want(1);
+  report(worker_);
+  EXPECT_TRUE(nodes_.started.empty());
+  for (int i = 0; i < 9; ++i) {
+    time_.advance(milliseconds(600));
+    report(worker_);
+  }
+  EXPECT_EQ(nodes_.started.size(), 1U);
+}
+
 TEST_F(ClusterInstancesTest, StartsWhereMemoryIsLeftAndSaysWhereItIsNot) {
   worker_.status.set_memory_total(1000 << 20U);
   worker_.status.set_memory_available(250 << 20U);
