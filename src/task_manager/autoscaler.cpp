@@ -117,8 +117,10 @@ void Autoscaler::respect_start(Choice& choice, const FunctionLoad& load, TimePoi
     const auto first = std::min<double>(settings_.max_scale_up, std::ceil(static_cast<double>(tasks) / slots));
     if (first >= choice.wanted) choice = {first, fmt::format("{} tasks wait and no instance is ready", load.waiting)};
   }
-  if (now - created_<settings_.stable_window&& static_cast<double>(load.ready)> choice.wanted) {
-    choice = {static_cast<double>(load.ready), "nothing stops within the first window"};
+  const bool first_window = created_ + settings_.stable_window > now;
+  const auto ready = static_cast<double>(load.ready);
+  if (first_window && ready > choice.wanted) {
+    choice = {ready, "nothing stops within the first window"};
   }
   const auto idle = now - last_active_;
   const bool has_any = load.ready > 0 || wanted_ > 0;

@@ -19,6 +19,38 @@ TEST_F(TeeProxyTest, TurnsACallersCapsuleOnceItHasTheKey) {
   EXPECT_TRUE(crypto::equal_constant_time(opened->key.span(), made.secret.key.span()));
 }
 
+TEST_F(TeeProxyTest, GivesTheAnswerOfBeforeWhileTheAuthorityIsSilentToThoseWhoMayStillSend) {
+  grants_ = {"echo"};
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  authority_.down = true;
+  EXPECT_EQ(code_of(keys_request()), Code::kUnavailable) << "there is none";
+  authority_.down = false;
+  ASSERT_TRUE(entry(keys_request()));
+  ASSERT_TRUE(start());
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  authority_.down = true;
+  const auto kept = entry(keys_request());
+  ASSERT_TRUE(kept) << kept.error().to_string();
+  EXPECT_EQ(kept->sender_key().scope(), "for the caller");
+  EXPECT_TRUE(turn(capsule().capsule));
+
+  auto elsewhere = keys_request();
+  elsewhere.mutable_sender_keys()->set_function("other");
+  EXPECT_EQ(code_of(elsewhere), Code::kUnavailable);
+  grants_ = {"other"};
+  EXPECT_EQ(code_of(keys_request()), Code::kPermissionDenied);
+  grants_ = {"echo"};
+  clock_.time = kNow + 3599;
+  EXPECT_TRUE(entry(keys_request()));
+  const auto list = list_of(authority_.key, 1, [](wire::RevocationList& revoked) {
+    auto& epoch = *revoked.add_epochs();
+    epoch.set_function("echo");
+    epoch.set_epoch(2);
+  });
+  ASSERT_TRUE(proxy_->set_revocations(list));
+  EXPECT_FALSE(entry(keys_request())) << "of an epoch that is over";
+}
+
 TEST_F(TeeProxyTest, RefusesToTurnWithoutAKey) {
   EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kFailedPrecondition) << "before it has an identity";
   EXPECT_EQ(code_of(keys_request()), Code::kFailedPrecondition);
@@ -62,7 +94,7 @@ TEST_F(TeeProxyTest, AsksForNobodyWithoutACallersCertificate) {
   auto forged = certificate("anna", wire::ROLE_CLIENT, key);
   forged.set_signature(wire::field(anna_.sign(as_bytes(forged.statement()))));
   EXPECT_EQ(refused(forged), Code::kUnauthenticated);
-  clock_.now_ += 4000;
+  clock_.time += 4000;
   EXPECT_EQ(refused(certificate("anna", wire::ROLE_CLIENT, key)), Code::kUnauthenticated);
   EXPECT_EQ(authority_.asked, 0);
 }
