@@ -9,12 +9,20 @@ namespace {
 
 constexpr std::uint64_t kLargestDeployment = std::uint64_t{2} << 20U;
 constexpr std::int64_t kMostInstances = 1000;
+constexpr std::int64_t kLongestResponseTime = 86'400'000; // milliseconds
+constexpr std::int64_t kMostMillicores = 1'000'000;
 constexpr std::int64_t kLongestOverlap = 24L * 3600; // seconds
 constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 20U;
 
 Result<Json> wrapped(const char* key, Result<Json> list) {
   if (!list) return list;
   return Json{{key, *std::move(list)}};
+}
+
+std::uint64_t size_of(http::JsonObject& object, const std::string& key) {
+  const auto bytes = parse_size(object.text_or(key, "0B"));
+  if (!bytes) object.refuse(key, bytes.error().message());
+  return bytes.value_or(0);
 }
 
 Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
@@ -24,14 +32,15 @@ Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
     settings.least = static_cast<std::uint32_t>(scale->integer_or("min", 1, 0, kMostInstances));
     const auto least_most = std::max<std::int64_t>(settings.least, 1);
     settings.most = static_cast<std::uint32_t>(scale->integer_or("max", least_most, least_most, kMostInstances));
+    settings.response_time_ms =
+        static_cast<std::uint32_t>(scale->integer_or("response_time_ms", 0, 0, kLongestResponseTime));
     TCFDL_TRY(scale->finish());
   }
   if (auto resources = object->object("resources")) {
-    const auto memory = resources->text_or("memory", "0B");
-    const auto bytes = parse_size(memory);
-    if (!bytes) resources->refuse("memory", bytes.error().message());
+    settings.memory = size_of(*resources, "memory");
+    settings.enclave_memory = size_of(*resources, "enclave_memory");
+    settings.millicores = static_cast<std::uint32_t>(resources->integer_or("millicores", 0, 0, kMostMillicores));
     TCFDL_TRY(resources->finish());
-    settings.memory = *bytes;
   }
   settings.labels = object->text_map("labels");
   TCFDL_TRY(object->finish());
@@ -77,6 +86,22 @@ http::Response remove(Functions& functions, const http::Request& request) {
   return removed ? http::Response::empty() : http::problem(removed.error(), request.path);
 }
 
+/// A whole number that may be absent.
+std::optional<std::uint32_t> number_of(http::JsonObject& body, const std::string& key, std::int64_t most) {
+  const auto number = body.integer_or(key, -1, 0, most);
+  return number < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(number));
+}
+
+Result<Json> set_scale(Functions& functions, const http::Request& request) {
+  TCFDL_ASSIGN(const auto name, function_of(request));
+  TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
+  const ScaleChange change{.least = number_of(body, "min", kMostInstances),
+                           .most = number_of(body, "max", kMostInstances),
+                           .response_time_ms = number_of(body, "response_time_ms", kLongestResponseTime)};
+  TCFDL_TRY(body.finish());
+  return functions.set_scale(name, change);
+}
+
 Result<Json> rotate_key(Functions& functions, const http::Request& request) {
   TCFDL_ASSIGN(const auto name, function_of(request));
   TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
@@ -110,6 +135,10 @@ void add_function_routes(http::Server& server, Functions& functions, Logs& logs)
   server.add(
       "POST", "/v1/functions/{name...}/keys",
       [&functions](const http::Request& request) { return answer(rotate_key(functions, request), request, 201); },
+      from(Level::kDeployer));
+  server.add(
+      "POST", "/v1/functions/{name...}/scale",
+      [&functions](const http::Request& request) { return answer(set_scale(functions, request), request); },
       from(Level::kDeployer));
   server.add(
       "GET", "/v1/seal-key",

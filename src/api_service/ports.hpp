@@ -14,11 +14,14 @@ namespace tcfdl::api_service {
 
 using Json = nlohmann::json;
 
-/// How many instances of a function are kept and what each may use.
+/// How many instances of a function are kept, what each needs and where it may run.
 struct FunctionSettings {
-  std::uint32_t least = 1;  ///< instances
-  std::uint32_t most = 1;   ///< instances
-  std::uint64_t memory = 0; ///< bytes an instance; 0: no limit
+  std::uint32_t least = 1;            ///< instances
+  std::uint32_t most = 1;             ///< instances
+  std::uint32_t response_time_ms = 0; ///< 0: no target
+  std::uint64_t memory = 0;           ///< bytes an instance, its limit; 0: no limit
+  std::uint64_t enclave_memory = 0;   ///< bytes an instance; 0: nothing is said
+  std::uint32_t millicores = 0;       ///< of an instance; 0: nothing is said
   std::vector<std::pair<std::string, std::string>> labels;
 };
 
@@ -28,6 +31,13 @@ struct Deployment {
   std::string manifest; ///< JSON, as hashed into the descriptor's measurement
   FunctionSettings settings;
   std::optional<wire::KeyPackage> unverified_content_key = {}; ///< where the manifest has confidential files
+};
+
+/// Other bounds for the instances of a function; what is absent stays.
+struct ScaleChange {
+  std::optional<std::uint32_t> least;
+  std::optional<std::uint32_t> most;
+  std::optional<std::uint32_t> response_time_ms; ///< 0: no target
 };
 
 struct Deployed {
@@ -45,6 +55,8 @@ public:
   /// UNAUTHENTICATED or PERMISSION_DENIED for the descriptor, FAILED_PRECONDITION for an older version or artefacts
   /// that are not stored.
   virtual Result<Deployed> deploy(const Deployment& deployment) = 0;
+  /// Gives the function. NOT_FOUND; INVALID_ARGUMENT for a most below the least.
+  virtual Result<Json> set_scale(const FunctionName& name, const ScaleChange& change) = 0;
   /// NOT_FOUND.
   virtual Status remove(const FunctionName& name) = 0;
   /// {seal_key}: what the keys of confidential files are sealed to, a signed SealKey of the authority in base64url.

@@ -50,7 +50,8 @@ struct Session {
 int refuse_usage(const Session& session, const Error& error);
 
 void add_cluster_commands(CLI::App& app, Session& session); ///< up, down, status
-void add_daemon_commands(CLI::App& app, Session& session);  ///< service-manager, master, worker
+void add_top_command(CLI::App& app, Session& session);
+void add_daemon_commands(CLI::App& app, Session& session); ///< service-manager, master, worker
 void add_function_commands(CLI::App& app, Session& session);
 void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
 void add_grant_commands(CLI::App& app, Session& session);     ///< grant

@@ -4,6 +4,7 @@
 #include "cli/owner_key.hpp"
 #include "wire/signed.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <thread>
 
@@ -67,7 +68,7 @@ std::string last_error_of(const json& function) {
   return problem.empty() ? problem : ": " + problem;
 }
 
-/// Waits until as many instances as wanted at least are ready.
+/// Waits until as many instances as wanted at least are ready. A function at zero is not started for it.
 Result<json> wait_ready(Api& api, const std::string& name, std::uint64_t wanted, Deadline deadline) {
   for (;;) {
     TCFDL_ASSIGN(auto function, api.get(function_target(name)));
@@ -124,9 +125,12 @@ Result<json> deploy(Api& api, const sdk::Context& context, const DeployOptions& 
   }
   const auto document = json::parse(wire::write_signed_function(bundle.function), nullptr, false);
   TCFDL_ASSIGN(auto deployed, api.post("/v1/functions", document));
-  const auto wanted = deployed.is_object() ? deployed.value("instances_wanted", std::uint64_t{0}) : 0;
-  if (!options.wait || wanted == 0) return deployed;
-  return wait_ready(api, bundle.function.descriptor.name(), wanted, Deadline::after(options.timeout));
+  if (!options.wait || !deployed.is_object()) return deployed;
+  // What its load wants beyond the minimum may not fit; that is no failure of the deployment.
+  const auto wanted = deployed.value("instances_wanted", std::uint64_t{0});
+  const auto least = std::min(wanted, deployed.value("instances_min", wanted));
+  if (least == 0) return deployed;
+  return wait_ready(api, bundle.function.descriptor.name(), least, Deadline::after(options.timeout));
 }
 
 } // namespace tcfdl::cli

@@ -44,11 +44,22 @@ void read_scale(ConfigMapping& root, FunctionFile& function, Status& status) {
     const std::int64_t least = std::max<std::uint32_t>(function.scale_min, 1);
     function.scale_max = static_cast<std::uint32_t>(scale->integer_or("max", least, 1, 1000));
     if (function.scale_max < least) scale->refuse("max", fmt::format("is less than min, {}", least));
+    const auto response = parse_duration(scale->text_or("response_time", "0ms"));
+    if (!response) {
+      scale->refuse("response_time", response.error().message());
+    } else if (*response > std::chrono::hours(24)) {
+      scale->refuse("response_time", "is more than a day");
+    } else {
+      function.response_time_ms = static_cast<std::uint32_t>(response->count());
+    }
     if (status) status = scale->finish();
   }
   if (auto resources = root.mapping("resources")) {
     function.memory = resources->text_or("memory", "");
-    if (!function.memory.empty()) (void)size_or(*resources, "memory", "", std::uint64_t{1} << 50U);
+    if (!function.memory.empty()) (void)size_or(*resources, "memory", "", std::uint64_t{1} << 44U);
+    function.enclave_memory = resources->text_or("enclave_memory", "");
+    if (!function.enclave_memory.empty()) (void)size_or(*resources, "enclave_memory", "", std::uint64_t{1} << 44U);
+    function.millicores = static_cast<std::uint32_t>(resources->integer_or("millicores", 0, 0, 1'000'000));
     if (status) status = resources->finish();
   }
 }

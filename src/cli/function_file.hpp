@@ -30,7 +30,10 @@ struct FunctionFile {
   std::uint32_t concurrency = 1;
   std::uint32_t scale_min = 1;
   std::uint32_t scale_max = 1;
-  std::string memory; ///< as written; empty: no limit
+  std::uint32_t response_time_ms = 0; ///< 0: no target
+  std::string memory;                 ///< as written; empty: no limit
+  std::string enclave_memory;         ///< as written; empty: nothing is said
+  std::uint32_t millicores = 0;
   bool idempotent = false;
   std::vector<std::string> protections;
   bool isolate_instance = false;

@@ -22,16 +22,26 @@ Status run_deploy(const Session& session, DeployOptions options) {
     print(fmt::format("{} version {} on {}: {} of {} instances ready\n", shown(function, "name"),
                       shown(function, "version"), context.cluster, shown(function, "instances_ready"),
                       shown(function, "instances_wanted")));
+    if (function.value("instances_wanted", 0) == 0) print("its first task starts an instance\n");
+    if (function.contains("problem")) print(fmt::format("problem: {}\n", shown(function, "problem")));
   }
   return {};
 }
 
+std::string bounds_of(const Json& function) {
+  return shown(function, "instances_min") + "-" + shown(function, "instances_max");
+}
+
 std::vector<std::string> row_of(const Json& function) {
-  return {
-      shown(function, "name"),        shown(function, "version"),
-      shown(function, "cluster"),     shown(function, "instances_ready") + "/" + shown(function, "instances_wanted"),
-      shown(function, "waiting"),     shown(function, "in_flight"),
-      shown(function, "protections"), shown(function, "confidential")};
+  return {shown(function, "name"),
+          shown(function, "version"),
+          shown(function, "cluster"),
+          shown(function, "instances_ready") + "/" + shown(function, "instances_wanted"),
+          bounds_of(function),
+          shown(function, "waiting"),
+          shown(function, "in_flight"),
+          shown(function, "protections"),
+          shown(function, "confidential")};
 }
 
 Status list(const Session& session) {
@@ -42,7 +52,7 @@ Status list(const Session& session) {
     return {};
   }
   std::vector<std::vector<std::string>> rows{
-      {"NAME", "VERSION", "CLUSTER", "READY", "WAITING", "RUNNING", "PROTECTION", "CONFIDENTIAL"}};
+      {"NAME", "VERSION", "CLUSTER", "READY", "SCALE", "WAITING", "RUNNING", "PROTECTION", "CONFIDENTIAL"}};
   if (const auto functions = answer.find("functions"); functions != answer.end() && functions->is_array()) {
     for (const auto& function : *functions) rows.push_back(row_of(function));
   }
@@ -78,6 +88,30 @@ Status remove(const Session& session, const std::string& name) {
     print_json({{"removed", name}});
   } else {
     print(name + " is removed\n");
+  }
+  return {};
+}
+
+/// What is negative is not said.
+struct ScaleOptions {
+  std::int64_t min = -1;
+  std::int64_t max = -1;
+  std::int64_t response_time_ms = -1;
+};
+
+Status scale(const Session& session, const std::string& name, const ScaleOptions& options) {
+  Json change = Json::object();
+  if (options.min >= 0) change["min"] = options.min;
+  if (options.max >= 0) change["max"] = options.max;
+  if (options.response_time_ms >= 0) change["response_time_ms"] = options.response_time_ms;
+  if (change.empty()) return Error(Code::kInvalidArgument, "say --min, --max or --response-time-target");
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  TCFDL_ASSIGN(const auto function, api.post(function_target(name, "/scale"), change));
+  if (session.json) {
+    print_json(function);
+  } else {
+    print(fmt::format("{}: {} instances, {} wanted now, {} ready\n", name, bounds_of(function),
+                      shown(function, "instances_wanted"), shown(function, "instances_ready")));
   }
   return {};
 }
@@ -118,6 +152,19 @@ void add_deploy(CLI::App& group, Session& session) {
   command->add_flag("--wait,!--no-wait", options->wait, "until its instances are ready (the default)");
   add_duration(*command, "--timeout", options->timeout, "of the wait; default 60s");
   command->callback(session.run([&session, options] { return run_deploy(session, *options); }));
+}
+
+void add_scale(CLI::App& command, Session& session, const std::shared_ptr<std::string>& name) {
+  auto options = std::make_shared<ScaleOptions>();
+  command.add_option("--min", options->min, "instances at least; 0: none while there are no tasks")
+      ->check(CLI::Range(0, 1000));
+  command.add_option("--max", options->max, "instances at most")->check(CLI::Range(1, 1000));
+  command
+      .add_option("--response-time-target", options->response_time_ms,
+                  "milliseconds from a task's arrival to its end; 0: no target")
+      ->check(CLI::Range(0, 86'400'000))
+      ->type_name("MS");
+  command.callback(session.run([&session, name, options] { return scale(session, *name, *options); }));
 }
 
 Status run_sign(const Session& session, const std::string& file, const std::string& key, const std::string& out) {
@@ -167,6 +214,7 @@ void add_function_commands(CLI::App& app, Session& session) {
     return show(session, *name);
   }));
   named("remove", "remove a function")->callback(session.run([&session, name] { return remove(session, *name); }));
+  add_scale(*named("scale", "how many instances it has: kept until it is deployed again"), session, name);
   auto* rotating = named("rotate-key", "keys of a next epoch; those of the one before are erased after an overlap");
   auto overlap = std::make_shared<std::chrono::milliseconds>(0);
   add_duration(*rotating, "--overlap", *overlap, "while both are valid, up to 24h; default 15m");

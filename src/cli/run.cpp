@@ -20,6 +20,7 @@ void add_commands(CLI::App& app, Session& session) {
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help of all commands");
   add_cluster_commands(app, session);
+  add_top_command(app, session);
   add_function_commands(app, session);
   add_key_commands(app, session);
   add_invoke_command(app, session);

@@ -57,8 +57,10 @@ Status print_status(const Session& session) {
   text += part(status, "nodes", {"NODE", "ROLE", "TEE", "STATE", "CORES", "LOAD", "PID"},
                {"name", "role", "tee_kind", "state", "cores", "load", "pid"});
   text += layers(status);
-  text += part(status, "functions", {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "WAITING", "RUNNING"},
-               {"name", "version", "cluster", "instances_ready", "instances_wanted", "waiting", "in_flight"});
+  text += part(status, "functions",
+               {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "MIN", "MAX", "WAITING", "RUNNING"},
+               {"name", "version", "cluster", "instances_ready", "instances_wanted", "instances_min", "instances_max",
+                "waiting", "in_flight"});
   text += problems(status);
   text += part(status, "instances", {"INSTANCE", "FUNCTION", "NODE", "STATE", "PID", "RESTARTS", "LAST ERROR"},
                {"id", "function", "node", "state", "pid", "restarts", "last_error"});

@@ -5,7 +5,10 @@
 #include "base/ids.hpp"
 #include "base/units.hpp"
 #include "cli/yaml_error.hpp"
+#include "node/config.hpp"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 namespace tcfdl::cli {
@@ -13,6 +16,34 @@ namespace {
 
 constexpr std::size_t kMostClusters = 32;
 constexpr std::size_t kMostWorkers = 256;
+
+/// Texts of a mapping as one line of YAML.
+std::string flow(const TopologyTexts& texts) {
+  std::string line;
+  for (const auto& [key, value] : texts) {
+    line += fmt::format("{}{}: {}", line.empty() ? "" : ", ", nlohmann::json(key).dump(), nlohmann::json(value).dump());
+  }
+  return "{" + line + "}";
+}
+
+void read_autoscaling(ConfigMapping& mapping, TopologyCluster& cluster) {
+  (void)node::read_autoscaling(mapping);
+  cluster.autoscaling = mapping.text_map("autoscaling");
+}
+
+Result<TopologyNode> read_node(ConfigMapping& mapping, const TopologyCluster& cluster) {
+  TopologyNode node;
+  node.name = mapping.text("name");
+  node.labels = mapping.text_map("labels");
+  node.enclave_memory = mapping.text_or("enclave_memory", "");
+  if (node.name != cluster.master() && std::ranges::find(cluster.workers, node.name) == cluster.workers.end()) {
+    mapping.refuse("name", fmt::format("'{}' is no node of cluster {}", node.name, cluster.name));
+  }
+  const auto size = parse_size(node.enclave_memory.empty() ? "0B" : node.enclave_memory);
+  if (!size) mapping.refuse("enclave_memory", size.error().message());
+  TCFDL_TRY(mapping.finish());
+  return node;
+}
 
 Result<TopologyCluster> read_cluster(ConfigMapping& mapping) {
   TopologyCluster cluster;
@@ -22,6 +53,11 @@ Result<TopologyCluster> read_cluster(ConfigMapping& mapping) {
   cluster.calls_per_second = mapping.integer_or("calls_per_second", 0, 0, 1'000'000);
   cluster.api_tls = mapping.boolean_or("api_tls", false);
   cluster.gateway_tls = mapping.boolean_or("gateway_tls", false);
+  read_autoscaling(mapping, cluster);
+  for (auto& entry : mapping.mappings("nodes")) {
+    TCFDL_ASSIGN(auto node, read_node(entry, cluster));
+    cluster.nodes.push_back(std::move(node));
+  }
   if (const auto good = check_label(cluster.name, "cluster"); !cluster.name.empty() && !good) {
     mapping.refuse("name", good.error().message());
   }
@@ -104,6 +140,19 @@ std::string write_software_tee(const Topology& topology) {
   return fmt::format("software_tee: {{require: [{}]}}\n", fmt::join(*topology.required_layers, ", "));
 }
 
+std::string write_autoscaling(const TopologyCluster& cluster) {
+  if (cluster.autoscaling.empty()) return {};
+  return fmt::format("autoscaling: {}\n", flow(cluster.autoscaling));
+}
+
+std::string write_placement(const TopologyCluster& cluster, const std::string& name) {
+  const auto node = std::ranges::find(cluster.nodes, name, &TopologyNode::name);
+  if (node == cluster.nodes.end()) return {};
+  auto text = fmt::format("labels: {}\n", flow(node->labels));
+  if (!node->enclave_memory.empty()) text += fmt::format("enclave_memory: {}\n", node->enclave_memory);
+  return text;
+}
+
 std::string write_topology(const Topology& topology) {
   auto text = fmt::format("local_adapter: {}\ncertificate_lifetime: {}\n{}clusters:\n", topology.local_adapter,
                           topology.certificate_lifetime, write_software_tee(topology));
@@ -116,6 +165,13 @@ std::string write_topology(const Topology& topology) {
       text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", cluster.workers[i]);
     }
     text += "]\n";
+    if (!cluster.autoscaling.empty()) text += fmt::format("    {}", write_autoscaling(cluster));
+    if (!cluster.nodes.empty()) text += "    nodes:\n";
+    for (const auto& node : cluster.nodes) {
+      text += fmt::format("      - {{name: \"{}\", labels: {}", node.name, flow(node.labels));
+      if (!node.enclave_memory.empty()) text += fmt::format(", enclave_memory: {}", node.enclave_memory);
+      text += "}\n";
+    }
   }
   return text;
 }

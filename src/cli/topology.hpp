@@ -6,12 +6,24 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tcfdl::cli {
 
 /// The client that `tcfdl up` enrols with every cluster.
 constexpr std::string_view kLocalClient = "local-user";
+
+using TopologyTexts = std::vector<std::pair<std::string, std::string>>;
+
+/// What is said of one node of a cluster.
+struct TopologyNode {
+  std::string name;
+  TopologyTexts labels;
+  std::string enclave_memory; ///< as written; empty: what the machine says
+
+  friend bool operator==(const TopologyNode&, const TopologyNode&) = default;
+};
 
 struct TopologyCluster {
   std::string name;
@@ -20,6 +32,8 @@ struct TopologyCluster {
   std::int64_t calls_per_second = 0; ///< of one caller; 0: no limit
   bool api_tls = false;              ///< whether the master's API is HTTPS
   bool gateway_tls = false;          ///< whether the gateway is
+  TopologyTexts autoscaling = {};    ///< as in a master's configuration, checked
+  std::vector<TopologyNode> nodes = {};
 
   [[nodiscard]] std::string master() const { return name + "-master"; }
   friend bool operator==(const TopologyCluster&, const TopologyCluster&) = default;
@@ -44,6 +58,11 @@ Result<Topology> read_topology(const std::filesystem::path& path);
 
 /// The line about the software TEE, in topologies and configurations of nodes; empty for the default.
 std::string write_software_tee(const Topology& topology);
+
+/// The line about autoscaling, in topologies and configurations of masters; empty for the default.
+std::string write_autoscaling(const TopologyCluster& cluster);
+/// The lines of a node's configuration about placement; empty when nothing is said.
+std::string write_placement(const TopologyCluster& cluster, const std::string& name);
 
 /// The document that `parse_topology` reads back.
 std::string write_topology(const Topology& topology);

@@ -114,6 +114,15 @@ Status FunctionManager::store(const FunctionRecord& record, bool is_new) {
   return stored;
 }
 
+Result<FunctionRecord> FunctionManager::set_scale(const std::string& name, const Scale& scale) {
+  const std::scoped_lock lock(changes_);
+  TCFDL_ASSIGN(auto record, get(name));
+  record.settings.scale = scale;
+  TCFDL_ASSIGN(record.settings, parse_settings(write_settings(record.settings)));
+  TCFDL_TRY(table_.set_settings(name, record.settings));
+  return record;
+}
+
 Status FunctionManager::remove(const std::string& name) {
   const std::scoped_lock lock(changes_);
   TCFDL_TRY(table_.remove(name));

@@ -41,6 +41,10 @@ public:
   /// ALREADY_EXISTS: the same version with other content. Settings may change without a new version.
   Result<FunctionRecord> deploy(const Deployment& deployment);
 
+  /// Changes how many instances there are, until it is changed again or deployed with other settings. NOT_FOUND;
+  /// INVALID_ARGUMENT as of `parse_settings`.
+  Result<FunctionRecord> set_scale(const std::string& name, const Scale& scale);
+
   /// Removes the function; its name stays its owner's and older versions stay refused. NOT_FOUND.
   Status remove(const std::string& name);
 

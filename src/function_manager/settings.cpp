@@ -8,6 +8,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kMostInstances = 1000;
+constexpr std::uint64_t kLongestResponseTime = 86'400'000;     // milliseconds
 constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 44U; // 16 TiB
 constexpr std::uint64_t kMostMillicores = 1'000'000;
 constexpr std::size_t kMostLabels = 64;
@@ -31,7 +32,8 @@ Result<json> section(const json& document, const char* key) {
 
 Status read_scale(const json& document, Scale& scale) {
   TCFDL_ASSIGN(const auto object, section(document, "scale"));
-  TCFDL_TRY(wire::check_json_keys(object, {}, {"min", "max"}));
+  TCFDL_TRY(wire::check_json_keys(object, {}, {"min", "max", "response_time_ms"}));
+  TCFDL_TRY(read_number(object, "response_time_ms", kLongestResponseTime, scale.response_time_ms));
   TCFDL_TRY(read_number(object, "min", kMostInstances, scale.min));
   if (!object.contains("max")) scale.max = std::max(scale.max, scale.min);
   TCFDL_TRY(read_number(object, "max", kMostInstances, scale.max));
@@ -78,7 +80,10 @@ Result<FunctionSettings> parse_settings(const std::string& json_text) {
 }
 
 std::string write_settings(const FunctionSettings& settings) {
-  return json{{"scale", {{"min", settings.scale.min}, {"max", settings.scale.max}}},
+  return json{{"scale",
+               {{"min", settings.scale.min},
+                {"max", settings.scale.max},
+                {"response_time_ms", settings.scale.response_time_ms}}},
               {"resources",
                {{"memory", settings.resources.memory},
                 {"enclave_memory", settings.resources.enclave_memory},

@@ -12,6 +12,7 @@ namespace tcfdl::function_manager {
 struct Scale {
   std::uint32_t min = 1;
   std::uint32_t max = 4;
+  std::uint32_t response_time_ms = 0; ///< from a task's arrival to its end; 0: no target
 
   friend bool operator==(const Scale&, const Scale&) = default;
 };
@@ -33,8 +34,9 @@ struct FunctionSettings {
   friend bool operator==(const FunctionSettings&, const FunctionSettings&) = default;
 };
 
-/// Parses `{"scale":{"min","max"},"resources":{"memory","enclave_memory","millicores"},"labels":{…}}`, every key of
-/// which is optional; empty text gives the defaults. INVALID_ARGUMENT names the key and the bound.
+/// Parses
+/// `{"scale":{"min","max","response_time_ms"},"resources":{"memory","enclave_memory","millicores"},"labels":{…}}`,
+/// every key of which is optional; empty text gives the defaults. INVALID_ARGUMENT names the key and the bound.
 Result<FunctionSettings> parse_settings(const std::string& json);
 
 /// All keys, as JSON that `parse_settings` reads.

@@ -63,6 +63,11 @@ Status FunctionTable::put(const FunctionRecord& record) {
   });
 }
 
+Status FunctionTable::set_settings(const std::string& name, const FunctionSettings& settings) {
+  TCFDL_TRY(database_->execute("UPDATE functions SET settings = ? WHERE name = ?", {write_settings(settings), name}));
+  return {};
+}
+
 Status FunctionTable::put_content_key(const FunctionRecord& record) {
   const auto& name = record.descriptor.name();
   TCFDL_TRY(database_->execute("DELETE FROM function_content_keys WHERE name = ?", {name}));

@@ -28,6 +28,8 @@ public:
   Result<std::vector<FunctionRecord>> list();
   Result<std::optional<KnownName>> known(const std::string& name);
 
+  Status set_settings(const std::string& name, const FunctionSettings& settings);
+
   /// Deletes the function and notes that the registry is to be told. NOT_FOUND if there is none.
   Status remove(const std::string& name);
   Result<std::vector<std::string>> pending_unregistrations();

@@ -16,11 +16,6 @@ bool same_run(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
   return a.restarts() == b.restarts() && std::ranges::equal(a.addresses(), b.addresses());
 }
 
-bool admits(const wire::Descriptor& descriptor, const std::string& tee_kind) {
-  return descriptor.tee_kinds().empty() ||
-         std::ranges::find(descriptor.tee_kinds(), tee_kind) != descriptor.tee_kinds().end();
-}
-
 } // namespace
 
 ClusterInstances::ClusterInstances(ClusterInstancesSettings settings, NodeCommands& nodes, InstanceEvents& events,
@@ -43,23 +38,35 @@ void ClusterInstances::post(Handler handler) {
   });
 }
 
+void ClusterInstances::expect_nodes(const std::vector<std::string>& nodes) {
+  const std::scoped_lock lock(mutex_);
+  expected_ = {nodes.begin(), nodes.end()};
+  expected_until_ = queue_.now() + settings_.first_reports;
+}
+
 Status ClusterInstances::set_function(const WantedFunction& wanted) {
   TCFDL_ASSIGN(auto descriptor, wire::parse<wire::Descriptor>(wanted.descriptor.statement()));
   TCFDL_ASSIGN(auto name, parse_function_name(descriptor.name()));
   {
     const std::scoped_lock lock(mutex_);
-    functions_[name] = {.what = wanted, .descriptor = std::move(descriptor), .problem = {}};
+    auto& known = functions_[name];
+    known.what = wanted;
+    known.descriptor = std::move(descriptor);
+    known.problem.clear();
   }
   post([] {});
   return {};
 }
 
-Status ClusterInstances::set_scale(const FunctionName& function, std::size_t scale) {
+Status ClusterInstances::set_scale(const FunctionName& function, std::size_t scale, std::size_t keep) {
   {
     const std::scoped_lock lock(mutex_);
     const auto found = functions_.find(function);
     if (found == functions_.end()) return make_error(Code::kNotFound, "no function {} in this cluster", function);
-    found->second.what.scale = scale;
+    auto& what = found->second.what;
+    if (what.scale == scale && what.keep == keep) return {};
+    what.scale = scale;
+    what.keep = keep;
   }
   post([] {});
   return {};
@@ -107,6 +114,7 @@ void ClusterInstances::handle_status(const wire::NodeStatus& report) {
   const NodeId id(report.node());
   const auto [at, is_new] = nodes_.try_emplace(id);
   if (is_new) spdlog::info("instances: node {} is here ({}, TEE {})", id, report.role(), report.tee_kind());
+  expected_.erase(report.node());
   at->second.status = report;
   at->second.seen = queue_.now();
   std::vector<InstanceId> missing;
@@ -153,7 +161,7 @@ void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::
   }
   if (known.announced && same_run(before, status)) return;
   withdraw(id, known, "it restarted");
-  if (known.stop_again) return;
+  if (known.stop_since) return;
   known.announced = true;
   const ReadyInstance ready{.instance = id,
                             .function = FunctionName(status.function()),
@@ -173,6 +181,7 @@ void ClusterInstances::withdraw(const InstanceId& id, Known& known, const std::s
 void ClusterInstances::note_problem(const wire::InstanceStatus& status) {
   const auto wanted = functions_.find(FunctionName(status.function()));
   if (wanted == functions_.end() || status.last_error().empty()) return;
+  wanted->second.fits_nowhere = false;
   wanted->second.problem =
       fmt::format("{}: {} ({} restarts)", status.instance(), status.last_error(), status.restarts());
 }
@@ -197,40 +206,40 @@ void ClusterInstances::drop_node(const NodeId& node, const std::string& why) {
 
 void ClusterInstances::reconcile() {
   stop_unwanted();
-  for (auto& [name, wanted] : functions_) reconcile(name, wanted);
+  rooms_ = measure_rooms();
+  for (auto& [name, wanted] : functions_) {
+    reconcile(name, wanted);
+    tell_problem(name, wanted);
+  }
 }
 
 void ClusterInstances::stop_unwanted() {
   for (auto& [id, known] : known_) {
-    const bool repeat = known.stop_again && queue_.now() >= *known.stop_again;
+    const bool repeat = known.stop_since && queue_.now() >= known.stop_again;
     if (repeat || !functions_.contains(FunctionName(known.status.function()))) order_stop(id, known);
   }
 }
 
 void ClusterInstances::reconcile(const FunctionName& name, Wanted& wanted) {
-  const auto views = views_of(name);
-  const auto nodes = choices_for(wanted.descriptor);
-  const auto plan = make_plan(wanted.descriptor.version(), wanted.what.scale, views, nodes);
+  auto views = views_of(name);
+  if (views.size() > wanted.what.scale) {
+    for (auto& each : views) each.busy = events_.has_tasks(each.id);
+  }
+  const auto plan =
+      make_plan(wanted.descriptor.version(), wanted.what.scale, views, choices_for(wanted), wanted.what.keep);
   for (const auto& id : plan.stop) {
     if (const auto known = known_.find(id); known != known_.end()) order_stop(id, known->second);
   }
   for (const auto& node : plan.start) order_start(name, wanted, node);
   const auto ready = std::ranges::count_if(
       views, [&](const auto& each) { return each.ready && each.version == wanted.descriptor.version(); });
-  if (static_cast<std::size_t>(ready) >= wanted.what.scale) wanted.problem.clear();
-  // Nodes that refused an order are avoided for a while: then their reason stands.
-  const bool nowhere = std::ranges::none_of(
-      nodes_, [&](const auto& entry) { return admits(wanted.descriptor, entry.second.status.tee_kind()); });
-  if (nowhere && views.empty() && wanted.what.scale > 0) {
-    wanted.problem = fmt::format("no node of this cluster can run it now (TEE kinds: {})",
-                                 fmt::join(wanted.descriptor.tee_kinds(), ", "));
-  }
+  judge(name, wanted, plan, static_cast<std::size_t>(ready));
 }
 
 std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) const {
   std::vector<InstanceView> views;
   for (const auto& [id, known] : known_) {
-    if (known.status.function() != name.str() || known.stop_again || ends(known.status)) continue;
+    if (known.status.function() != name.str() || known.stop_since || ends(known.status)) continue;
     const bool ready = known.status.state() == wire::INSTANCE_STATE_READY;
     const bool first_start = known.status.state() == wire::INSTANCE_STATE_STARTING && known.status.restarts() == 0;
     const bool fresh = queue_.now() - known.not_ready_since < settings_.replace_after;
@@ -247,18 +256,6 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
   return views;
 }
 
-std::vector<NodeChoice> ClusterInstances::choices_for(const wire::Descriptor& descriptor) const {
-  std::vector<NodeChoice> choices;
-  for (const auto& [id, node] : nodes_) {
-    if (!admits(descriptor, node.status.tee_kind()) || queue_.now() < node.avoid_until) continue;
-    const auto ordered = std::ranges::count_if(ordered_, [&](const auto& each) { return each.second.node == id; });
-    choices.push_back({.node = id,
-                       .is_master = node.status.role() == "master",
-                       .instances = static_cast<std::size_t>(node.status.instances_size() + ordered)});
-  }
-  return choices;
-}
-
 void ClusterInstances::order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node) {
   const auto id = free_slot(name, wanted.descriptor.version(), node).value_or(make_instance_id(name));
   ordered_[id] = {.function = name, .version = wanted.descriptor.version(), .node = node, .since = queue_.now()};
@@ -266,7 +263,8 @@ void ClusterInstances::order_start(const FunctionName& name, const Wanted& wante
   order.set_instance(id.str());
   *order.mutable_descriptor() = wanted.what.descriptor;
   order.set_manifest(wanted.what.manifest);
-  order.set_memory(wanted.what.memory);
+  order.set_memory(wanted.what.needs.memory);
+  rooms_[node].reserve(wanted.what.needs, 0);
   spdlog::info("instances: {} starts on node {}", id, node);
   outbox_.emplace_back([this, id, node, order = std::move(order)] {
     executor_.run([this, id, node, order] {
@@ -294,20 +292,37 @@ void ClusterInstances::handle_refused(const InstanceId& id, const NodeId& node, 
   if (ordered == ordered_.end()) return;
   spdlog::warn("instances: node {} does not start {}: {}", node, id, error.to_string());
   const auto wanted = functions_.find(ordered->second.function);
-  if (wanted != functions_.end()) wanted->second.problem = fmt::format("node {}: {}", node, error.to_string());
+  if (wanted != functions_.end()) {
+    wanted->second.problem = fmt::format("node {}: {}", node, error.to_string());
+    wanted->second.fits_nowhere = false;
+  }
   if (const auto found = nodes_.find(node); found != nodes_.end()) {
     found->second.avoid_until = queue_.now() + settings_.avoid_node_for;
   }
   ordered_.erase(ordered);
 }
 
+/// In two steps: first nobody leads tasks there any more; when those that were on their way are over, it is to stop.
 void ClusterInstances::order_stop(const InstanceId& id, Known& known) {
-  if (known.stop_again && queue_.now() < *known.stop_again) return;
-  known.stop_again = queue_.now() + settings_.drain + settings_.command_timeout;
-  spdlog::info("instances: {} on node {} stops", id, known.node);
-  if (known.announced && !std::exchange(known.drain_told, true)) {
-    outbox_.emplace_back([this, id] { events_.on_draining(id); });
+  const auto now = queue_.now();
+  if (known.stop_since && now < known.stop_again) return;
+  if (!known.stop_since) {
+    spdlog::info("instances: {} on node {} stops", id, known.node);
+    known.stop_since = now;
   }
+  if (known.announced && !std::exchange(known.drain_told, true)) {
+    known.stop_again = now;
+    outbox_.emplace_back([this, id] {
+      events_.on_draining(id);
+      post([] {});
+    });
+    return;
+  }
+  if (ends_tasks(id, known)) {
+    known.stop_again = now + settings_.reconcile_every;
+    return;
+  }
+  known.stop_again = now + settings_.drain + settings_.command_timeout;
   wire::StopInstance order;
   order.set_instance(id.str());
   order.set_drain_ms(static_cast<std::uint32_t>(settings_.drain.count()));
@@ -317,6 +332,13 @@ void ClusterInstances::order_stop(const InstanceId& id, Known& known) {
       if (!taken) spdlog::warn("instances: node {}: {}", node, taken.error().to_string());
     });
   });
+}
+
+/// Whether an instance that is to stop has tasks and still has time for them.
+bool ClusterInstances::ends_tasks(const InstanceId& id, const Known& known) const {
+  const bool is_wanted = functions_.contains(FunctionName(known.status.function()));
+  const auto patience = is_wanted ? settings_.tasks_end_within : settings_.drain;
+  return known.announced && queue_.now() - *known.stop_since < patience && events_.has_tasks(id);
 }
 
 ClusterView ClusterInstances::view() const {

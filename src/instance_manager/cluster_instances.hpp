@@ -4,19 +4,23 @@
 #include "instance_manager/event_queue.hpp"
 #include "instance_manager/plan.hpp"
 #include "instance_manager/ports.hpp"
+#include "instance_manager/room.hpp"
 
 #include <map>
 #include <optional>
+#include <set>
 
 namespace tcfdl::instance_manager {
 
 struct ClusterInstancesSettings {
   std::chrono::milliseconds node_lost_after{3000};   ///< without a heartbeat
+  std::chrono::milliseconds first_reports{5000};     ///< for nodes that are there when the master starts
   std::chrono::milliseconds replace_after{3000};     ///< an instance that failed and is not ready again
   std::chrono::milliseconds reported_within{10'000}; ///< after an order to start
   std::chrono::milliseconds avoid_node_for{2000};    ///< after it refused an order
   std::chrono::milliseconds command_timeout{5000};
-  std::chrono::milliseconds drain{10'000};
+  std::chrono::milliseconds drain{10'000};               ///< an instance's, after the order to stop
+  std::chrono::milliseconds tasks_end_within{3'600'000}; ///< the order waits so long for tasks of what is too many
   std::chrono::milliseconds reconcile_every{500};
 };
 
@@ -25,7 +29,8 @@ struct WantedFunction {
   wire::Signed descriptor;
   std::string manifest;
   std::size_t scale = 1;
-  std::uint64_t memory = 0; ///< limit of an instance, bytes; 0: none
+  std::size_t keep = 0; ///< so many that are there stay, though the scale be less
+  Needs needs = {};     ///< of an instance; `memory` is its limit, too
 };
 
 struct NodeView {
@@ -38,7 +43,7 @@ struct FunctionView {
   std::uint64_t version = 0;
   std::size_t scale = 0;
   std::size_t ready = 0; ///< of this version
-  std::string problem;   ///< why it does not reach its scale; empty if nothing is known
+  std::string problem;   ///< why it does not reach its scale or could not; empty if nothing is known
   std::vector<std::pair<NodeId, wire::InstanceStatus>> instances;
 };
 
@@ -48,7 +53,8 @@ struct ClusterView {
 };
 
 /// What runs is what nodes report, so a restarted master adopts what it finds. Set all functions before `start`:
-/// instances of functions that are not wanted are stopped. Every method may be called from any thread and returns at
+/// instances of functions that are not wanted are stopped. Tell of all nodes before `start`: nothing starts before they
+/// reported, or had the time for it. Every method may be called from any thread and returns at
 /// once; events go through one queue to one thread, commands run on the executor.
 class ClusterInstances {
 public:
@@ -64,11 +70,13 @@ public:
   /// In place of `start`'s thread: handles what is due.
   void run_due() { queue_.run_due(); }
 
+  void expect_nodes(const std::vector<std::string>& nodes);
+
   /// Adds a function or another version of it. INVALID_ARGUMENT for a bad descriptor. The caller verified it.
   Status set_function(const WantedFunction& wanted);
   /// NOT_FOUND for an unknown function.
-  Status set_scale(const FunctionName& function, std::size_t scale);
-  /// Its instances stop.
+  Status set_scale(const FunctionName& function, std::size_t scale, std::size_t keep = 0);
+  /// Its instances stop. In all cases an instance that stops gets no new tasks first, then ends those it has.
   void remove_function(const FunctionName& function);
 
   /// A heartbeat; its sender is known to be the node that it names.
@@ -87,6 +95,8 @@ private:
     WantedFunction what;
     wire::Descriptor descriptor;
     std::string problem;
+    bool fits_nowhere = false; // what `problem` is about
+    std::string told;          // of the problem, to others
   };
   struct Node {
     wire::NodeStatus status;
@@ -100,7 +110,8 @@ private:
     TimePoint not_ready_since;
     bool announced = false;
     bool drain_told = false;
-    std::optional<TimePoint> stop_again; // set once an order to stop was given
+    std::optional<TimePoint> stop_since; // set once it is to stop
+    TimePoint stop_again{};              // when to look at it next, then
   };
   /// An instance that a node was told to start and does not report yet.
   struct Ordered {
@@ -123,12 +134,17 @@ private:
   void reconcile();
   void reconcile(const FunctionName& name, Wanted& wanted);
   void stop_unwanted();
+  void judge(const FunctionName& name, Wanted& wanted, const Plan& plan, std::size_t ready);
+  void tell_problem(const FunctionName& name, Wanted& wanted);
   [[nodiscard]] std::vector<InstanceView> views_of(const FunctionName& name) const;
-  [[nodiscard]] std::vector<NodeChoice> choices_for(const wire::Descriptor& descriptor) const;
+  [[nodiscard]] std::map<NodeId, NodeRoom> measure_rooms() const;
+  [[nodiscard]] std::vector<NodeChoice> choices_for(const Wanted& wanted) const;
+  [[nodiscard]] std::string why_nowhere(const Wanted& wanted) const;
   void order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node);
   [[nodiscard]] std::optional<InstanceId> free_slot(const FunctionName& name, std::uint64_t version,
                                                     const NodeId& node) const;
   void order_stop(const InstanceId& id, Known& known);
+  [[nodiscard]] bool ends_tasks(const InstanceId& id, const Known& known) const;
   void handle_refused(const InstanceId& id, const NodeId& node, const Error& error);
 
   // Constant after construction.
@@ -142,6 +158,9 @@ private:
   std::map<NodeId, Node> nodes_;
   std::map<InstanceId, Known> known_;
   std::map<InstanceId, Ordered> ordered_;
+  std::set<std::string> expected_; // nodes that did not report yet
+  TimePoint expected_until_;
+  std::map<NodeId, NodeRoom> rooms_; // as of the present reconciliation
   std::vector<Handler> outbox_;
   EventQueue queue_;
 };

@@ -9,11 +9,11 @@ namespace {
 
 using Counts = std::map<NodeId, std::size_t>;
 
-/// Instances that do not get ready go first, then those of the fullest nodes.
+/// Instances that do not get ready go first, then idle ones, then those of the fullest nodes.
 void stop_surplus(std::vector<InstanceView> current, std::size_t scale, Counts counts, Plan& plan) {
   while (current.size() > scale) {
     const auto worst = std::ranges::max_element(current, {}, [&](const InstanceView& each) {
-      return std::tuple(!each.ready, !each.counts, counts[each.node], each.id);
+      return std::tuple(!each.ready, !each.counts, !each.busy, counts[each.node], each.id);
     });
     --counts[worst->node];
     plan.stop.push_back(worst->id);
@@ -22,22 +22,25 @@ void stop_surplus(std::vector<InstanceView> current, std::size_t scale, Counts c
 }
 
 void start_missing(std::size_t missing, std::span<const NodeChoice> nodes, Counts counts, Plan& plan) {
-  if (nodes.empty()) return;
   Counts added;
   for (; missing > 0; --missing) {
     const auto best = std::ranges::min_element(nodes, {}, [&](const NodeChoice& each) {
-      return std::tuple(counts[each.node], each.is_master, each.instances + added[each.node], each.node);
+      const bool full = added[each.node] >= each.room;
+      return std::tuple(full, counts[each.node], each.is_master, each.in_use, each.instances + added[each.node],
+                        each.node);
     });
+    if (best == nodes.end() || added[best->node] >= best->room) break;
     ++counts[best->node];
     ++added[best->node];
     plan.start.push_back(best->node);
   }
+  plan.unplaced = missing;
 }
 
 } // namespace
 
 Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const InstanceView> instances,
-               std::span<const NodeChoice> nodes) {
+               std::span<const NodeChoice> nodes, std::size_t keep) {
   Plan plan;
   Counts counts;
   std::vector<InstanceView> current;
@@ -50,7 +53,7 @@ Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const Instanc
     for (const auto& each : instances) {
       if (each.version != version) plan.stop.push_back(each.id);
     }
-    stop_surplus(std::move(current), scale, std::move(counts), plan);
+    stop_surplus(std::move(current), std::max(scale, keep), std::move(counts), plan);
     return plan;
   }
   const auto counting = static_cast<std::size_t>(std::ranges::count(current, true, &InstanceView::counts));

@@ -14,24 +14,29 @@ struct InstanceView {
   std::uint64_t version = 0;
   bool ready = false;
   bool counts = false; ///< ready, or on a good way there
+  bool busy = false;   ///< it has tasks
 };
 
 struct NodeChoice {
   NodeId node;
   bool is_master = false;
-  std::size_t instances = 0; ///< of all functions
+  std::size_t instances = 0;    ///< of all functions
+  std::size_t room = 1'000'000; ///< for instances of this function
+  unsigned in_use = 0;          ///< tenths of the resource that is used most
 };
 
 struct Plan {
   std::vector<NodeId> start; ///< one entry for each instance to start
   std::vector<InstanceId> stop;
+  std::size_t unplaced = 0; ///< instances to start for which no node has room
 };
 
 /// `instances` are the function's that do not end already, `nodes` those that can run it.
 /// While fewer than `scale` are ready, as many start as are lacking, but no more than twice the scale exist: a program
-/// that never gets ready does not multiply. They go to the node with the fewest instances of the function; among equals
-/// workers come first, then nodes with fewer instances. Once enough are ready, other versions and the surplus stop.
+/// that never gets ready does not multiply. They go, where there is room, to the node with the fewest instances of the
+/// function; among equals workers come first, then nodes with more left, then those with fewer instances. Once enough
+/// are ready, other versions stop, and what is above both scale and `keep`: idle instances before busy ones.
 Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const InstanceView> instances,
-               std::span<const NodeChoice> nodes);
+               std::span<const NodeChoice> nodes, std::size_t keep = 0);
 
 } // namespace tcfdl::instance_manager

@@ -78,6 +78,10 @@ public:
   virtual void on_draining(const InstanceId& instance) = 0;
   /// Follows `on_ready`; a process that restarted is gone and ready again under the same name.
   virtual void on_gone(const InstanceId& instance, const std::string& reason) = 0;
+  /// Why instances of a function do not start; empty: they do.
+  virtual void on_problem(const FunctionName& function, const std::string& problem) = 0;
+  /// Whether an instance has tasks, or was promised to some. Called with a lock held: it must not call back.
+  virtual bool has_tasks(const InstanceId& instance) = 0;
 };
 
 } // namespace tcfdl::instance_manager

@@ -1,5 +1,6 @@
 #include "instance_manager/system_status.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <thread>
 #include <unistd.h>
@@ -17,6 +18,17 @@ void fill_system_status(wire::NodeStatus& status) {
   double load = 0;
   if (std::ifstream("/proc/loadavg") >> load) status.set_load(load);
   status.set_cores(std::thread::hardware_concurrency());
+}
+
+std::uint64_t enclave_bytes(const wire::NodeStatus& status) {
+  if (status.tee_kind() != "sgx") return status.memory_total();
+  std::uint64_t sum = 0;
+  std::error_code failure;
+  for (const auto& node : std::filesystem::directory_iterator("/sys/devices/system/node", failure)) {
+    std::uint64_t bytes = 0;
+    if (std::ifstream(node.path() / "x86" / "sgx_total_bytes") >> bytes) sum += bytes;
+  }
+  return sum;
 }
 
 std::uint64_t resident_bytes(std::uint32_t pid) {

@@ -154,6 +154,14 @@ Result<std::string> ClusterCredentials::refuse(const std::string& node) {
   });
 }
 
+std::vector<std::string> ClusterCredentials::workers() const {
+  return users_.with([](const Users& users) {
+    std::vector<std::string> names;
+    for (const auto& [name, known] : users.nodes) names.push_back(name);
+    return names;
+  });
+}
+
 bool ClusterCredentials::admits(const std::string& node) const {
   return node == settings_.node || users_.with([&](const Users& users) {
     const auto found = users.nodes.find(node);

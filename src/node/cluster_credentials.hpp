@@ -49,6 +49,8 @@ public:
   Result<std::string> refuse(const std::string& node);
   /// Whether the node is this one, or a worker with a credential that is not revoked.
   [[nodiscard]] bool admits(const std::string& node) const;
+  /// The nodes with a user, this one not among them.
+  [[nodiscard]] std::vector<std::string> workers() const;
   /// Forgets a node whose user is void.
   Status forget(const std::string& node);
 

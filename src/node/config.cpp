@@ -74,6 +74,21 @@ std::vector<std::string> required_layers(ConfigMapping& config) {
   return layers;
 }
 
+/// `labels` and `enclave_memory`.
+void read_placement(ConfigMapping& config, HostConfig& host) {
+  constexpr std::size_t kLongestLabel = 128;
+  for (auto& [name, value] : config.text_map("labels")) {
+    if (name.empty() || name.size() > kLongestLabel || value.size() > kLongestLabel) {
+      config.refuse("labels", fmt::format("'{}': names and values are texts of up to {} bytes", name, kLongestLabel));
+    }
+    host.labels[name] = std::move(value);
+  }
+  const auto text = config.text_or("enclave_memory", "0B");
+  const auto size = parse_size(text);
+  if (!size) config.refuse("enclave_memory", size.error().message());
+  host.enclave_memory = size.value_or(0);
+}
+
 HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   HostConfig host;
   host.node = label(config, "node", default_node.empty() ? config.text("node") : config.text_or("node", default_node));
@@ -90,12 +105,26 @@ HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
     config.refuse("attestation_root", "the software TEE has none; leave it out");
   }
   host.required_layers = required_layers(config);
+  read_placement(config, host);
   const auto adapter = config.text_or("local_adapter", "unix");
   if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");
   host.local_tcp = adapter == "tcp";
   host.log_level = config.text_or("log_level", "info");
   host.ready_file = config.text_or("ready_file", "");
   return host;
+}
+
+std::chrono::milliseconds duration_or(ConfigMapping& config, const std::string& key,
+                                      std::chrono::milliseconds otherwise, std::chrono::milliseconds least) {
+  constexpr std::chrono::hours kMost(24);
+  const auto text = config.text_or(key, fmt::format("{}ms", otherwise.count()));
+  const auto duration = parse_duration(text);
+  if (!duration) {
+    config.refuse(key, duration.error().message());
+  } else if (*duration < least || *duration > kMost) {
+    config.refuse(key, fmt::format("'{}' is not within {} ms and a day", text, least.count()));
+  }
+  return duration.value_or(otherwise);
 }
 
 std::chrono::seconds lifetime_of_certificates(ConfigMapping& config) {
@@ -114,6 +143,29 @@ std::chrono::seconds lifetime_of_certificates(ConfigMapping& config) {
 }
 
 } // namespace
+
+task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config) {
+  using std::chrono::milliseconds;
+  task_manager::AutoscalingSettings settings;
+  auto section = config.mapping("autoscaling");
+  if (!section) return settings;
+  const auto number = [&](const char* key, unsigned otherwise, std::int64_t least, std::int64_t most) {
+    return static_cast<unsigned>(section->integer_or(key, otherwise, least, most));
+  };
+  settings.interval = duration_or(*section, "interval", settings.interval, milliseconds(50));
+  settings.stable_window = duration_or(*section, "stable_window", settings.stable_window, settings.interval);
+  settings.panic_window = duration_or(*section, "panic_window", settings.panic_window, settings.interval);
+  settings.panic_threshold = number("panic_threshold", settings.panic_threshold, 110, 1000);
+  settings.target_utilisation = number("target_utilisation", settings.target_utilisation, 1, 100);
+  settings.max_scale_up = number("max_scale_up", settings.max_scale_up, 2, 1000);
+  settings.max_scale_down = number("max_scale_down", settings.max_scale_down, 2, 1000);
+  settings.scale_to_zero_grace = duration_or(*section, "scale_to_zero_grace", settings.scale_to_zero_grace, {});
+  if (settings.panic_window > settings.stable_window) {
+    section->refuse("panic_window", "is longer than stable_window");
+  }
+  if (const auto good = section->finish(); !good) config.refuse("autoscaling", good.error().message());
+  return settings;
+}
 
 Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
@@ -156,6 +208,7 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.api_rate =
       static_cast<unsigned>(config.integer_or("api_requests_per_second", result.api_rate, 0, kHighestRate));
   result.call_rate = static_cast<unsigned>(config.integer_or("calls_per_second", result.call_rate, 0, kHighestRate));
+  result.autoscaling = read_autoscaling(config);
   TCFDL_TRY(config.finish());
   return result;
 }

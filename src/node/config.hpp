@@ -2,8 +2,10 @@
 #pragma once
 
 #include "base/config.hpp"
+#include "task_manager/autoscaler.hpp"
 
 #include <filesystem>
+#include <map>
 
 namespace tcfdl::node {
 
@@ -43,15 +45,20 @@ struct ServiceManagerConfig {
   static Result<ServiceManagerConfig> read(const std::filesystem::path& file);
 };
 
+/// The section `autoscaling`, which may be absent; what is wrong is remembered by the section or by `config`.
+task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config);
+
 /// What masters and workers have in common.
 struct HostConfig {
   std::string node;
   std::filesystem::path state;
   std::filesystem::path enrolment_token_file;
-  std::string tee;                          ///< software, gramine or tsm
-  std::filesystem::path attestation_root;   ///< empty: the TEE's own
-  std::vector<std::string> required_layers; ///< of the software TEE; the node does not start without them
-  bool local_tcp = false;                   ///< local connections over loopback TCP in place of Unix sockets
+  std::string tee;                           ///< software, gramine or tsm
+  std::filesystem::path attestation_root;    ///< empty: the TEE's own
+  std::vector<std::string> required_layers;  ///< of the software TEE; the node does not start without them
+  std::map<std::string, std::string> labels; ///< for placement, as reported
+  std::uint64_t enclave_memory = 0;          ///< bytes of all enclaves; 0: what the machine says
+  bool local_tcp = false;                    ///< local connections over loopback TCP in place of Unix sockets
   std::string log_level;
   std::filesystem::path ready_file;
 };
@@ -66,6 +73,7 @@ struct MasterConfig {
   bool host_instances = true;
   unsigned api_rate = 100; ///< requests a second of one holder of a token; 0: no limit
   unsigned call_rate = 0;  ///< calls a second of one caller; 0: no limit
+  task_manager::AutoscalingSettings autoscaling;
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

@@ -209,6 +209,9 @@ wire::NodeStatus Host::status() {
   status.set_boot(boot_);
   *status.mutable_proxy_certificate() = settings_.proxy_certificate.get();
   instance_manager::fill_system_status(status);
+  for (const auto& [name, value] : settings_.config.labels) (*status.mutable_labels())[name] = value;
+  const auto configured = settings_.config.enclave_memory;
+  status.set_enclave_memory(configured > 0 ? configured : instance_manager::enclave_bytes(status));
   for (const auto& layer : proxy_.layers()) status.add_layers(layer);
   status.set_revocations(proxy_.revocation_number());
   for (auto& slot : proxy_.slots()) *status.add_slots() = std::move(slot);

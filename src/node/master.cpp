@@ -328,10 +328,15 @@ private:
     stops_.add([this] { executor_->stop(); });
     instances_ = std::make_unique<instance_manager::ClusterInstances>(instance_manager::ClusterInstancesSettings{},
                                                                       *commander_, *router_, *executor_);
-    functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_);
+    scaling_ = std::make_unique<MasterScaling>(config_.autoscaling, *tasks_, *instances_);
+    functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_, *scaling_);
     TCFDL_TRY(functions_->restore());
+    instances_->expect_nodes(credentials_->workers());
     instances_->start();
     stops_.add([this] { instances_->stop(); });
+    tasks_->on_no_instance([this](const FunctionName& name) { scaling_->wake(name); });
+    scaling_->start();
+    stops_.add([this] { scaling_->stop(); });
     TCFDL_ASSIGN(reports_, NodeReports::start({*bus_, *service_manager_bus_, *service_manager_, *credentials_,
                                                *instances_, *tasks_, *revocations_}));
     stops_.add([this] { reports_.reset(); });
@@ -395,7 +400,7 @@ private:
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(
         MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
-                       *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_,
+                       *scaling_, *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_,
                        *service_manager_bus_, [this](UnixSeconds expires) { return worker_entrance(expires); },
                        client_entrance(), [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
@@ -453,6 +458,7 @@ private:
   std::unique_ptr<NodeCommander> commander_;
   std::unique_ptr<instance_manager::PoolExecutor> executor_;
   std::unique_ptr<instance_manager::ClusterInstances> instances_;
+  std::unique_ptr<MasterScaling> scaling_;
   std::unique_ptr<MasterFunctions> functions_;
   std::unique_ptr<NodeReports> reports_;
   std::unique_ptr<LeasesForPeers> local_tasks_;

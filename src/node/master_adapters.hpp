@@ -75,6 +75,10 @@ public:
   void on_ready(const instance_manager::ReadyInstance& instance) override;
   void on_draining(const InstanceId& instance) override { tasks_.drain_instance(instance); }
   void on_gone(const InstanceId& instance, const std::string& reason) override;
+  void on_problem(const FunctionName& function, const std::string& problem) override {
+    tasks_.set_problem(function, problem);
+  }
+  bool has_tasks(const InstanceId& instance) override { return tasks_.has_tasks(instance); }
 
 private:
   task_manager::TaskManager& tasks_;

@@ -71,35 +71,57 @@ Json describe(const instance_manager::ClusterView& view, const NodeId& node, con
           {"last_error", status.last_error()}};
 }
 
-void add_progress(Json& function, const instance_manager::ClusterView& view,
-                  const std::vector<task_manager::FunctionStats>& stats) {
-  const std::string name = function["name"];
+/// The state of all functions at one moment.
+struct Progress {
+  instance_manager::ClusterView view;
+  std::vector<task_manager::FunctionStats> stats;
+  std::map<FunctionName, ScalingView> scaling;
+
+  explicit Progress(const MasterApiParts& parts)
+      : view(parts.instances.view()), stats(parts.tasks.stats()), scaling(parts.scaling.view()) {}
+};
+
+void add_instances(Json& function, const FunctionName& name, const Progress& progress) {
   function["instances_ready"] = 0;
   function["instances_wanted"] = 0;
-  function["waiting"] = 0;
-  function["in_flight"] = 0;
-  function["started"] = 0;
-  for (const auto& running : view.functions) {
-    if (running.function.str() != name) continue;
-    function["instances_ready"] = running.ready;
-    function["instances_wanted"] = running.scale;
-    if (!running.problem.empty()) function["problem"] = running.problem;
+  const auto& functions = progress.view.functions;
+  const auto running = std::ranges::find(functions, name, &instance_manager::FunctionView::function);
+  if (running != functions.end()) {
+    function["instances_ready"] = running->ready;
+    function["instances_wanted"] = running->scale;
+    if (!running->problem.empty()) function["problem"] = running->problem;
   }
-  for (const auto& figures : stats) {
-    if (figures.function.str() != name) continue;
-    function["waiting"] = figures.waiting;
-    function["in_flight"] = figures.in_flight;
-    function["started"] = figures.started;
-  }
+  const auto scaling = progress.scaling.find(name);
+  if (scaling == progress.scaling.end()) return;
+  function["instances_min"] = scaling->second.bounds.min;
+  function["instances_max"] = scaling->second.bounds.max;
+  function["response_time_ms"] = scaling->second.bounds.response_time.count();
+  function["scaling"] = scaling->second.why;
+  function["rate"] = scaling->second.rate;
 }
 
-Json own_function(const MasterApiParts& parts, const function_manager::FunctionRecord& record) {
+void add_tasks(Json& function, const FunctionName& name, const Progress& progress) {
+  task_manager::FunctionStats figures;
+  const auto found = std::ranges::find(progress.stats, name, &task_manager::FunctionStats::function);
+  if (found != progress.stats.end()) figures = *found;
+  function["waiting"] = figures.waiting;
+  function["in_flight"] = figures.in_flight;
+  function["started"] = figures.started;
+  function["ended"] = figures.ended();
+  function["service_ms"] = figures.service_us / 1000;
+  function["median_ms"] = figures.median_us / 1000;
+}
+
+Json own_function(const MasterApiParts& parts, const function_manager::FunctionRecord& record,
+                  const Progress& progress) {
   auto function = describe(record.descriptor);
   function["cluster"] = parts.cluster;
   function["local"] = true;
   const auto manifest = wire::parse_manifest(record.manifest);
   function["confidential"] = list_of(manifest ? wire::confidential_paths(*manifest) : std::vector<std::string>());
-  add_progress(function, parts.instances.view(), parts.tasks.stats());
+  const FunctionName name(record.descriptor.name());
+  add_instances(function, name, progress);
+  add_tasks(function, name, progress);
   function["registered"] = record.registered;
   if (!record.registered) function["problem"] = "not registered: " + record.registration_error;
   return function;
@@ -107,8 +129,8 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
 
 std::string settings_text(const api_service::FunctionSettings& settings) {
   function_manager::FunctionSettings kept;
-  kept.scale = {settings.least, settings.most};
-  kept.resources.memory = settings.memory;
+  kept.scale = {settings.least, settings.most, settings.response_time_ms};
+  kept.resources = {settings.memory, settings.enclave_memory, settings.millicores};
   kept.labels.insert(settings.labels.begin(), settings.labels.end());
   return function_manager::write_settings(kept);
 }
@@ -124,6 +146,8 @@ Json slots_json(const wire::NodeStatus& status) {
 
 Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& node) {
   const auto& status = node.status;
+  Json labels = Json::object();
+  for (const auto& [name, value] : status.labels()) labels[name] = value;
   return {{"name", status.node()},
           {"role", status.role()},
           {"tee_kind", status.tee_kind()},
@@ -134,6 +158,9 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
           {"cores", status.cores()},
           {"memory_total", status.memory_total()},
           {"memory_available", status.memory_available()},
+          {"enclave_memory", status.enclave_memory()},
+          {"instances", status.instances_size()},
+          {"labels", std::move(labels)},
           {"load", status.load()},
           {"pid", status.pid()}};
 }
@@ -144,9 +171,10 @@ Result<Json> MasterApi::list() {
   Json functions = Json::array();
   std::set<std::string> own;
   TCFDL_ASSIGN(const auto records, parts_.functions.list());
+  const Progress progress(parts_);
   for (const auto& record : records) {
     own.insert(record.descriptor.name());
-    functions.push_back(own_function(parts_, record));
+    functions.push_back(own_function(parts_, record, progress));
   }
   const auto elsewhere = parts_.links.inquire({}, Deadline::after(seconds(2)));
   if (!elsewhere) return functions; // the cluster's own functions need no service manager
@@ -164,13 +192,14 @@ Result<Json> MasterApi::list() {
 
 Result<Json> MasterApi::get(const FunctionName& name) {
   TCFDL_ASSIGN(const auto record, parts_.functions.get(name.str()));
-  auto function = own_function(parts_, record);
+  const Progress progress(parts_);
+  auto function = own_function(parts_, record, progress);
   function["settings"] = Json::parse(function_manager::write_settings(record.settings), nullptr, false);
   function["instances"] = Json::array();
-  const auto view = parts_.instances.view();
-  for (const auto& running : view.functions) {
+  for (const auto& running : progress.view.functions) {
     if (running.function != name) continue;
-    for (const auto& [node, status] : running.instances) function["instances"].push_back(describe(view, node, status));
+    for (const auto& [node, status] : running.instances)
+      function["instances"].push_back(describe(progress.view, node, status));
   }
   return function;
 }
@@ -179,7 +208,17 @@ Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& d
   TCFDL_ASSIGN(const auto record,
                parts_.deployments.deploy({deployment.unverified_descriptor, to_bytes(deployment.manifest),
                                           settings_text(deployment.settings), deployment.unverified_content_key}));
-  return api_service::Deployed{record.created == record.updated, own_function(parts_, record)};
+  return api_service::Deployed{record.created == record.updated, own_function(parts_, record, Progress(parts_))};
+}
+
+Result<Json> MasterApi::set_scale(const FunctionName& name, const api_service::ScaleChange& change) {
+  TCFDL_ASSIGN(const auto present, parts_.functions.get(name.str()));
+  auto scale = present.settings.scale;
+  scale.min = change.least.value_or(scale.min);
+  scale.max = change.most.value_or(scale.max);
+  scale.response_time_ms = change.response_time_ms.value_or(scale.response_time_ms);
+  TCFDL_ASSIGN(const auto record, parts_.deployments.set_scale(name, scale));
+  return own_function(parts_, record, Progress(parts_));
 }
 
 Status MasterApi::remove(const FunctionName& name) { return parts_.deployments.remove(name); }
@@ -391,6 +430,12 @@ std::string MasterApi::text() {
   gauge("tcfdl_tasks_waiting", "Tasks in the function's queue.", [](const auto& f) { return f.waiting; });
   gauge("tcfdl_tasks_in_flight", "Tasks with a lease.", [](const auto& f) { return f.in_flight; });
   gauge("tcfdl_instances_ready", "Instances that take tasks.", [](const auto& f) { return f.instances; });
+  const auto scaling = parts_.scaling.view();
+  const auto wanted = [&](const auto& f) {
+    const auto found = scaling.find(f.function);
+    return found == scaling.end() ? std::size_t{0} : found->second.wanted;
+  };
+  gauge("tcfdl_instances_wanted", "Instances that scaling asks for.", wanted);
   gauge("tcfdl_service_seconds", "Moving average of the run time.", [](const auto& f) { return f.service_us / 1e6; });
   return result;
 }

@@ -19,6 +19,7 @@ struct MasterApiParts {
   function_manager::FunctionManager& functions;
   instance_manager::ClusterInstances& instances;
   task_manager::TaskManager& tasks;
+  MasterScaling& scaling;
   collaboration::Links& links;
   NodeCommander& commander;
   database::FileStore& files;
@@ -51,6 +52,7 @@ public:
   Result<api_service::Json> list() override;
   Result<api_service::Json> get(const FunctionName& name) override;
   Result<api_service::Deployed> deploy(const api_service::Deployment& deployment) override;
+  Result<api_service::Json> set_scale(const FunctionName& name, const api_service::ScaleChange& change) override;
   Status remove(const FunctionName& name) override;
   Result<api_service::Json> seal_key() override;
   Result<api_service::Json> rotate_key(const FunctionName& name, std::chrono::seconds overlap) override;

@@ -13,6 +13,10 @@ constexpr std::int64_t kRegistrationLifetime = 30; // seconds
 constexpr milliseconds kRenewEvery{5000};
 constexpr milliseconds kRetryRenewal{1000};
 
+task_manager::ScaleBounds bounds_of(const function_manager::Scale& scale) {
+  return {.min = scale.min, .max = scale.max, .response_time = milliseconds(scale.response_time_ms)};
+}
+
 /// Whether the registry will say the same next time: another owner, an older version, a bad signature.
 bool is_refusal(const Error& error) {
   switch (error.code()) {
@@ -55,7 +59,7 @@ Result<std::vector<std::string>> RegisteredFunctions::renew(const std::vector<st
 
 Status MasterFunctions::restore() {
   TCFDL_ASSIGN(const auto records, functions_.list());
-  for (const auto& record : records) TCFDL_TRY(open(record));
+  for (const auto& record : records) TCFDL_TRY(open(record, record.settings.scale.max));
   return {};
 }
 
@@ -98,14 +102,25 @@ Result<function_manager::FunctionRecord> MasterFunctions::deploy(const function_
   return record;
 }
 
+Result<function_manager::FunctionRecord> MasterFunctions::set_scale(const FunctionName& name,
+                                                                    const function_manager::Scale& scale) {
+  TCFDL_ASSIGN(auto record, functions_.set_scale(name.str(), scale));
+  const std::scoped_lock lock(mutex_);
+  if (refused_.contains(name.str())) return record; // it runs nowhere now
+  const auto wanted = scaling_.set_function(name, bounds_of(record.settings.scale), record.descriptor.concurrency());
+  TCFDL_TRY(instances_.set_scale(name, wanted));
+  return record;
+}
+
 Status MasterFunctions::remove(const FunctionName& name) {
   TCFDL_TRY(functions_.remove(name.str()));
+  scaling_.remove_function(name);
   tasks_.remove_function(name);
   instances_.remove_function(name);
   return {};
 }
 
-Status MasterFunctions::open(const function_manager::FunctionRecord& record) {
+Status MasterFunctions::open(const function_manager::FunctionRecord& record, std::size_t keep) {
   const auto& descriptor = record.descriptor;
   task_manager::FunctionPolicy policy;
   policy.name = FunctionName(descriptor.name());
@@ -115,9 +130,15 @@ Status MasterFunctions::open(const function_manager::FunctionRecord& record) {
   policy.idempotent = descriptor.idempotent();
   policy.descriptor = record.signed_descriptor;
   policy.assurance = "software";
+  const FunctionName name = policy.name;
   tasks_.set_function(std::move(policy));
-  return instances_.set_function({record.signed_descriptor, wire::field(record.manifest), record.settings.scale.min,
-                                  record.settings.resources.memory});
+  const auto& [scale, resources, labels] = record.settings;
+  const auto wanted = scaling_.set_function(name, bounds_of(scale), descriptor.concurrency());
+  return instances_.set_function({record.signed_descriptor,
+                                  wire::field(record.manifest),
+                                  wanted,
+                                  keep,
+                                  {resources.memory, resources.enclave_memory, resources.millicores, labels}});
 }
 
 void MasterFunctions::close(const std::string& name, const Error& why) {
@@ -127,6 +148,7 @@ void MasterFunctions::close(const std::string& name, const Error& why) {
     if (!refused_.insert(name).second) return;
   }
   spdlog::warn("{} is stopped: the registry refuses it: {}", name, why.message());
+  scaling_.remove_function(FunctionName(name));
   tasks_.remove_function(FunctionName(name));
   instances_.remove_function(FunctionName(name));
 }

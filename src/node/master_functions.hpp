@@ -3,6 +3,7 @@
 
 #include "function_manager/function_manager.hpp"
 #include "instance_manager/cluster_instances.hpp"
+#include "node/master_scaling.hpp"
 #include "node/service_manager_client.hpp"
 #include "task_manager/task_manager.hpp"
 
@@ -29,8 +30,8 @@ private:
 class MasterFunctions {
 public:
   MasterFunctions(function_manager::FunctionManager& functions, instance_manager::ClusterInstances& instances,
-                  task_manager::TaskManager& tasks)
-      : functions_(functions), instances_(instances), tasks_(tasks) {}
+                  task_manager::TaskManager& tasks, MasterScaling& scaling)
+      : functions_(functions), instances_(instances), tasks_(tasks), scaling_(scaling) {}
   MasterFunctions(const MasterFunctions&) = delete;
   MasterFunctions& operator=(const MasterFunctions&) = delete;
   ~MasterFunctions() { stop(); }
@@ -44,10 +45,13 @@ public:
   bool renew_now();
 
   Result<function_manager::FunctionRecord> deploy(const function_manager::Deployment& deployment);
+  /// Other bounds for a function's instances, in force at once and kept. NOT_FOUND, INVALID_ARGUMENT.
+  Result<function_manager::FunctionRecord> set_scale(const FunctionName& name, const function_manager::Scale& scale);
   Status remove(const FunctionName& name);
 
 private:
-  Status open(const function_manager::FunctionRecord& record);
+  /// `keep`: instances that are there already and stay for now.
+  Status open(const function_manager::FunctionRecord& record, std::size_t keep = 0);
   /// Stops what the registry refuses: no task is placed on it and no instance of it runs.
   void close(const std::string& name, const Error& why);
   void reopen(const std::string& name);
@@ -57,6 +61,7 @@ private:
   function_manager::FunctionManager& functions_;
   instance_manager::ClusterInstances& instances_;
   task_manager::TaskManager& tasks_;
+  MasterScaling& scaling_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false; // guarded by mutex_

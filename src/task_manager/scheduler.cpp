@@ -106,6 +106,15 @@ void Scheduler::remove_instance(const InstanceId& id) {
   tidy(name);
 }
 
+void Scheduler::set_problem(const FunctionName& name, std::string problem) {
+  if (auto* function = find_function(name)) function->problem = std::move(problem);
+}
+
+bool Scheduler::has_tasks(const InstanceId& id) const {
+  const auto found = instances_.find(id);
+  return found != instances_.end() && found->second->in_flight > 0;
+}
+
 Standing Scheduler::attempt(Ticket& ticket) {
   if (ticket.request().cluster().empty() && !cluster_of(ticket.request()).empty()) return Standing::kElsewhere;
   auto* function = find_function(FunctionName(ticket.request().function()));
@@ -131,12 +140,14 @@ void Scheduler::abandon(Ticket& ticket, Error error) {
 
 Error Scheduler::overdue(const Ticket& ticket) const {
   const auto found = functions_.find(FunctionName(ticket.request().function()));
+  const std::string problem = found == functions_.end() ? std::string() : found->second.problem;
   if (found != functions_.end() && std::ranges::all_of(found->second.instances, &Instance::draining)) {
-    return make_error(Code::kUnavailable,
-                      "no instance of {} became ready before the deadline; see the state of its instances",
-                      ticket.request().function());
+    return make_error(Code::kUnavailable, "no instance of {} became ready before the deadline{}",
+                      ticket.request().function(),
+                      problem.empty() ? "; see the state of its instances" : ": " + problem);
   }
-  return Deadline::exceeded(fmt::format("the wait for a free instance of {}", ticket.request().function()));
+  return Deadline::exceeded(fmt::format("the wait for a free instance of {}{}", ticket.request().function(),
+                                        problem.empty() ? "" : ", and no more of them start: " + problem));
 }
 
 void Scheduler::abandon_all(const Error& error) {
@@ -323,6 +334,7 @@ void Scheduler::finish(const ActiveLease& lease, const wire::TaskEvent& event) {
   const auto sample = static_cast<double>(event.run_us());
   instance->service_us = moving_average(instance->service_us, sample);
   function->stats.service_us = moving_average(function->stats.service_us, sample);
+  function->times.add(sample);
 }
 
 void Scheduler::release(const std::string& lease_id) {
@@ -352,6 +364,7 @@ std::vector<FunctionStats> Scheduler::stats() const {
     auto stats = function.stats;
     stats.instances = function.instances.size();
     stats.waiting = function.queue.size();
+    stats.median_us = function.times.median();
     for (const auto& instance : function.instances) stats.in_flight += instance->in_flight;
     stats.started = static_cast<std::size_t>(std::ranges::count_if(
         leases_, [&](const auto& lease) { return lease.second.started && lease.second.function == name; }));

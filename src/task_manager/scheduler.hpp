@@ -4,6 +4,7 @@
 #include "task_manager/placement.hpp"
 #include "task_manager/ports.hpp"
 #include "task_manager/queue.hpp"
+#include "task_manager/recent_times.hpp"
 #include "task_manager/task_history.hpp"
 
 #include <map>
@@ -35,6 +36,11 @@ public:
   void set_instance(InstanceInfo info);
   void drain_instance(const InstanceId& id);
   void remove_instance(const InstanceId& id);
+
+  /// Why instances of a function do not start, for callers that waited in vain; empty: they do.
+  void set_problem(const FunctionName& name, std::string problem);
+  /// Whether an instance has leases.
+  [[nodiscard]] bool has_tasks(const InstanceId& id) const;
 
   /// Settles the ticket if an instance can take it now or its task is known already.
   Standing attempt(Ticket& ticket);
@@ -71,6 +77,8 @@ private:
     FunctionStats stats; // counters only; sizes are filled in when asked
     std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version; the last is current
     std::vector<std::unique_ptr<Instance>> instances;
+    RecentTimes times;
+    std::string problem;
     Queue queue;
     std::size_t turn = 0;
     [[nodiscard]] const FunctionPolicy& policy() const { return *policies.rbegin()->second; }

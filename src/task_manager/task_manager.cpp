@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "wire/lease_request.hpp"
 
+#include <algorithm>
 #include <pthread.h>
 
 namespace tcfdl::task_manager {
@@ -18,6 +19,9 @@ Status check(const wire::LeaseRequest& request) {
   if (request.remaining_ms() == 0) return Deadline::exceeded("the way to the task manager");
   return {};
 }
+
+/// Milliseconds that a task does not wait to the end, so that the answer reaches who asked before the deadline.
+std::uint32_t way_back(std::uint32_t remaining) { return std::min(remaining / 10, 250U); }
 
 Error stopping() { return {Code::kUnavailable, "the task manager is stopping; try again later"}; }
 
@@ -79,11 +83,20 @@ void TaskManager::remove_instance(const InstanceId& id, std::string_view reason)
   scheduler_.remove_instance(id);
 }
 
+void TaskManager::set_problem(const FunctionName& name, std::string problem) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.set_problem(name, std::move(problem));
+}
+
+bool TaskManager::has_tasks(const InstanceId& id) const {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_.has_tasks(id);
+}
+
 Result<wire::LeaseGrant> TaskManager::acquire(const wire::LeaseRequest& request, const std::stop_token& cancel) {
   TCFDL_TRY(check(request));
-  const auto deadline = Deadline::after_millis(request.remaining_ms());
-  if (names_peer(request)) return ask_peers(request, deadline);
-  Ticket ticket(request, deadline);
+  if (names_peer(request)) return ask_peers(request, Deadline::after_millis(request.remaining_ms()));
+  Ticket ticket(request, Deadline::after_millis(request.remaining_ms() - way_back(request.remaining_ms())));
   return acquire_here(ticket, cancel);
 }
 
@@ -108,6 +121,7 @@ Result<wire::LeaseGrant> TaskManager::acquire_here(Ticket& ticket, const std::st
   if (standing == Standing::kNoFunction) return offload(ticket, unknown_function(request.function()));
   if (!queued) return offload(ticket, std::move(queued).error());
   if (standing == Standing::kNoInstance) {
+    if (no_instance_) no_instance_(FunctionName(request.function()));
     auto away = offload(ticket, {Code::kUnavailable, ""});
     if (away) return away;
     TCFDL_TRY(enqueue(ticket));

@@ -3,6 +3,7 @@
 
 #include "task_manager/scheduler.hpp"
 
+#include <functional>
 #include <stop_token>
 #include <thread>
 
@@ -35,6 +36,14 @@ public:
   void drain_instance(const InstanceId& id);
   /// Ends its leases. Tasks that had started there are lost.
   void remove_instance(const InstanceId& id, std::string_view reason);
+
+  /// Told at once, by the waiting caller's thread and without a lock, of each task that finds no instance of its
+  /// function. Set before the first task.
+  void on_no_instance(std::function<void(const FunctionName&)> tell) { no_instance_ = std::move(tell); }
+  /// Why instances of a function do not start, for callers that waited in vain; empty: they do.
+  void set_problem(const FunctionName& name, std::string problem);
+  /// Whether an instance has tasks.
+  [[nodiscard]] bool has_tasks(const InstanceId& id) const;
 
   /// Waits for an instance and grants it. `request.cluster` set to our own keeps the task here, to another sends it
   /// there; empty allows both, ours first. Errors: INVALID_ARGUMENT, NOT_FOUND (no such function here nor at peers),
@@ -74,6 +83,7 @@ private:
   const TaskManagerSettings settings_;
   LeaseSigner& signer_;
   Peers& peers_;
+  std::function<void(const FunctionName&)> no_instance_; // constant after the start
 
   mutable std::mutex mutex_;
   Scheduler scheduler_;   // guarded by mutex_

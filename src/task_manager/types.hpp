@@ -55,6 +55,14 @@ struct FunctionStats {
   std::uint64_t reclaimed = 0;              ///< leases that ended by time
   std::uint64_t lost = 0;                   ///< tasks whose instance went after their start
   double service_us = 0;                    ///< moving average of successful tasks' run time; 0: none yet
+  double median_us = 0;                     ///< of the last of them; 0: none yet
+
+  /// Tasks that ended, whatever became of them.
+  [[nodiscard]] std::uint64_t ended() const {
+    auto sum = reclaimed + lost;
+    for (const auto each : done) sum += each;
+    return sum;
+  }
 };
 
 } // namespace tcfdl::task_manager

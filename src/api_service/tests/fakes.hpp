@@ -24,6 +24,10 @@ public:
     last = deployment;
     return Deployed{created, Json{{"name", "plates/read"}}};
   }
+  Result<Json> set_scale(const FunctionName& name, const ScaleChange& change) override {
+    scaled = change;
+    return get(name);
+  }
   Status remove(const FunctionName& name) override {
     removed = name.str();
     return {};
@@ -33,6 +37,7 @@ public:
   }
   Result<Json> seal_key() override { return Json{{"seal_key", "AAAA"}}; }
   std::optional<Deployment> last;
+  std::optional<ScaleChange> scaled;
   bool created = true;
   std::string removed;
 };

@@ -28,8 +28,9 @@ TEST_F(FunctionRoutes, AreNotFoundAndMisnamedAsProblems) {
 
 TEST_F(FunctionRoutes, AreDeployedWithTheirSettings) {
   auto body = deployment();
-  body["settings"] = {
-      {"scale", {{"min", 2}, {"max", 5}}}, {"resources", {{"memory", "512MiB"}}}, {"labels", {{"zone", "a"}}}};
+  body["settings"] = {{"scale", {{"min", 2}, {"max", 5}, {"response_time_ms", 250}}},
+                      {"resources", {{"memory", "512MiB"}, {"enclave_memory", "64MiB"}, {"millicores", 1500}}},
+                      {"labels", {{"zone", "a"}}}};
   const auto response = post("/v1/functions", body.dump());
   EXPECT_EQ(response.status, 201) << response.text();
   ASSERT_TRUE(functions.last);
@@ -38,6 +39,9 @@ TEST_F(FunctionRoutes, AreDeployedWithTheirSettings) {
   EXPECT_EQ(functions.last->settings.least, 2U);
   EXPECT_EQ(functions.last->settings.most, 5U);
   EXPECT_EQ(functions.last->settings.memory, 512ULL << 20U);
+  EXPECT_EQ(functions.last->settings.response_time_ms, 250U);
+  EXPECT_EQ(functions.last->settings.enclave_memory, 64ULL << 20U);
+  EXPECT_EQ(functions.last->settings.millicores, 1500U);
   EXPECT_EQ(functions.last->settings.labels.front().second, "a");
 }
 
@@ -82,6 +86,22 @@ TEST_F(FunctionRoutes, RefuseDeploymentsThatAreNotAsDescribed) {
   EXPECT_FALSE(functions.last);
   EXPECT_NE(document(post("/v1/functions", unknown.dump()))["detail"].get<std::string>().find("minimum"),
             std::string::npos);
+}
+
+TEST_F(FunctionRoutes, AreScaledByWhatIsSaidAlone) {
+  EXPECT_EQ(document(post("/v1/functions/plates/read/scale", R"({"min": 0, "max": 7})"))["name"], "plates/read");
+  EXPECT_EQ(functions.scaled->least, 0U);
+  EXPECT_EQ(functions.scaled->most, 7U);
+  EXPECT_EQ(functions.scaled->response_time_ms, std::nullopt);
+  EXPECT_EQ(post("/v1/functions/plates/read/scale", R"({"response_time_ms": 200})").status, 200);
+  EXPECT_EQ(functions.scaled->response_time_ms, 200U);
+  EXPECT_EQ(functions.scaled->least, std::nullopt);
+  functions.scaled.reset();
+  for (const auto* body : {R"({"min": -1})", R"({"max": 1001})", R"({"minimum": 1})", "[]"}) {
+    EXPECT_EQ(post("/v1/functions/plates/read/scale", body).status, 400) << body;
+  }
+  EXPECT_FALSE(functions.scaled);
+  EXPECT_EQ(post("/v1/functions/other/scale", "{}").status, 404);
 }
 
 TEST_F(FunctionRoutes, AreRemoved) {

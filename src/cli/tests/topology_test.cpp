@@ -31,6 +31,8 @@ TEST(Topology, IsWrittenAsItIsRead) {
   topology.clusters.push_back({"123", {}, true});
   topology.clusters.back().api_tls = true;
   topology.clusters.back().gateway_tls = true;
+  topology.clusters.back().autoscaling = {{"interval", "200ms"}, {"stable_window", "3s"}, {"panic_window", "600ms"}};
+  topology.clusters.back().nodes = {{"123-master", {{"zone", "a: \"b\""}, {"disk", "12"}}, "64MiB"}};
   const auto again = parse_topology(write_topology(topology), "t.yaml");
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, topology);
@@ -49,6 +51,17 @@ TEST(Topology, RefusesWhatCannotBeStartedWithItsLine) {
   EXPECT_EQ(refusal("clusters:\n  - name: a\n    worker: [b]\n"),
             "t.yaml: clusters[0]: unknown key 'worker' in line 3");
   EXPECT_NE(refusal("- name: a\n").find("no mapping"), std::string::npos);
+}
+
+TEST(Topology, RefusesAutoscalingAndNodesThatTheirDaemonsWouldRefuse) {
+  const auto of = [](const std::string& more) { return refusal("clusters:\n  - name: a\n    workers: [w]\n" + more); };
+  EXPECT_EQ(of("    autoscaling: {stable_window: 10s, panic_threshold: 150}\n"), "accepted");
+  EXPECT_NE(of("    autoscaling: {window: 10s}\n").find("unknown key 'window'"), std::string::npos);
+  EXPECT_NE(of("    autoscaling: {interval: 10}\n").find("no whole number with a unit"), std::string::npos);
+  EXPECT_NE(of("    autoscaling: {stable_window: 1s}\n").find("is longer than stable_window"), std::string::npos);
+  EXPECT_EQ(of("    nodes: [{name: w, labels: {zone: north}, enclave_memory: 64MiB}]\n"), "accepted");
+  EXPECT_NE(of("    nodes: [{name: other}]\n").find("'other' is no node of cluster a"), std::string::npos);
+  EXPECT_NE(of("    nodes: [{name: w, enclave_memory: 64}]\n").find("no whole number with a unit"), std::string::npos);
 }
 
 TEST(Topology, RefusesNamesThatAreThereTwice) {

@@ -162,6 +162,17 @@ TEST_F(Functions, SettingsChangeWithoutANewVersion) {
   EXPECT_EQ(deploy(1, R"({"scale":{"min":5,"max":6}})").settings.scale, (Scale{5, 6}));
 }
 
+TEST_F(Functions, AreScaledWithoutADeploymentAndStaySo) {
+  deploy(1, R"({"scale":{"min":1,"max":2},"labels":{"zone":"north"}})");
+  EXPECT_EQ(must(manager_->set_scale("plates/read", {0, 9, 250})).settings.scale, (Scale{0, 9, 250}));
+  EXPECT_THAT(refusal(manager_->set_scale("plates/read", {3, 2})), Refuses(Code::kInvalidArgument, "min is 3"));
+  EXPECT_THAT(refusal(manager_->set_scale("nothing", {0, 1})), Refuses(Code::kNotFound, "nothing"));
+  start();
+  const auto settings = must(manager_->get("plates/read")).settings;
+  EXPECT_EQ(settings.scale, (Scale{0, 9, 250}));
+  EXPECT_EQ(settings.labels.at("zone"), "north");
+}
+
 TEST_F(Functions, LowerVersionsOtherContentAndOtherOwnersAreRefused) {
   deploy(3);
   EXPECT_THAT(refusal(manager_->deploy(deployment(descriptor(2)))),

@@ -14,10 +14,11 @@ std::string refusal(const std::string& json) {
 }
 
 TEST(Settings, RoundTrip) {
-  const auto settings = parse_settings(R"({"scale":{"min":0,"max":9},"resources":{"memory":1048576,"millicores":500},)"
-                                       R"("labels":{"zone":"kerb"}})");
+  const auto settings = parse_settings(
+      R"({"scale":{"min":0,"max":9,"response_time_ms":250},"resources":{"memory":1048576,"millicores":500},)"
+      R"("labels":{"zone":"kerb"}})");
   ASSERT_TRUE(settings) << settings.error().to_string();
-  EXPECT_EQ(settings->scale, (Scale{0, 9}));
+  EXPECT_EQ(settings->scale, (Scale{0, 9, 250}));
   EXPECT_EQ(settings->resources.memory, 1048576U);
   EXPECT_EQ(settings->labels.at("zone"), "kerb");
   EXPECT_EQ(parse_settings(write_settings(*settings)).value(), *settings);

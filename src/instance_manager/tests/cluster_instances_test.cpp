@@ -45,11 +45,16 @@ protected:
     cluster_.on_node_status(node.status);
     settle();
   }
-  void want(std::size_t scale, std::uint64_t version = 1) {
-    ASSERT_TRUE(cluster_.set_function(
-        {.descriptor = make_descriptor("plates/read", version), .manifest = "manifest", .scale = scale}));
+  void want(std::size_t scale, std::uint64_t version = 1) { want_with({}, scale, version); }
+  void want_with(const Needs& needs, std::size_t scale = 1, std::uint64_t version = 1, std::size_t keep = 0) {
+    ASSERT_TRUE(cluster_.set_function({.descriptor = make_descriptor("plates/read", version),
+                                       .manifest = "manifest",
+                                       .scale = scale,
+                                       .keep = keep,
+                                       .needs = needs}));
     settle();
   }
+  std::string problem() { return cluster_.view().functions.at(0).problem; }
   std::string started(std::size_t index) { return nodes_.started.at(index).second.instance(); }
 
   ManualTime time_;
@@ -267,7 +272,133 @@ TEST_F(ClusterInstancesTest, StartsNothingOnNodesWhoseTeeTheFunctionDoesNotAdmit
   report(worker_);
   want(1);
   EXPECT_TRUE(nodes_.started.empty());
-  EXPECT_EQ(cluster_.view().functions.at(0).problem, "no node of this cluster can run it now (TEE kinds: software)");
+  EXPECT_EQ(cluster_.view().functions.at(0).problem,
+            "no node has room for an instance: worker-1: TEE: software wanted, it is other");
+}
+
+TEST_F(ClusterInstancesTest, StopsAnInstanceWhenItsTasksAreOver) {
+  want(2);
+  worker_.add("a");
+  worker_.add("b");
+  report(worker_);
+  events_.take();
+  events_.busy = {"a", "b"};
+  ASSERT_TRUE(cluster_.set_scale(FunctionName("plates/read"), 1));
+  settle();
+  EXPECT_EQ(events_.take(), Lines{"draining b"}) << "no new tasks";
+  for (int i = 0; i < 100; ++i) {
+    time_.advance(milliseconds(600));
+    report(worker_);
+  }
+  EXPECT_EQ(nodes_.stopped, Lines{}) << "its tasks take a minute";
+  events_.busy = {"a"};
+  time_.advance(milliseconds(600));
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped, Lines{"b"});
+}
+
+TEST_F(ClusterInstancesTest, StopsAnIdleInstanceBeforeABusyOne) {
+  want(2);
+  worker_.add("a");
+  worker_.add("b");
+  report(worker_);
+  events_.busy = {"b"};
+  ASSERT_TRUE(cluster_.set_scale(FunctionName("plates/read"), 1));
+  settle();
+  EXPECT_EQ(nodes_.stopped, Lines{"a"});
+}
+
+TEST_F(ClusterInstancesTest, DoesNotWaitLongForTasksOfARemovedFunction) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  events_.busy = {"a"};
+  cluster_.remove_function(FunctionName("plates/read"));
+  settle();
+  EXPECT_EQ(nodes_.stopped, Lines{});
+  time_.advance(milliseconds(10'001));
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped, Lines{"a"});
+}
+
+TEST_F(ClusterInstancesTest, ARestartedMasterKeepsWhatItFindsUntilTheScaleIsSet) {
+  want_with({}, 1, 1, 4);
+  for (const auto* id : {"a", "b", "c"}) worker_.add(id);
+  report(worker_);
+  EXPECT_EQ(nodes_.stopped, Lines{});
+  ASSERT_TRUE(cluster_.set_scale(FunctionName("plates/read"), 2));
+  settle();
+  EXPECT_EQ(nodes_.stopped.size(), 1U);
+}
+
+TEST_F(ClusterInstancesTest, ARestartedMasterHearsItsNodesBeforeItStartsWhatSeemsToLack) {
+  cluster_.expect_nodes({"worker-1", "main"});
+  want(2);
+  worker_.add("a");
+  report(worker_);
+  EXPECT_TRUE(nodes_.started.empty()) << "the other may be on the master";
+  master_.add("b");
+  report(master_);
+  advance(milliseconds(600));
+  EXPECT_TRUE(nodes_.started.empty());
+  EXPECT_EQ(problem(), "");
+}
+
+TEST_F(ClusterInstancesTest, ANodeThatDoesNotReturnIsNotWaitedForLong) {
+  cluster_.expect_nodes({"worker-1", "lost"});
+  want(1);
+  report(worker_);
+  EXPECT_TRUE(nodes_.started.empty());
+  for (int i = 0; i < 9; ++i) {
+    time_.advance(milliseconds(600));
+    report(worker_);
+  }
+  EXPECT_EQ(nodes_.started.size(), 1U);
+}
+
+TEST_F(ClusterInstancesTest, StartsWhereMemoryIsLeftAndSaysWhereItIsNot) {
+  worker_.status.set_memory_total(1000 << 20U);
+  worker_.status.set_memory_available(250 << 20U);
+  report(worker_);
+  want_with({.memory = 100 << 20U}, 3);
+  advance(milliseconds(600));
+  ASSERT_EQ(nodes_.started.size(), 2U) << "what was ordered takes its room";
+  EXPECT_EQ(nodes_.started[0].second.memory(), 100U << 20U) << "what it needs is its limit";
+  EXPECT_EQ(problem(), "no node has room for an instance: worker-1: memory: 100.0 MiB wanted, 50.0 MiB of 1000.0 MiB "
+                       "left");
+  EXPECT_EQ(events_.problems.back(), problem());
+  worker_.add(started(0)).set_rss(30 << 20U);
+  worker_.add(started(1)).set_rss(30 << 20U);
+  worker_.status.set_memory_available(190 << 20U);
+  report(worker_);
+  ASSERT_EQ(nodes_.started.size(), 2U) << "what they do not use yet is promised to them";
+  EXPECT_THAT(problem(), ::testing::StartsWith("2 of 3 instances of plates/read run; no node has room"));
+  master_.status.set_memory_total(1000 << 20U);
+  master_.status.set_memory_available(500 << 20U);
+  report(master_);
+  ASSERT_EQ(nodes_.started.size(), 3U);
+  EXPECT_EQ(nodes_.started[2].first, "main");
+  EXPECT_EQ(problem(), "");
+  EXPECT_EQ(events_.problems.back(), "");
+}
+
+TEST_F(ClusterInstancesTest, StartsOnNodesWithItsLabels) {
+  (*master_.status.mutable_labels())["zone"] = "north";
+  (*worker_.status.mutable_labels())["zone"] = "south";
+  report(worker_);
+  report(master_);
+  want_with({.labels = {{"zone", "north"}}});
+  ASSERT_EQ(nodes_.started.size(), 1U);
+  EXPECT_EQ(nodes_.started[0].first, "main");
+}
+
+TEST_F(ClusterInstancesTest, TellsOfAFunctionAtZeroThatItCouldNotStart) {
+  worker_.status.set_enclave_memory(64 << 20U);
+  report(worker_);
+  want_with({.enclave_memory = 96 << 20U}, 0);
+  EXPECT_THAT(problem(), ::testing::HasSubstr("enclave memory: 96.0 MiB wanted, 64.0 MiB of 64.0 MiB left"));
+  want_with({.enclave_memory = 32 << 20U}, 0);
+  EXPECT_EQ(problem(), "");
 }
 
 TEST_F(ClusterInstancesTest, OrdersAgainWhatIsNeverReported) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 namespace tcfdl::instance_manager::testing {
 
@@ -107,7 +108,12 @@ public:
     lines.push_back("gone " + instance.str());
     last_reason = reason;
   }
+  void on_problem(const FunctionName&, const std::string& problem) override { problems.push_back(problem); }
+  bool has_tasks(const InstanceId& instance) override { return busy.contains(instance.str()); }
   std::vector<std::string> take() { return std::exchange(lines, {}); }
+
+  std::vector<std::string> problems;
+  std::set<std::string> busy;
 
   std::vector<std::string> lines;
   ReadyInstance last_ready;

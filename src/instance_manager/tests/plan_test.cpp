@@ -40,6 +40,37 @@ TEST(Plan, PrefersNodesWithFewerInstances) {
   EXPECT_EQ(names(plan(2, {ready("i", "b")}, {worker("a", 5), worker("b", 0)}).start), Ids{"a"});
 }
 
+TEST(Plan, StartsWhereThereIsRoomAndSaysWhatHasNone) {
+  auto small = worker("a");
+  small.room = 1;
+  auto full = worker("b");
+  full.room = 0;
+  EXPECT_EQ(names(plan(3, {}, {small, full, master("m")}).start), (Ids{"a", "m", "m"}));
+  const auto made = plan(3, {}, {small, full});
+  EXPECT_EQ(names(made.start), Ids{"a"});
+  EXPECT_EQ(made.unplaced, 2U);
+}
+
+TEST(Plan, PrefersNodesWithMoreLeft) {
+  auto used = worker("a");
+  used.in_use = 7;
+  EXPECT_EQ(names(plan(1, {}, {used, worker("b", 3)}).start), Ids{"b"});
+}
+
+TEST(Plan, StopsIdleInstancesBeforeBusyOnes) {
+  auto busy = ready("a1", "a");
+  busy.busy = true;
+  auto other = ready("a2", "a");
+  other.busy = true;
+  EXPECT_EQ(names(plan(2, {busy, other, ready("b1", "b")}, {}).stop), Ids{"b1"});
+}
+
+TEST(Plan, KeepsWhatIsThereWhereThatIsAskedFor) {
+  const std::vector<InstanceView> three{ready("i", "a"), ready("j", "a"), ready("k", "b")};
+  EXPECT_TRUE(make_plan(1, 1, three, {}, 4).stop.empty());
+  EXPECT_EQ(make_plan(1, 1, three, {}, 2).stop.size(), 1U);
+}
+
 TEST(Plan, StartsNothingWithoutNodes) { EXPECT_TRUE(plan(2, {}, {}).start.empty()); }
 
 TEST(Plan, CountsThoseThatStart) { EXPECT_TRUE(plan(1, {starting("i", "a")}, {worker("a")}).start.empty()); }

@@ -52,6 +52,32 @@ TEST_F(NodeConfigTest, AMasterMaySayMore) {
   EXPECT_TRUE(config->host.local_tcp);
 }
 
+TEST_F(NodeConfigTest, AutoscalingHasDefaultsOfItsOwn) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(read<MasterConfig>(master_)->autoscaling.stable_window, milliseconds(60'000));
+  const auto config = read<MasterConfig>(master_ + "autoscaling: {interval: 100ms, stable_window: 2s, panic_window: "
+                                                   "500ms, target_utilisation: 50, scale_to_zero_grace: 0s}\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->autoscaling.interval, milliseconds(100));
+  EXPECT_EQ(config->autoscaling.stable_window, milliseconds(2000));
+  EXPECT_EQ(config->autoscaling.target_utilisation, 50U);
+  EXPECT_EQ(config->autoscaling.scale_to_zero_grace, milliseconds(0));
+  EXPECT_EQ(config->autoscaling.max_scale_up, 10U);
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "autoscaling: {target_utilisation: 101}\n"), HasSubstr("1 to 100"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "autoscaling: {interval: 10ms}\n"), HasSubstr("not within 50 ms"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "autoscaling: {windows: 1s}\n"), HasSubstr("windows"));
+}
+
+TEST_F(NodeConfigTest, NodesHaveLabelsAndEnclaveMemory) {
+  const std::string worker = "node: w1\nstate: /s\ntee: software\n";
+  const auto config = read<WorkerConfig>(worker + "labels: {zone: north, camera: '2'}\nenclave_memory: 96MiB\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->host.labels, (std::map<std::string, std::string>{{"camera", "2"}, {"zone", "north"}}));
+  EXPECT_EQ(config->host.enclave_memory, 96ULL << 20U);
+  EXPECT_EQ(read<WorkerConfig>(worker)->host.enclave_memory, 0U);
+  EXPECT_THAT(refusal<WorkerConfig>(worker + "enclave_memory: 96\n"), HasSubstr("enclave_memory"));
+}
+
 TEST_F(NodeConfigTest, RefusesUnknownKeysByName) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "apii: 127.0.0.1:1\n"), HasSubstr("apii"));
   EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: software\ncluster: west\n"), HasSubstr("cluster"));

@@ -1,5 +1,7 @@
 #include "task_manager/tests/fakes.hpp"
 
+#include <gmock/gmock.h>
+
 namespace tcfdl::task_manager::testing {
 namespace {
 
@@ -75,6 +77,45 @@ TEST_F(Functions, AreUnavailableWhenNoInstanceBecameReady) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kUnavailable);
   EXPECT_NE(refused.error().message().find("no instance of plates/read became ready"), std::string::npos);
+}
+
+TEST_F(Functions, TellWhoWaitedInVainWhyNoInstanceStarts) {
+  manager_.set_problem(FunctionName(kFunction), "worker-1 has no memory");
+  EXPECT_EQ(acquire(request(1)).error().message(),
+            "no instance of plates/read became ready before the deadline: worker-1 has no memory");
+  add_instance("a");
+  const auto running = acquire(request());
+  EXPECT_THAT(acquire(request(1)).error().message(),
+              ::testing::HasSubstr("and no more of them start: worker-1 has no memory"));
+}
+
+TEST_F(Functions, TellAtOnceOfTasksThatFindNoInstance) {
+  std::atomic<int> told = 0;
+  manager_.on_no_instance([&](const FunctionName& name) { told += name.str() == kFunction ? 1 : 100; });
+  Waiting waiting(manager_, request());
+  await_waiting(1);
+  EXPECT_EQ(told, 1);
+  add_instance("a");
+  ASSERT_TRUE(waiting.get());
+  Waiting busy(manager_, request());
+  await_waiting(1);
+  EXPECT_EQ(told, 1) << "an instance is there, if a busy one";
+  manager_.stop();
+  EXPECT_FALSE(busy.get());
+}
+
+TEST_F(Functions, KnowWhichInstancesHaveTasksAndHowLongTheyTook) {
+  add_instance("a");
+  EXPECT_FALSE(manager_.has_tasks(InstanceId("a")));
+  for (const std::uint64_t micros : {5000U, 1000U, 9000U}) {
+    const auto grant = acquire(request());
+    EXPECT_TRUE(manager_.has_tasks(InstanceId("a")));
+    tell(grant, true, true, 0, micros);
+    EXPECT_FALSE(manager_.has_tasks(InstanceId("a")));
+  }
+  EXPECT_FALSE(manager_.has_tasks(InstanceId("unknown")));
+  EXPECT_EQ(stats().median_us, 5000);
+  EXPECT_EQ(stats().ended(), 3U);
 }
 
 TEST_F(Functions, RemovedOnesTellTheirWaitingTasks) {
