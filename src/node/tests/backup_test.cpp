@@ -118,7 +118,8 @@ TEST_F(BackupTest, ThatWasChangedOrIsNotWholeIsRefusedByName) {
 TEST_F(BackupTest, ListsThatAreNoneAreRefused) {
   ASSERT_TRUE(back_up(state_, backup_));
   const std::string hash(64, '0');
-  for (const auto* path : {"../evil", "/etc/passwd", "a/../../b", "", "nats/x", "lock", "a//b", "proxy//slots/x", "proxy/slots/x"}) {
+  for (const auto* path :
+       {"../evil", "/etc/passwd", "a/../../b", "", "nats/x", "lock", "a//b", "proxy//slots/x", "proxy/slots/x"}) {
     overwrite(backup_ / "backup.json", R"({"tcfdl_backup":1,"made":1,"files":[{"path":")" + std::string(path) +
                                            R"(","size":0,"sha256":")" + hash + R"(","mode":384}]})");
     EXPECT_EQ(refusal().code(), Code::kInvalidArgument) << path;
