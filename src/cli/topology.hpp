@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "task_manager/types.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -20,6 +21,7 @@ struct TopologyCluster {
   std::int64_t calls_per_second = 0; ///< of one caller; 0: no limit
   bool api_tls = false;              ///< whether the master's API is HTTPS
   bool gateway_tls = false;          ///< whether the gateway is
+  task_manager::CallerShares callers = {};
 
   [[nodiscard]] std::string master() const { return name + "-master"; }
   friend bool operator==(const TopologyCluster&, const TopologyCluster&) = default;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/config.hpp"
+#include "task_manager/types.hpp"
 
 #include <filesystem>
 
@@ -66,6 +67,7 @@ struct MasterConfig {
   bool host_instances = true;
   unsigned api_rate = 100; ///< requests a second of one holder of a token; 0: no limit
   unsigned call_rate = 0;  ///< calls a second of one caller; 0: no limit
+  task_manager::CallerShares callers;
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

@@ -31,6 +31,8 @@ TEST(Topology, IsWrittenAsItIsRead) {
   topology.clusters.push_back({"123", {}, true});
   topology.clusters.back().api_tls = true;
   topology.clusters.back().gateway_tls = true;
+  topology.clusters.back().callers = {{"siren", {.weight = 1, .highest = wire::PRIORITY_HIGH}},
+                                      {"fleet", {.weight = 4, .highest = wire::PRIORITY_NORMAL}}};
   const auto again = parse_topology(write_topology(topology), "t.yaml");
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, topology);
