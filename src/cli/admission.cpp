@@ -134,7 +134,7 @@ void add_enrol(CLI::App& app, Session& session) {
   command->add_option("--name", options->name, "of this client and of its context")->required();
   command->add_option("--cluster", options->cluster, "of the master");
   command->add_option("--api-token", options->api_token, "admits to the API");
-  command->add_option("--tasks", options->tasks_address, "the task manager, tcp:127.0.0.1:PORT");
+  command->add_option("--tasks", options->tasks_address, "the task manager, tcp:127.0.0.1:PORT or tls:HOST:PORT");
   command->add_option("--tasks-token", options->tasks_token, "admits to the task manager");
   command->add_option("--gateway", options->gateway_url, "the gateway, http://127.0.0.1:PORT or https://HOST:PORT");
   command->add_option("--gateway-token", options->gateway_token, "admits to the gateway");

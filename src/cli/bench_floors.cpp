@@ -71,7 +71,7 @@ public:
     TCFDL_ASSIGN(service_, responder_->serve(kSubject, [](BytesView body) -> Result<Bytes> {
       return Bytes(body.begin(), body.begin() + kReply);
     }));
-    TCFDL_ASSIGN(listener_, wire::listen_on(wire::TcpAddress{"127.0.0.1", 0}));
+    TCFDL_ASSIGN(listener_, wire::listen_on(wire::TcpAddress{"127.0.0.1", 0}, wire::Exposure::kLoopback));
     TCFDL_ASSIGN(const auto address, wire::bound_address(listener_.get(), wire::TcpAddress{"127.0.0.1", 0}));
     echo_ = std::jthread([this] { serve_tcp(listener_.get()); });
     TCFDL_ASSIGN(connection_, wire::connect(address, Deadline::after(seconds(5))));

@@ -83,6 +83,8 @@ Status read_trust(const wire::EnrolmentToken& token, sdk::Context& context) {
   TCFDL_ASSIGN(auto object, http::JsonObject::parse(token.where, "the token"));
   const auto root = object.text("root");
   const auto server_name = object.text("server_name");
+  const auto tasks = object.text_or("tasks", "");
+  const auto tasks_token = object.text_or("tasks_token", "");
   TCFDL_TRY(object.finish());
   TCFDL_ASSIGN(const auto der, from_base64url(root));
   const auto checked = crypto::check_tls_root(der, token.authority_key_hash, SystemClock().now());
@@ -92,6 +94,10 @@ Status read_trust(const wire::EnrolmentToken& token, sdk::Context& context) {
   }
   context.tls_root = crypto::to_pem(der, "CERTIFICATE");
   context.tls_server_name = server_name;
+  if (context.tasks_address.empty()) {
+    context.tasks_address = tasks;
+    context.tasks_token = tasks_token;
+  }
   return {};
 }
 

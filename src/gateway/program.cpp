@@ -71,7 +71,8 @@ Status serve() {
   const auto deadline = Deadline::after(seconds(30));
   TCFDL_ASSIGN(const auto proxy, sdk::ProxyClient::connect(environment.proxy, deadline));
   TCFDL_ASSIGN(const auto attachment, sdk::attach(environment, *proxy, clock, deadline));
-  sdk::TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
+  sdk::TaskManagerClient task_manager(sdk::connector_to(environment.tasks), environment.tasks_token,
+                                      attachment.identity);
   sdk::Caller caller(attachment.identity, task_manager, *proxy, clock);
   wire::Revocations revocations(attachment.identity.authority);
   const auto forget_void = [&](bool is_newer) {

@@ -18,8 +18,8 @@ Result<ConfigMapping> open(const std::filesystem::path& file) {
   return ConfigMapping::parse(text, file.string());
 }
 
-/// `KEY`, and `KEY_tls` where the server has TLS; those that have none stay on loopback.
-ListenAddress listen_address(ConfigMapping& config, const std::string& key, bool has_tls = false) {
+/// `KEY` and `KEY_tls`.
+ListenAddress listen_address(ConfigMapping& config, const std::string& key) {
   const auto text = config.text_or(key, "127.0.0.1:0");
   const auto parsed = wire::parse_address("tcp:" + text);
   if (!parsed) {
@@ -28,10 +28,6 @@ ListenAddress listen_address(ConfigMapping& config, const std::string& key, bool
   }
   const auto& tcp = std::get<wire::TcpAddress>(*parsed);
   const bool loopback = wire::is_loopback(tcp);
-  if (!loopback && !has_tls) {
-    config.refuse(key, fmt::format("{} is no loopback address; this door has no TLS", tcp.host));
-  }
-  if (!has_tls) return {tcp.host, tcp.port};
   const bool tls = config.boolean_or(key + "_tls", !loopback);
   if (!loopback && !tls) config.refuse(key + "_tls", fmt::format("{} is not served without TLS", tcp.host));
   return {tcp.host, tcp.port, tls};
@@ -149,10 +145,13 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   MasterConfig result;
   result.cluster = label(config, "cluster", config.text("cluster"));
   result.host = host_config(config, result.cluster + "-master");
-  result.api = listen_address(config, "api", true);
-  result.gateway = listen_address(config, "gateway", true);
+  result.api = listen_address(config, "api");
+  result.gateway = listen_address(config, "gateway");
   result.tasks = listen_address(config, "tasks");
   result.nats = queue_address(config);
+  if (result.tasks.host == "0.0.0.0" && !parse_ipv4(result.nats.advertise)) {
+    config.refuse("tasks", fmt::format("is told to callers as an address; {} is a name", result.nats.advertise));
+  }
   result.host_instances = config.boolean_or("host_instances", true);
   constexpr std::int64_t kHighestRate = 1'000'000;
   result.api_rate =

@@ -62,7 +62,7 @@ struct MasterConfig {
   std::string cluster;
   ListenAddress api;
   ListenAddress gateway;
-  ListenAddress tasks;
+  ListenAddress tasks; ///< with TLS: beside the one on loopback, for callers on other machines
   QueueAddress nats;
   bool host_instances = true;
   unsigned api_rate = 100; ///< requests a second of one holder of a token; 0: no limit

@@ -34,17 +34,26 @@ struct Kept {
   std::uint16_t nats_port = 0;
   ListenAddress api;
   ListenAddress gateway;
-  ListenAddress tasks;
+  ListenAddress tasks;         ///< on this machine
+  ListenAddress network_tasks; ///< in TLS, or nothing
   std::string api_token;
   std::string gateway_token;
   std::string tasks_token;
 
   static Result<Kept> read(const MasterConfig& config, NodeState& state) {
-    Kept kept{0, config.api, config.gateway, config.tasks, {}, {}, {}};
+    Kept kept;
+    kept.api = config.api;
+    kept.gateway = config.gateway;
+    if (config.tasks.tls) {
+      kept.network_tasks = config.tasks;
+      TCFDL_ASSIGN(kept.network_tasks.port, state.port("network_tasks_port", config.tasks.port));
+    } else {
+      kept.tasks = config.tasks;
+    }
     TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats.port));
     TCFDL_ASSIGN(kept.api.port, state.port("api_port", config.api.port));
     TCFDL_ASSIGN(kept.gateway.port, state.port("gateway_port", config.gateway.port));
-    TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", config.tasks.port));
+    TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", kept.tasks.port));
     TCFDL_ASSIGN(kept.api_token, state.secret("api_token"));
     TCFDL_ASSIGN(kept.gateway_token, state.secret("gateway_token"));
     TCFDL_ASSIGN(kept.tasks_token, state.secret("tasks_token"));
@@ -131,7 +140,7 @@ public:
                             {"tasks_address", kept_.tasks_address()},
                             {"tasks_token", kept_.tasks_token},
                             {"nats_port", kept_.nats_port}};
-    if (kept_.api.tls || kept_.gateway.tls) {
+    if (kept_.api.tls || kept_.gateway.tls || kept_.network_tasks.tls) {
       document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
       document["tls_server_name"] = wire::cluster_server(config_.cluster);
     }
@@ -200,16 +209,21 @@ private:
     return crypto::to_pem(as_bytes(reply.tls_certificate()), "CERTIFICATE");
   }
 
-  /// Where others reach an HTTP server of this node.
+  /// Where others reach a server of this node.
+  [[nodiscard]] const std::string& host_of(const ListenAddress& address) const {
+    return address.host == "0.0.0.0" ? config_.nats.advertise : address.host;
+  }
   [[nodiscard]] std::string url_of(const ListenAddress& address) const {
-    const auto& host = address.host == "0.0.0.0" ? config_.nats.advertise : address.host;
-    return fmt::format("{}://{}:{}", address.tls ? "https" : "http", host, address.port);
+    return fmt::format("{}://{}:{}", address.tls ? "https" : "http", host_of(address), address.port);
   }
 
-  /// What a client's token tells it: how to know the servers of this cluster.
+  /// What a client's token tells it: how to know the servers of this cluster, and where its tasks go from elsewhere.
   [[nodiscard]] Bytes client_entrance() const {
-    const nlohmann::json json{{"root", to_base64url(entrance_.root)},
-                              {"server_name", wire::cluster_server(config_.cluster)}};
+    nlohmann::json json{{"root", to_base64url(entrance_.root)}, {"server_name", wire::cluster_server(config_.cluster)}};
+    if (kept_.network_tasks.tls) {
+      json["tasks"] = fmt::format("tls:{}:{}", host_of(kept_.network_tasks), kept_.network_tasks.port);
+      json["tasks_token"] = kept_.tasks_token;
+    }
     return to_bytes(json.dump());
   }
 
@@ -231,8 +245,8 @@ private:
     settings.port = kept_.nats_port;
     settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
-    TCFDL_ASSIGN(api_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
-                                                 crypto::to_pem(entrance_.root, "CERTIFICATE")));
+    TCFDL_ASSIGN(server_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
+                                                    crypto::to_pem(entrance_.root, "CERTIFICATE")));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
     TCFDL_TRY(server_->start());
     stops_.add([this] { server_->stop(); });
@@ -240,7 +254,7 @@ private:
                             identity_->signing, identity_->certificate, clock_),
                    [this](const collaboration::CredentialReply& reply) -> Status {
                      TCFDL_TRY(server_->set_certificate(certificate_pem(reply)));
-                     TCFDL_TRY(api_tls_->replace(certificate_pem(reply)));
+                     TCFDL_TRY(server_tls_->replace(certificate_pem(reply)));
                      credentials_->set_account(reply.account());
                      return server_->set_trust(credentials_->trust());
                    });
@@ -359,7 +373,12 @@ private:
   }
 
   Status wire_doors() {
+    std::optional<NetworkDoor> network;
+    if (const auto& there = kept_.network_tasks; there.tls) {
+      network = NetworkDoor{wire::TcpAddress{there.host, there.port}, [tls = server_tls_] { return tls->context(); }};
+    }
     TaskDoorSettings door{wire::TcpAddress{kept_.tasks.host, kept_.tasks.port},
+                          std::move(network),
                           kept_.tasks_token,
                           config_.cluster,
                           config_.host.node,
@@ -383,7 +402,7 @@ private:
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
-    if (kept_.api.tls) settings.server.tls = api_tls_;
+    if (kept_.api.tls) settings.server.tls = server_tls_;
     settings.server.authenticate = authenticate_with(*access_);
     settings.server.identify =
         identify_with(*access_, {identity_->authority, config_.cluster, revocations_->known(), clock_});
@@ -408,7 +427,7 @@ private:
   NodeEntrance entrance_;
   MasterEvents events_;
   std::shared_ptr<const crypto::SecretBytes> tls_key_pem_;
-  std::shared_ptr<http::ServerTls> api_tls_;
+  std::shared_ptr<http::ServerTls> server_tls_;
   std::unique_ptr<CredentialKeeper> keeper_;
   std::unique_ptr<ClusterCredentials> credentials_;
   std::unique_ptr<message_queue::EmbeddedServer> server_;

@@ -5,6 +5,7 @@
 #include "node/proxy_hop.hpp"
 #include "wire/body.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 
 namespace tcfdl::node {
@@ -31,6 +32,14 @@ Status check_own_keys(const wire::Certificate& caller, const wire::ProxyRequest&
   return make_error(Code::kPermissionDenied, "{} asks for keys of {}", caller.subject(), named.subject());
 }
 
+/// The other routes are addresses of the cluster's machines, which mean something else on the caller's.
+void keep_relays(wire::LeaseGrant& grant) {
+  auto& routes = *grant.mutable_routes();
+  const auto others =
+      std::ranges::remove_if(routes, [](const wire::Route& route) { return route.kind() != wire::ROUTE_KIND_RELAY; });
+  routes.erase(others.begin(), others.end());
+}
+
 Status send_content(wire::Connection& connection, const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return errno_error("cannot open", path);
@@ -50,27 +59,32 @@ Result<std::unique_ptr<TaskDoor>> TaskDoor::start(TaskDoorSettings settings, con
   std::unique_ptr<TaskDoor> door(new TaskDoor(std::move(settings), parts));
   TCFDL_ASSIGN(door->listener_,
                wire::Listener::start(door->settings_.address, {.name = "tasks", .max_connections = 4096},
-                                     [raw = door.get()](wire::Connection& connection) { raw->serve(connection); }));
-  TCFDL_ASSIGN(door->streams_, TaskStreams::start(parts.bus, [raw = door.get()](wire::Connection& connection) {
-                 raw->serve(connection);
-               }));
+                                     [raw = door.get()](auto& peer) { raw->serve(peer, Origin::kCluster); }));
+  if (const auto& network = door->settings_.network) {
+    TCFDL_ASSIGN(door->network_,
+                 wire::listen_tls(network->address, {.name = "tasks in TLS", .max_connections = 1024}, network->tls,
+                                  [raw = door.get()](auto& peer) { raw->serve(peer, Origin::kNetwork); }));
+  }
+  TCFDL_ASSIGN(door->streams_,
+               TaskStreams::start(parts.bus, [raw = door.get()](auto& peer) { raw->serve(peer, Origin::kCluster); }));
   return door;
 }
 
-void TaskDoor::serve(wire::Connection& connection) {
+void TaskDoor::serve(wire::Connection& connection, Origin origin) {
   wire::TaskManagerReply welcome;
-  const auto caller = admit(connection, *welcome.mutable_welcome());
-  if (!caller) {
-    (void)send(connection, refusal(caller.error())); // the peer may be gone already
+  auto admitted = admit(connection, *welcome.mutable_welcome());
+  if (!admitted) {
+    (void)send(connection, refusal(admitted.error())); // the peer may be gone already
     return;
   }
   welcome.mutable_welcome()->set_cluster(settings_.cluster);
   welcome.mutable_welcome()->set_node(settings_.node);
   *welcome.mutable_welcome()->mutable_entry_proxy() = settings_.entry_proxy.get();
   if (!send(connection, welcome)) return;
+  const Caller caller{*std::move(admitted), origin};
   for (;;) {
     const auto request = wire::receive_message<wire::TaskManagerRequest>(connection, Deadline::after(hours(24)));
-    if (!request || !handle(connection, *caller, *request)) return;
+    if (!request || !handle(connection, caller, *request)) return;
   }
 }
 
@@ -103,14 +117,13 @@ Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection, wire::Ca
 }
 
 /// Returns whether the connection goes on.
-bool TaskDoor::handle(wire::Connection& connection, const wire::Certificate& caller,
-                      const wire::TaskManagerRequest& request) {
-  if (const auto trusted = check_still_good(caller); !trusted) {
+bool TaskDoor::handle(wire::Connection& connection, const Caller& caller, const wire::TaskManagerRequest& request) {
+  if (const auto trusted = check_still_good(caller.certificate); !trusted) {
     (void)send(connection, refusal(trusted.error()));
     return false;
   }
   if (request.has_open_relay()) return relay(connection, request.open_relay());
-  if (request.has_fetch_file()) return send_file(connection, request.fetch_file().digest());
+  if (request.has_fetch_file()) return send_file(connection, caller.certificate, request.fetch_file().digest());
   const auto reply = answer(connection, caller, request);
   return send(connection, reply ? *reply : refusal(reply.error()));
 }
@@ -121,7 +134,7 @@ Status TaskDoor::check_still_good(const wire::Certificate& caller) const {
   return make_error(Code::kUnauthenticated, "the certificate that {} showed has expired since", caller.subject());
 }
 
-Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, const wire::Certificate& caller,
+Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, const Caller& caller,
                                                 const wire::TaskManagerRequest& request) {
   wire::TaskManagerReply reply;
   if (request.has_lease()) {
@@ -129,9 +142,9 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   } else if (request.has_release()) {
     parts_.tasks.release(request.release());
   } else if (request.has_newest_certificate()) {
-    TCFDL_ASSIGN(*reply.mutable_certificate(), newest(caller, request.newest_certificate()));
+    TCFDL_ASSIGN(*reply.mutable_certificate(), newest(caller.certificate, request.newest_certificate()));
   } else if (request.has_proxy()) {
-    TCFDL_TRY(check_own_keys(caller, request.proxy()));
+    TCFDL_TRY(check_own_keys(caller.certificate, request.proxy()));
     TCFDL_ASSIGN(*reply.mutable_proxy(), parts_.proxy.entry(request.proxy(), Deadline::after(seconds(20))));
   } else {
     return Error(Code::kUnimplemented, "the task manager does not know this request");
@@ -151,8 +164,8 @@ Result<wire::Signed> TaskDoor::newest(const wire::Certificate& caller, const wir
   return newer ? std::move(newer->certificate) : wire::Signed();
 }
 
-Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wire::Certificate& caller,
-                                         wire::LeaseRequest request) {
+Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const Caller& peer, wire::LeaseRequest request) {
+  const auto& caller = peer.certificate;
   const bool on_behalf = caller.role() == wire::ROLE_GATEWAY && !request.on_behalf_of().empty();
   const auto who = on_behalf ? fmt::format("{} for {}", caller.subject(), request.on_behalf_of()) : caller.subject();
   if (const auto allowed = check_call(caller, who, request.function()); !allowed) {
@@ -167,7 +180,9 @@ Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const wir
   request.set_caller_key(caller.verify_key());
   std::stop_source gone;
   const auto watch = watcher_.watch(connection.descriptor(), Deadline::after(hours(24)), gone);
-  return parts_.tasks.acquire(request, gone.get_token());
+  TCFDL_ASSIGN(auto grant, parts_.tasks.acquire(request, gone.get_token()));
+  if (peer.origin == Origin::kNetwork) keep_relays(grant);
+  return grant;
 }
 
 /// `who`: as whom the caller is counted.
@@ -195,7 +210,11 @@ bool TaskDoor::relay(wire::Connection& connection, const wire::OpenRelay& reques
   return false;
 }
 
-bool TaskDoor::send_file(wire::Connection& connection, const std::string& digest) {
+/// To workers, which run what the files hold.
+bool TaskDoor::send_file(wire::Connection& connection, const wire::Certificate& caller, const std::string& digest) {
+  if (caller.role() != wire::ROLE_WORKER) {
+    return send(connection, refusal(make_error(Code::kPermissionDenied, "{} is no worker", caller.subject())));
+  }
   const auto path = parts_.files.path_of(digest);
   if (!path) return send(connection, refusal(path.error()));
   return send(connection, {}) && send_content(connection, *path);

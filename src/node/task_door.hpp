@@ -10,15 +10,22 @@
 #include "security_manager/audit_log.hpp"
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
-#include "wire/listener.hpp"
 #include "wire/revocations.hpp"
 #include "wire/signed.hpp"
+#include "wire/tls_connection.hpp"
 
 namespace tcfdl::node {
 
-struct TaskDoorSettings {
+/// Where callers on other machines come, in TLS.
+struct NetworkDoor {
   wire::Address address;
-  std::string token; ///< admits connections
+  wire::TlsSource tls;
+};
+
+struct TaskDoorSettings {
+  wire::Address address;              ///< on this machine
+  std::optional<NetworkDoor> network; ///< nothing: such callers cannot come
+  std::string token;                  ///< admits connections
   std::string cluster;
   std::string node;
   wire::HeldCertificate entry_proxy; ///< certificate of the cluster's entry proxy
@@ -40,38 +47,46 @@ struct TaskDoorParts {
   const Clock& clock;
 };
 
-/// Connections to its address and streams of the message queue, a thread each.
+/// Connections to its addresses and streams of the message queue, a thread each.
 class TaskDoor {
 public:
   static Result<std::unique_ptr<TaskDoor>> start(TaskDoorSettings settings, const TaskDoorParts& parts);
   void stop() noexcept {
     streams_->stop();
+    if (network_) network_->stop();
     listener_->stop();
   }
 
 private:
   TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts)
       : settings_(std::move(settings)), parts_(parts), calls_(settings_.call_rate) {}
-  void serve(wire::Connection& connection);
+  /// From where a connection comes.
+  enum class Origin : std::uint8_t { kCluster, kNetwork };
+  struct Caller {
+    wire::Certificate certificate;
+    Origin origin;
+  };
+
+  void serve(wire::Connection& connection, Origin origin);
   /// Who is there, by the certificate of now; puts it into `welcome` where that is another than it has shown.
   Result<wire::Certificate> admit(wire::Connection& connection, wire::CallerWelcome& welcome);
-  bool handle(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskManagerRequest& request);
+  bool handle(wire::Connection& connection, const Caller& caller, const wire::TaskManagerRequest& request);
   [[nodiscard]] Status check_still_good(const wire::Certificate& caller) const;
-  Result<wire::TaskManagerReply> answer(wire::Connection& connection, const wire::Certificate& caller,
+  Result<wire::TaskManagerReply> answer(wire::Connection& connection, const Caller& caller,
                                         const wire::TaskManagerRequest& request);
-  Result<wire::LeaseGrant> lease(wire::Connection& connection, const wire::Certificate& caller,
-                                 wire::LeaseRequest request);
+  Result<wire::LeaseGrant> lease(wire::Connection& connection, const Caller& caller, wire::LeaseRequest request);
   [[nodiscard]] Status check_call(const wire::Certificate& caller, const std::string& who, const std::string& function);
   Result<wire::Signed> newest(const wire::Certificate& caller, const wire::Signed& unverified);
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
-  bool send_file(wire::Connection& connection, const std::string& digest);
+  bool send_file(wire::Connection& connection, const wire::Certificate& caller, const std::string& digest);
 
   const TaskDoorSettings settings_;
   const TaskDoorParts parts_;
   RateLimiter calls_;
   wire::HangupWatcher watcher_;
   std::unique_ptr<wire::Listener> listener_;
+  std::unique_ptr<wire::Listener> network_; // may be null
   std::unique_ptr<TaskStreams> streams_;
 };
 

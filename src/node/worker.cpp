@@ -125,7 +125,7 @@ Status serve(const WorkerConfig& config) {
   }
   TCFDL_ASSIGN(auto tasks, wire::parse_address(tasks_address));
   TCFDL_ASSIGN(const auto caller, caller_identity(config.host.node, identity));
-  sdk::TaskManagerClient master(std::move(tasks), identity.entrance.tasks_token, caller);
+  sdk::TaskManagerClient master(sdk::connector_to(std::move(tasks)), identity.entrance.tasks_token, caller);
 
   HostSettings host_settings;
   host_settings.config = config.host;

@@ -1,42 +1,8 @@
-#include "base/log.hpp"
-#include "base/renewal.hpp"
-#include "sdk/caller.hpp"
-#include "sdk/task_manager_client.hpp"
+#include "base/result.hpp"
+
+#include <tcfdl/client.hpp>
 
 namespace tcfdl {
-namespace {
-
-/// A client with all that it owns.
-class ConnectedClient final : public Client {
-public:
-  ConnectedClient(sdk::Identity identity, wire::Address address, std::string token,
-                  std::unique_ptr<wire::KnownNames> names, std::function<void(const wire::Signed&)> on_renewed)
-      : identity_(std::move(identity)),
-        task_manager_(std::move(address), std::move(token), identity_, std::move(on_renewed)),
-        caller_(identity_, task_manager_, task_manager_, clock_, std::move(names)),
-        renewal_(
-            {.what = "the client's certificate"}, clock_, [this] { return identity_.certificate.lifetime(); },
-            [this] { return task_manager_.renew(Deadline::after(std::chrono::seconds(20))); }) {}
-
-  Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
-                          const CallOptions& options) override {
-    return caller_.call(function, body, result, options);
-  }
-
-protected:
-  Result<CallResult> call_whole(const std::string& function, BytesView body, const CallOptions& options) override {
-    return static_cast<Client&>(caller_).call(function, body, options);
-  }
-
-private:
-  SystemClock clock_;
-  sdk::Identity identity_;
-  sdk::TaskManagerClient task_manager_;
-  sdk::Caller caller_;
-  Renewal renewal_; // ends first
-};
-
-} // namespace
 
 std::string_view protection_name(Protection protection) noexcept {
   switch (protection) {
@@ -68,19 +34,6 @@ Result<Priority> priority_from_name(std::string_view name) {
     if (name == priority_name(priority)) return priority;
   }
   return make_error(Code::kInvalidArgument, "no priority is called '{}'; there are low, normal and high", name);
-}
-
-Result<std::unique_ptr<Client>> Client::connect(const std::string& name) {
-  TCFDL_ASSIGN(const auto context, sdk::load_context(name));
-  TCFDL_ASSIGN(auto identity, sdk::identity_of(context));
-  TCFDL_ASSIGN(auto address, wire::parse_address(context.tasks_address));
-  TCFDL_ASSIGN(auto names, wire::KnownNames::open(sdk::names_file(context), identity.authority.bytes()));
-  const auto keep = [name, context](const wire::Signed& certificate) {
-    const auto kept = sdk::update_certificate(name, context, wire::serialize(certificate));
-    if (!kept) spdlog::warn("a newer certificate serves this process alone: {}", kept.error().to_string());
-  };
-  return std::make_unique<ConnectedClient>(std::move(identity), std::move(address), context.tasks_token,
-                                           std::move(names), keep);
 }
 
 Result<CallResult> Client::call(const std::string& function, BytesView body, const CallOptions& options) {

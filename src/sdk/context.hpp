@@ -18,14 +18,14 @@ struct Context {
   std::string api_token;       ///< bearer token of api_url
   std::string gateway_url;     ///< as api_url, task calls over HTTP
   std::string gateway_token;   ///< bearer token of gateway_url
-  std::string tasks_address;   ///< tcp:127.0.0.1:PORT, the task manager
+  std::string tasks_address;   ///< tcp:127.0.0.1:PORT or tls:HOST:PORT, the task manager
   std::string tasks_token;     ///< admits connections to tasks_address
   std::string client;          ///< the caller's name in its certificate
   std::string signing_key;     ///< private, signs as the caller
   std::string seal_key;        ///< private, HPKE
   std::string certificate;     ///< a serialised wire::Signed certificate of role client
   std::string authority_key;   ///< 65 bytes, pinned at enrolment
-  std::string tls_root;        ///< the authority's X.509 certificate in PEM; empty where api_url is no https
+  std::string tls_root;        ///< the authority's X.509 certificate in PEM; empty where no address is in TLS
   std::string tls_server_name; ///< of the cluster's servers in their certificates; empty with tls_root
 };
 

@@ -278,7 +278,7 @@ Status run_instance(Attended& instance, Work work) {
   auto& attachment = instance.attachment;
   if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
-  TaskManagerClient task_manager(environment.tasks, environment.tasks_token, attachment.identity);
+  TaskManagerClient task_manager(connector_to(environment.tasks), environment.tasks_token, attachment.identity);
   Caller outgoing(attachment.identity, task_manager, *proxy, clock);
   wire::Revocations revocations(attachment.identity.authority);
   TaskServer server(

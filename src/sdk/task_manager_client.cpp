@@ -12,6 +12,12 @@ constexpr std::uint64_t kLargestFile = std::uint64_t{4} << 30U;
 
 } // namespace
 
+Connector connector_to(wire::Address address) {
+  return [address = std::move(address)](Deadline deadline) -> Result<std::unique_ptr<wire::Connection>> {
+    return wire::connect(address, deadline);
+  };
+}
+
 bool is_fresh(const wire::Connection& connection) {
   pollfd entry{connection.descriptor(), POLLIN | POLLRDHUP, 0};
   return ::poll(&entry, 1, 0) == 0;
@@ -85,7 +91,7 @@ Status TaskManagerClient::renew(Deadline deadline) {
 }
 
 Result<TaskManagerClient::ConnectionPtr> TaskManagerClient::connect(Deadline deadline) {
-  TCFDL_ASSIGN(ConnectionPtr connection, wire::connect(address_, deadline));
+  TCFDL_ASSIGN(ConnectionPtr connection, connector_(deadline));
   TCFDL_ASSIGN(const auto hello, wire::receive_message<wire::Hello>(*connection, deadline));
   wire::TaskManagerRequest message;
   auto& answer = *message.mutable_hello();

@@ -12,13 +12,19 @@
 
 namespace tcfdl::sdk {
 
+/// Makes a connection to the task manager, before its first frame; any thread.
+using Connector = std::function<Result<std::unique_ptr<wire::Connection>>(Deadline)>;
+
+/// Without TLS: to a task manager on this machine.
+Connector connector_to(wire::Address address);
+
 /// Keeps idle connections for the next request. Thread-safe.
 class TaskManagerClient final : public TaskManager, public Proxy {
 public:
   /// `on_renewed` is told of every certificate that the cluster gives in place of the identity's; from any thread.
-  TaskManagerClient(wire::Address address, std::string token, const Identity& identity,
+  TaskManagerClient(Connector connector, std::string token, const Identity& identity,
                     std::function<void(const wire::Signed&)> on_renewed = {})
-      : address_(std::move(address)), token_(std::move(token)), identity_(identity),
+      : connector_(std::move(connector)), token_(std::move(token)), identity_(identity),
         on_renewed_(std::move(on_renewed)) {}
 
   Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline deadline,
@@ -48,7 +54,7 @@ private:
   Result<wire::TaskManagerReply> exchange_on(ConnectionPtr connection, const wire::TaskManagerRequest& request,
                                              Deadline deadline, const std::stop_token& cancel);
 
-  wire::Address address_;
+  const Connector connector_;
   std::string token_;
   const Identity& identity_;
   const std::function<void(const wire::Signed&)> on_renewed_;

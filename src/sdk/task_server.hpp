@@ -2,18 +2,14 @@
 #pragma once
 
 #include "base/guarded.hpp"
-#include "sdk/identity.hpp"
 #include "sdk/outcome_store.hpp"
-#include "sdk/ports.hpp"
+#include "sdk/processor_keys.hpp"
 #include "sdk/receipts.hpp"
 #include "wire/body.hpp"
-#include "wire/capsule.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/hop_channel.hpp"
-#include "wire/revocations.hpp"
 
 #include <atomic>
-#include <map>
 #include <tcfdl/function.hpp>
 #include <variant>
 
@@ -39,12 +35,6 @@ public:
   virtual void report(const wire::TaskEvent& event) = 0;
 };
 
-/// What the authority gave this instance to process tasks with.
-struct ProcessorKey {
-  crypto::DecryptionKey key;
-  wire::KeyScope scope;
-};
-
 /// Serves each connection on the thread that calls `serve`. Thread-safe.
 class TaskServer {
 public:
@@ -56,10 +46,10 @@ public:
 
   /// Gets the certificate and keys of now from the proxy, and goes on with those. Errors of the proxy and the
   /// authority.
-  Status renew(Deadline deadline);
+  Status renew(Deadline deadline) { return keys_.renew(deadline); }
 
   /// Erases keys and capsules of epochs that are over, and capsules of senders who are revoked.
-  void erase_void();
+  void erase_void() { keys_.erase_void(); }
 
   /// Refuses new tasks and waits until the running ones have ended or `deadline` passed.
   void drain(Deadline deadline);
@@ -75,14 +65,6 @@ private:
   Status check_protection(const Session& session, const Task& task) const;
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
   Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
-  Result<std::shared_ptr<const crypto::CapsuleSecret>> capsule_secret(const wire::TaskRequest& request,
-                                                                      const Task& task);
-  using ProcessorKeyPtr = std::shared_ptr<const ProcessorKey>;
-  [[nodiscard]] ProcessorKeyPtr find_key(std::uint32_t epoch) const;
-  Result<ProcessorKeyPtr> processor_key(std::uint32_t epoch, Deadline deadline);
-  Status renew_key(Deadline deadline);
-  Result<std::shared_ptr<const crypto::CapsuleSecret>> cached_secret(const Task& task);
-  [[nodiscard]] Status check_isolation(const wire::CapsuleHeader& header, const Task& task) const;
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);
@@ -98,32 +80,18 @@ private:
   // Constant after construction.
   const TaskServerSettings settings_;
   const Identity& identity_;
-  const std::string assurance_; ///< the class of every key
-  Proxy& proxy_;
   TaskEvents& events_;
   Client& outgoing_;
   const Work work_;
   const Clock& clock_;
   const wire::Revocations& revocations_;
 
-  struct KnownCapsule {
-    std::string sender;
-    std::string sender_key;
-    std::int64_t expires;
-    std::uint32_t epoch;
-    std::shared_ptr<const crypto::CapsuleSecret> secret;
-    std::string lease_id; ///< that it came with
-  };
   struct KnownMaster {
     wire::Certificate certificate;
     crypto::VerifyKey key;
   };
-  [[nodiscard]] std::optional<KnownCapsule> known_capsule(const std::string& id) const;
-  Guarded<std::map<std::uint32_t, ProcessorKeyPtr>> keys_; // by epoch
-  std::mutex renewing_;
-  std::uint32_t newest_;                                  // epoch of which there was a key; guarded by renewing_
-  Guarded<std::map<std::string, KnownCapsule>> capsules_; // by capsule id
-  Guarded<std::map<std::string, KnownMaster>> masters_;   // by certificate
+  ProcessorKeys keys_;
+  Guarded<std::map<std::string, KnownMaster>> masters_; // by certificate
   wire::HangupWatcher watcher_;
   OutcomeStore outcomes_;
   const ReceiptIssuer receipts_;

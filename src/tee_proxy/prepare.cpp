@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::seconds;
 
-/// Of every function that this node provides.
+/// Of every function that this node provides. A gateway has one successor.
 constexpr std::ptrdiff_t kSlotsAhead = 2;
 /// How often slots are looked at, and how long a silent authority is left alone at most.
 constexpr seconds kPrepareEvery{5};
@@ -17,7 +17,7 @@ constexpr seconds kLongestPause{60};
 
 void TeeProxy::prepare_loop() {
   wanted_.with([&](auto& wanted) {
-    for (const auto& slot : slots_->all()) wanted[slot->kind.function] = slot->kind;
+    for (const auto& slot : slots_->all()) wanted[slot->kind.function].kind = slot->kind;
   });
   for (auto pause = kPrepareEvery;;) {
     {
@@ -46,7 +46,7 @@ void TeeProxy::prepare_soon() {
 bool TeeProxy::is_void(const Slot& slot, const Own& self) const {
   const auto wanted = wanted_.with([&](const auto& all) {
     const auto found = all.find(slot.kind.function);
-    return found != all.end() && found->second == slot.kind;
+    return found != all.end() && found->second.kind == slot.kind;
   });
   return !wanted || !check_slot(slot, self);
 }
@@ -54,8 +54,9 @@ bool TeeProxy::is_void(const Slot& slot, const Own& self) const {
 /// The checks of an answer of the authority that comes from the disk.
 Result<wire::Certificate> TeeProxy::check_slot(const Slot& slot, const Own& self) const {
   TCFDL_ASSIGN(auto certificate, wire::verify_certificate(self.authority, slot.stored.granted().certificate(),
-                                                          {wire::ROLE_INSTANCE}, clock_.now()));
+                                                          {wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
   TCFDL_TRY(self.revocations->check(certificate));
+  if (certificate.role() == wire::ROLE_GATEWAY) return certificate; // it processes nothing
   TCFDL_ASSIGN(const auto scope,
                wire::verify_key_package(self.authority, slot.stored.granted().proxy_key(), clock_.now()));
   TCFDL_TRY(self.revocations->check_in_force(scope.function(), scope.epoch()));
@@ -68,34 +69,57 @@ Status TeeProxy::prepare_slots(const Own& self) {
   tell_slots(); // before the authority is asked, which may take its time
   Status done;
   const auto wanted = wanted_.with([](const auto& all) { return all; });
-  for (const auto& [function, kind] : wanted) {
-    done = prepare_slots(kind);
+  for (const auto& [function, each] : wanted) {
+    done = prepare_slots(each);
     if (done) continue;
     if (is_silent(done.error())) break;
     spdlog::warn("no more slots for {}: {}", function, done.error().message());
     wanted_.with([&](auto& all) { all.erase(function); });
-    slots_->erase_if([&](const Slot& slot) { return slot.kind == kind; });
+    slots_->erase_if([&](const Slot& slot) { return slot.kind == each.kind; });
     done = {};
   }
   tell_slots();
   return done;
 }
 
-Status TeeProxy::prepare_slots(const SlotKind& kind) {
+Status TeeProxy::prepare_slots(const Wanted& wanted) {
+  const auto& kind = wanted.kind;
   const auto is_young = [&](const Slot& slot) { return slot.lifetime.until_half(clock_.now()) > seconds(0); };
   const auto all = slots_->all();
   const auto ready =
       std::ranges::count_if(all, [&](const auto& slot) { return slot->kind == kind && is_young(*slot); });
-  for (auto missing = kSlotsAhead - ready; missing > 0; --missing) TCFDL_TRY(add_slot(kind));
+  const auto ahead = kind.gateway.empty() ? kSlotsAhead : 1;
+  for (auto missing = ahead - ready; missing > 0; --missing) TCFDL_TRY(add_slot(kind));
   slots_->erase_if([&](const Slot& slot) { return slot.kind == kind && !is_young(slot); });
+  for (const auto& slot : slots_->all()) {
+    if (slot->kind != kind) continue;
+    for (const auto& to : wanted.destinations) TCFDL_TRY(prepare_sending(*slot, to));
+  }
+  return {};
+}
+
+/// Fetches the keys with which a slot's process will send, where there are none yet. A refusal is no error: the process
+/// hears it when it asks.
+Status TeeProxy::prepare_sending(const Slot& slot, const Destination& to) {
+  const auto& certificate = slot.stored.granted().certificate();
+  TCFDL_ASSIGN(const auto holder, wire::parse<wire::Certificate>(certificate.statement()));
+  if (sender_keys_->find(holder.verify_key(), to)) return {};
+  wire::SenderKeys wanted;
+  wanted.set_function(to.function);
+  wanted.set_assurance(to.assurance);
+  *wanted.mutable_certificate() = certificate;
+  const auto granted = ask_sender_keys(wanted, holder, Deadline::after(seconds(20)));
+  if (!granted && is_silent(granted.error())) return granted.error();
+  if (!granted) spdlog::info("{} will not send to {}: {}", slot.instance, to.function, granted.error().message());
   return {};
 }
 
 Status TeeProxy::add_slot(const SlotKind& kind) {
   auto signing = crypto::SigningKey::generate();
   auto sealing = crypto::HpkePrivateKey::generate();
-  LaunchRecord record{make_instance_id(FunctionName(kind.function)).str(), kind.function, wire::ROLE_INSTANCE,
-                      kind.measurement, kind.layers};
+  const bool gateway = !kind.gateway.empty();
+  LaunchRecord record{gateway ? kind.gateway : make_instance_id(FunctionName(kind.function)).str(), kind.function,
+                      gateway ? wire::ROLE_GATEWAY : wire::ROLE_INSTANCE, kind.measurement, kind.layers};
   wire::StoredSlot stored;
   TCFDL_ASSIGN(*stored.mutable_statement(), state_instance(record, wire::field(signing.public_key().bytes()),
                                                            wire::field(sealing.public_key().bytes())));
@@ -109,7 +133,7 @@ Status TeeProxy::add_slot(const SlotKind& kind) {
 /// good.
 std::optional<wire::ProxyReply> TeeProxy::take_slot(Attached& attached, std::string_view seal_to) {
   const auto& record = attached.record;
-  const auto slot = slots_->take(record.instance, {record.function, record.measurement, record.layers});
+  const auto slot = slots_->take(record.instance, kind_of(record));
   if (!slot) return std::nullopt;
   tell_slots();
   auto taken = adopt_slot(attached, *slot, seal_to);

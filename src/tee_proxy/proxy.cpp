@@ -13,6 +13,11 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
+/// How long the authority is waited for by whom an earlier answer of it serves as well.
+constexpr seconds kPatienceWithKept{2};
+/// Of one function, for which keys are fetched ahead.
+constexpr std::size_t kMostDestinations = 64;
+
 } // namespace
 
 Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Authority& authority, const Clock& clock,
@@ -23,6 +28,7 @@ Result<std::unique_ptr<TeeProxy>> TeeProxy::start(ProxySettings settings, Author
   std::unique_ptr<TeeProxy> proxy(
       new TeeProxy(std::move(settings), std::move(keys), authority, clock, std::move(callbacks)));
   TCFDL_ASSIGN(proxy->slots_, Slots::open(proxy->settings_.state / "slots"));
+  TCFDL_ASSIGN(proxy->sender_keys_, SenderKeyStore::open(proxy->settings_.state / "sender_keys"));
   TCFDL_ASSIGN(proxy->attester_, make_attester(proxy->settings_.tee, proxy->keys_.platform, proxy->settings_.node));
   TCFDL_ASSIGN(proxy->listener_, wire::Listener::start(instances, {.name = "tee-proxy", .max_connections = 4096},
                                                        [raw = proxy.get()](wire::Connection& connection) {
@@ -173,7 +179,9 @@ Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& atta
   if (request.has_sender_keys()) {
     auto wanted = request.sender_keys();
     *wanted.mutable_certificate() = attached->certificate; // in its own name only
-    return sender_keys(wanted, deadline);
+    auto reply = sender_keys(wanted, deadline);
+    if (reply) note_destination(attached->record, wanted);
+    return reply;
   }
   if (request.has_turn()) {
     TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(request.turn()));
@@ -209,14 +217,12 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
   }
   reply->mutable_attached()->set_manifest(fresh.record.manifest);
   running_.with([&](auto& running) { running.insert_or_assign(fresh.record.instance, fresh.parsed); });
-  if (fresh.record.role == wire::ROLE_INSTANCE) {
-    const auto& record = fresh.record;
-    wanted_.with([&](auto& all) {
-      all.erase(record.function);
-      if (!confidential) all[record.function] = {record.function, record.measurement, record.layers};
-    });
-    prepare_soon();
-  }
+  wanted_.with([&](auto& all) {
+    auto& wanted = all[fresh.record.function];
+    wanted.kind = kind_of(fresh.record);
+    if (confidential) all.erase(fresh.record.function);
+  });
+  prepare_soon();
   attached = std::move(fresh);
   return *std::move(reply);
 }
@@ -294,6 +300,20 @@ Result<wire::ProxyReply> TeeProxy::sender_keys(const wire::SenderKeys& request, 
                wire::verify_certificate(self->authority, request.certificate(),
                                         {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY}, clock_.now()));
   TCFDL_TRY(self->revocations->check(caller));
+  const bool is_kept = sender_keys_->find(caller.verify_key(), {request.function(), request.assurance()}).has_value();
+  const bool hurries = is_kept && deadline.left() > kPatienceWithKept;
+  auto granted = ask_sender_keys(request, caller, hurries ? Deadline::after(kPatienceWithKept) : deadline);
+  if (!granted && is_kept && is_silent(granted.error())) granted = kept_sender_keys(request, caller);
+  if (!granted) return granted.error();
+  wire::ProxyReply reply;
+  *reply.mutable_sender_key() = granted->sender_key();
+  return reply;
+}
+
+/// The answer of now, checked and kept.
+Result<wire::SenderKeysReply> TeeProxy::ask_sender_keys(const wire::SenderKeys& request,
+                                                        const wire::Certificate& caller, Deadline deadline) {
+  TCFDL_ASSIGN(const auto self, own());
   wire::AuthorityRequest wanted;
   auto& keys = *wanted.mutable_sender_keys();
   keys.set_function(request.function());
@@ -302,11 +322,36 @@ Result<wire::ProxyReply> TeeProxy::sender_keys(const wire::SenderKeys& request, 
   *keys.mutable_proxy_certificate() = self->certificate;
   TCFDL_ASSIGN(auto answer, authority_.request(wanted, deadline));
   if (!answer.has_sender_keys()) return Error(Code::kInternal, "the authority gave no keys to send with");
-  TCFDL_TRY(accept_key(answer.sender_keys().proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(),
-                       answer.sender_keys().descriptor(), nullptr));
-  wire::ProxyReply reply;
-  *reply.mutable_sender_key() = answer.sender_keys().sender_key();
-  return reply;
+  auto& granted = *answer.mutable_sender_keys();
+  TCFDL_TRY(
+      accept_key(granted.proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(), granted.descriptor(), nullptr));
+  if (const auto kept = sender_keys_->put(granted); !kept) {
+    spdlog::warn("keys of {} are not kept: {}", caller.subject(), kept.error().message());
+  }
+  return std::move(granted);
+}
+
+/// The answer of before, while the authority is silent: for a caller that may still send there, by its certificate.
+Result<wire::SenderKeysReply> TeeProxy::kept_sender_keys(const wire::SenderKeys& request,
+                                                         const wire::Certificate& caller) {
+  if (!wire::grants_allow(caller, request.function())) {
+    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), request.function());
+  }
+  auto kept = sender_keys_->find(caller.verify_key(), {request.function(), request.assurance()});
+  if (!kept) return Error(Code::kUnavailable, "the authority is silent, and its answer of before is gone");
+  TCFDL_TRY(accept_key(kept->proxy_key(), wire::KEY_ROLE_PROXY_SENDER, caller.subject(), kept->descriptor(), nullptr));
+  spdlog::info("{} sends to {} with keys of before: the authority is silent", caller.subject(), request.function());
+  return *std::move(kept);
+}
+
+/// So that the next process of that kind can send there too, without the authority.
+void TeeProxy::note_destination(const LaunchRecord& record, const wire::SenderKeys& request) {
+  const bool is_new = wanted_.with([&](auto& all) {
+    const auto found = all.find(record.function);
+    if (found == all.end() || found->second.destinations.size() >= kMostDestinations) return false;
+    return found->second.destinations.insert({request.function(), request.assurance()}).second;
+  });
+  if (is_new) prepare_soon();
 }
 
 Result<wire::ProxyReply> TeeProxy::turn(const wire::Capsule& capsule) {

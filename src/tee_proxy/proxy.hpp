@@ -7,6 +7,7 @@
 #include "tee_proxy/keys.hpp"
 #include "tee_proxy/launches.hpp"
 #include "tee_proxy/ports.hpp"
+#include "tee_proxy/sender_key_store.hpp"
 #include "tee_proxy/slots.hpp"
 #include "wire/known_names.hpp"
 #include "wire/listener.hpp"
@@ -91,11 +92,18 @@ private:
   Result<wire::InstanceKeysReply> ask_instance_keys(const wire::Signed& statement, Deadline deadline);
   Result<wire::ProxyReply> adopt_instance_keys(Attached& attached, const wire::InstanceKeysReply& granted,
                                                wire::Certificate certificate);
+  /// A kind of slot, and where its processes send.
+  struct Wanted {
+    SlotKind kind;
+    std::set<Destination> destinations = {};
+  };
+
   void prepare_loop();
   void prepare_soon();
   Status prepare_slots(const Own& self);
-  Status prepare_slots(const SlotKind& kind);
+  Status prepare_slots(const Wanted& wanted);
   Status add_slot(const SlotKind& kind);
+  Status prepare_sending(const Slot& slot, const Destination& to);
   [[nodiscard]] bool is_void(const Slot& slot, const Own& self) const;
   [[nodiscard]] Result<wire::Certificate> check_slot(const Slot& slot, const Own& self) const;
   std::optional<wire::ProxyReply> take_slot(Attached& attached, std::string_view seal_to);
@@ -111,6 +119,10 @@ private:
   Result<wire::ProxyReply> attach(std::optional<Attached>& attached, const wire::ProxyAttach& request,
                                   Deadline deadline);
   Result<wire::ProxyReply> sender_keys(const wire::SenderKeys& request, Deadline deadline);
+  Result<wire::SenderKeysReply> ask_sender_keys(const wire::SenderKeys& request, const wire::Certificate& caller,
+                                                Deadline deadline);
+  Result<wire::SenderKeysReply> kept_sender_keys(const wire::SenderKeys& request, const wire::Certificate& caller);
+  void note_destination(const LaunchRecord& record, const wire::SenderKeys& request);
   Result<wire::ProxyReply> turn(const wire::Capsule& capsule);
   Result<wire::ProxyReply> finish(const Attached& attached, const wire::Capsule& capsule);
   [[nodiscard]] Status check_function(const wire::LaunchInstance& command) const;
@@ -125,9 +137,10 @@ private:
   Authority& authority_;
   const Clock& clock_;
   const ProxyCallbacks callbacks_;
-  std::unique_ptr<Slots> slots_;                    // constant after start
-  Guarded<std::map<std::string, SlotKind>> wanted_; ///< what slots are made for, by function
-  Guarded<std::string> told_;                       ///< the PreparedSlots told last
+  std::unique_ptr<Slots> slots_;                  // constant after start
+  std::unique_ptr<SenderKeyStore> sender_keys_;   // constant after start
+  Guarded<std::map<std::string, Wanted>> wanted_; ///< what slots are made for, by function
+  Guarded<std::string> told_;                     ///< the PreparedSlots told last
   Guarded<std::shared_ptr<const Own>> own_;
   ReencryptionKeys reencryption_;
   Guarded<std::map<std::string, wire::Certificate>> running_; ///< instances that have attached, by name

@@ -33,10 +33,12 @@ std::uint64_t TeeProxy::revocation_number() const {
 void TeeProxy::erase_void(const Own& self) {
   const auto now = clock_.now();
   const bool all = !self.revocations->check(self.parsed);
-  const auto erased = reencryption_.erase_if([&](const wire::KeyScope& scope) {
+  const auto is_over = [&](const wire::KeyScope& scope) {
     return all || scope.expires() <= now || !self.revocations->check_key(scope.holder_verify_key(), scope.holder()) ||
            !self.revocations->check_epoch(scope.function(), scope.epoch(), now);
-  });
+  };
+  sender_keys_->erase_if(is_over);
+  const auto erased = reencryption_.erase_if(is_over);
   if (erased > 0) spdlog::info("{} re-encryption keys are erased", erased);
 }
 

@@ -36,6 +36,10 @@ crypto::SecretBytes serialize(const Slot& slot) {
 
 } // namespace
 
+SlotKind kind_of(const LaunchRecord& record) {
+  return {record.function, record.role == wire::ROLE_GATEWAY ? record.instance : "", record.measurement, record.layers};
+}
+
 Result<Slot> make_slot(crypto::SigningKey signing, crypto::HpkePrivateKey sealing, wire::StoredSlot stored) {
   TCFDL_ASSIGN(const auto statement, wire::parse<wire::InstanceStatement>(stored.statement().statement()));
   TCFDL_ASSIGN(const auto certificate, wire::parse<wire::Certificate>(stored.granted().certificate().statement()));
@@ -46,11 +50,13 @@ Result<Slot> make_slot(crypto::SigningKey signing, crypto::HpkePrivateKey sealin
             std::move(stored),
             statement.instance(),
             {statement.function(),
+             statement.role() == wire::ROLE_GATEWAY ? statement.instance() : "",
              {measurement.begin(), measurement.end()},
              {statement.layers().begin(), statement.layers().end()}},
             descriptor.version(),
             {certificate.issued(), certificate.expires()}};
-  const bool fits = certificate.subject() == slot.instance && descriptor.name() == slot.kind.function &&
+  const bool fits = certificate.subject() == slot.instance && certificate.role() == statement.role() &&
+                    descriptor.name() == slot.kind.function &&
                     certificate.verify_key() == wire::field(slot.signing.public_key().bytes()) &&
                     certificate.seal_key() == wire::field(slot.sealing.public_key().bytes());
   if (fits) return slot;

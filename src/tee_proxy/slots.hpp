@@ -18,12 +18,15 @@ namespace tcfdl::tee_proxy {
 
 /// What every instance of one bundle has in common.
 struct SlotKind {
-  std::string function;
+  std::string function; ///< empty: a gateway's
+  std::string gateway;  ///< its name, which its successor has too; empty for instances of functions
   Bytes measurement;
   std::vector<std::string> layers; ///< of the sandbox
 
   friend bool operator==(const SlotKind&, const SlotKind&) = default;
 };
+
+SlotKind kind_of(const LaunchRecord& record);
 
 /// Keys, and what the authority gave for them. Constant.
 struct Slot {

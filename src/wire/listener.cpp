@@ -12,7 +12,7 @@
 namespace tcfdl::wire {
 
 Result<std::unique_ptr<Listener>> Listener::start(const Address& address, ListenerSettings settings, Serve serve) {
-  TCFDL_ASSIGN(auto fd, listen_on(address));
+  TCFDL_ASSIGN(auto fd, listen_on(address, settings.protect ? Exposure::kNetwork : Exposure::kLoopback));
   TCFDL_ASSIGN(auto bound, bound_address(fd.get(), address));
   UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return errno_error("cannot make an event for", to_string(bound));
@@ -23,8 +23,8 @@ Result<std::unique_ptr<Listener>> Listener::start(const Address& address, Listen
 }
 
 Listener::Listener(UniqueFd fd, UniqueFd wake, Address address, ListenerSettings settings, Serve serve)
-    : fd_(std::move(fd)), wake_(std::move(wake)), address_(std::move(address)), name_(std::move(settings.name)),
-      serve_(std::move(serve)), sessions_(settings.max_connections) {}
+    : fd_(std::move(fd)), wake_(std::move(wake)), address_(std::move(address)), settings_(std::move(settings)),
+      serve_(std::move(serve)), sessions_(settings_.max_connections) {}
 
 void Listener::stop() noexcept {
   if (stopping_.exchange(true)) return;
@@ -47,10 +47,12 @@ void Listener::accept_loop() {
 void Listener::accept_one() {
   UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (fd.valid()) {
-    const auto begun = sessions_.begin(std::make_unique<SocketConnection>(std::move(fd)), serve_);
-    if (!begun) spdlog::warn("{}: refused a connection: {}", name_, begun.error().message());
+    const auto begun = sessions_.begin(settings_.protect ? settings_.protect(std::move(fd))
+                                                         : std::make_unique<SocketConnection>(std::move(fd)),
+                                       serve_);
+    if (!begun) spdlog::warn("{}: refused a connection: {}", settings_.name, begun.error().message());
   } else if (errno == EMFILE || errno == ENFILE) {
-    spdlog::warn("{}: too many open files to accept a connection", name_);
+    spdlog::warn("{}: too many open files to accept a connection", settings_.name);
     pollfd wake{wake_.get(), POLLIN, 0};
     ::poll(&wake, 1, 100);
   }

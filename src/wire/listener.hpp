@@ -11,6 +11,8 @@ namespace tcfdl::wire {
 struct ListenerSettings {
   std::string name; ///< in logs
   std::size_t max_connections = 1024;
+  /// Makes protected connections of accepted sockets, which the network may reach then; empty: plain ones.
+  std::function<std::unique_ptr<Connection>(UniqueFd)> protect = {};
 };
 
 /// Owns its threads. `stop` (and the destructor) refuses new connections, shuts the live ones down and joins.
@@ -36,7 +38,7 @@ private:
   UniqueFd fd_;
   UniqueFd wake_;
   Address address_;
-  std::string name_;
+  const ListenerSettings settings_;
   Serve serve_;
 
   std::atomic<bool> stopping_ = false;

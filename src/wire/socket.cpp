@@ -16,9 +16,6 @@
 namespace tcfdl::wire {
 namespace {
 
-constexpr std::size_t kHeaderSize = 5;
-constexpr std::size_t kBufferSize = std::size_t{72} * 1024;
-
 Error gone(std::string_view why) { return make_error(Code::kUnavailable, "the connection ended: {}", why); }
 
 /// Waits until `fd` is ready for `events`.
@@ -31,11 +28,6 @@ Status wait_for(int fd, short events, Deadline deadline, std::string_view during
     if (ready == 0 && deadline.expired()) return Deadline::exceeded(during);
     if (ready < 0 && errno != EINTR) return gone(std::strerror(errno));
   }
-}
-
-std::array<std::uint8_t, kHeaderSize> make_header(FrameKind kind, std::size_t size) {
-  return {static_cast<std::uint8_t>(size >> 24U), static_cast<std::uint8_t>(size >> 16U),
-          static_cast<std::uint8_t>(size >> 8U), static_cast<std::uint8_t>(size), static_cast<std::uint8_t>(kind)};
 }
 
 struct SystemAddress {
@@ -69,24 +61,33 @@ UniqueFd make_socket(const Address& address, int flags) {
 
 } // namespace
 
-SocketConnection::SocketConnection(UniqueFd fd) : fd_(std::move(fd)), buffer_(kBufferSize) {
-  const int on = 1;
-  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+SocketConnection::SocketConnection(UniqueFd fd) : fd_(std::move(fd)) { send_at_once(fd_.get()); }
+
+void SocketConnection::shutdown() noexcept { ::shutdown(fd_.get(), SHUT_RDWR); }
+
+Status SocketConnection::write(BytesView header, BytesView payload, Deadline deadline) {
+  return send_all(fd_.get(), header, payload, deadline);
 }
 
-Status SocketConnection::send(FrameKind kind, BytesView payload, Deadline deadline) {
-  if (payload.size() > kMaxFrame)
-    return make_error(Code::kInternal, "a frame of {} bytes is too large", payload.size());
-  auto header = make_header(kind, payload.size());
-  std::array<iovec, 2> parts{
-      {{header.data(), header.size()}, {const_cast<std::uint8_t*>(payload.data()), payload.size()}}};
+Result<std::size_t> SocketConnection::read_some(std::span<std::uint8_t> out, Deadline deadline) {
+  return receive_some(fd_.get(), out, deadline);
+}
+
+void send_at_once(int fd) noexcept {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+Status send_all(int fd, BytesView first, BytesView second, Deadline deadline) {
+  std::array<iovec, 2> parts{{{const_cast<std::uint8_t*>(first.data()), first.size()},
+                              {const_cast<std::uint8_t*>(second.data()), second.size()}}};
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  for (std::size_t left = header.size() + payload.size(); left > 0;) {
-    auto sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  for (std::size_t left = first.size() + second.size(); left > 0;) {
+    auto sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
-      TCFDL_TRY(wait_for(fd_.get(), POLLOUT, deadline, "sending"));
+      TCFDL_TRY(wait_for(fd, POLLOUT, deadline, "sending"));
       continue;
     }
     if (sent < 0) return gone(std::strerror(errno));
@@ -101,60 +102,17 @@ Status SocketConnection::send(FrameKind kind, BytesView payload, Deadline deadli
   return {};
 }
 
-Result<FrameKind> SocketConnection::receive(Bytes& payload, Deadline deadline) {
-  TCFDL_TRY(fill(kHeaderSize, deadline));
-  const auto* header = buffer_.data() + begin_;
-  const auto size = (std::size_t{header[0]} << 24U) | (std::size_t{header[1]} << 16U) | (std::size_t{header[2]} << 8U) |
-                    std::size_t{header[3]};
-  const auto kind = header[4];
-  begin_ += kHeaderSize;
-  if (kind < 1 || kind > 3) return make_error(Code::kInvalidArgument, "a frame of the unknown kind {}", kind);
-  if (size > kMaxFrame) return make_error(Code::kInvalidArgument, "a frame of {} bytes; at most {}", size, kMaxFrame);
-  payload.resize(size);
-  TCFDL_TRY(read_exactly(payload, deadline));
-  return static_cast<FrameKind>(kind);
-}
-
-void SocketConnection::shutdown() noexcept { ::shutdown(fd_.get(), SHUT_RDWR); }
-
-Status SocketConnection::fill(std::size_t wanted, Deadline deadline) {
-  if (end_ - begin_ >= wanted) return {};
-  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-  end_ -= begin_;
-  begin_ = 0;
-  while (end_ < wanted) {
-    const auto got = ::recv(fd_.get(), buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
-    if (got > 0) {
-      end_ += static_cast<std::size_t>(got);
-      continue;
-    }
+Result<std::size_t> receive_some(int fd, std::span<std::uint8_t> out, Deadline deadline) {
+  for (;;) {
+    const auto got = ::recv(fd, out.data(), out.size(), MSG_DONTWAIT);
+    if (got > 0) return static_cast<std::size_t>(got);
     if (got == 0) return gone("the peer closed it");
     if (errno != EAGAIN && errno != EINTR) return gone(std::strerror(errno));
-    TCFDL_TRY(wait_for(fd_.get(), POLLIN, deadline, "receiving"));
+    TCFDL_TRY(wait_for(fd, POLLIN, deadline, "receiving"));
   }
-  return {};
 }
 
-Status SocketConnection::read_exactly(std::span<std::uint8_t> out, Deadline deadline) {
-  if (out.empty()) return {};
-  const auto ready = std::min(out.size(), end_ - begin_);
-  std::memcpy(out.data(), buffer_.data() + begin_, ready);
-  begin_ += ready;
-  out = out.subspan(ready);
-  while (!out.empty()) {
-    const auto got = ::recv(fd_.get(), out.data(), out.size(), MSG_DONTWAIT);
-    if (got > 0) {
-      out = out.subspan(static_cast<std::size_t>(got));
-      continue;
-    }
-    if (got == 0) return gone("the peer closed it within a frame");
-    if (errno != EAGAIN && errno != EINTR) return gone(std::strerror(errno));
-    TCFDL_TRY(wait_for(fd_.get(), POLLIN, deadline, "receiving"));
-  }
-  return {};
-}
-
-Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadline deadline) {
+Result<UniqueFd> connect_socket(const Address& address, Deadline deadline) {
   auto fd = make_socket(address, SOCK_NONBLOCK);
   if (!fd.valid()) return errno_error("cannot make a socket for", to_string(address));
   const auto target = system_address(address);
@@ -169,11 +127,17 @@ Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadli
     ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &failure, &size);
     if (failure != 0) return refused(failure);
   }
+  return fd;
+}
+
+Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadline deadline) {
+  TCFDL_ASSIGN(auto fd, connect_socket(address, deadline));
   return std::make_unique<SocketConnection>(std::move(fd));
 }
 
-Result<UniqueFd> listen_on(const Address& address) {
-  if (const auto* tcp = std::get_if<TcpAddress>(&address); tcp != nullptr && !is_loopback(*tcp)) {
+Result<UniqueFd> listen_on(const Address& address, Exposure exposure) {
+  const auto* tcp = std::get_if<TcpAddress>(&address);
+  if (tcp != nullptr && exposure == Exposure::kLoopback && !is_loopback(*tcp)) {
     return make_error(Code::kFailedPrecondition, "refusing to listen on {} without TLS: use an address of 127.0.0.0/8",
                       to_string(address));
   }

@@ -3,37 +3,47 @@
 
 #include "base/fd.hpp"
 #include "wire/address.hpp"
-#include "wire/connection.hpp"
+#include "wire/framed.hpp"
 
 namespace tcfdl::wire {
 
-class SocketConnection final : public Connection {
+class SocketConnection final : public FramedConnection {
 public:
   /// Takes a connected stream socket.
   explicit SocketConnection(UniqueFd fd);
-  ~SocketConnection() override = default;
 
-  Status send(FrameKind kind, BytesView payload, Deadline deadline) override;
-  Result<FrameKind> receive(Bytes& payload, Deadline deadline) override;
   void shutdown() noexcept override;
   [[nodiscard]] int descriptor() const noexcept override { return fd_.get(); }
 
 private:
-  Status fill(std::size_t wanted, Deadline deadline);
-  Status read_exactly(std::span<std::uint8_t> out, Deadline deadline);
+  Status write(BytesView header, BytesView payload, Deadline deadline) override;
+  Result<std::size_t> read_some(std::span<std::uint8_t> out, Deadline deadline) override;
 
   UniqueFd fd_;
-  Bytes buffer_; // bytes received and not yet given out: [begin_, end_)
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
 };
 
-/// Connects. UNAVAILABLE names the address and the reason.
+/// Small frames do not wait for more (TCP_NODELAY); nothing for Unix sockets.
+void send_at_once(int fd) noexcept;
+
+/// Sends the whole of both, in one segment where they fit. UNAVAILABLE when the peer is gone, DEADLINE_EXCEEDED.
+Status send_all(int fd, BytesView first, BytesView second, Deadline deadline);
+/// Waits for bytes and reads at least one. Errors as `send_all`.
+Result<std::size_t> receive_some(int fd, std::span<std::uint8_t> out, Deadline deadline);
+
+/// A connected socket. UNAVAILABLE names the address and the reason.
+Result<UniqueFd> connect_socket(const Address& address, Deadline deadline);
+/// The same as a connection without TLS.
 Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadline deadline);
 
-/// A listening socket. TCP addresses must be loopback, since there is no TLS: FAILED_PRECONDITION otherwise.
-/// An abandoned Unix socket file is replaced. A TCP port of 0 is chosen by the system.
-Result<UniqueFd> listen_on(const Address& address);
+/// Who may listen where.
+enum class Exposure : std::uint8_t {
+  kLoopback, ///< what has no TLS
+  kNetwork,  ///< what has
+};
+
+/// A listening socket. FAILED_PRECONDITION for a TCP address that its exposure forbids. An abandoned Unix socket file
+/// is replaced. A TCP port of 0 is chosen by the system.
+Result<UniqueFd> listen_on(const Address& address, Exposure exposure);
 
 /// The address a listening socket is bound to, with the port that the system chose.
 Result<Address> bound_address(int fd, const Address& asked);

@@ -108,7 +108,7 @@ std::string own_address() {
   return found;
 }
 
-/// Daemons that were started by hand, as on machines of their own: nothing of them but task calls is on loopback.
+/// Daemons that were started by hand, as on machines of their own.
 class Machines : public testing::Test {
 protected:
   void SetUp() override {
@@ -124,7 +124,7 @@ protected:
     if (HasFatalFailure()) return;
     start("master", "far-master",
           fmt::format("cluster: far\nenrolment_token_file: {}\nnats_address: 0.0.0.0\nadvertise: {}\napi: {}:0\n"
-                      "gateway: 0.0.0.0:0\nhost_instances: false\ntee: software\n",
+                      "gateway: 0.0.0.0:0\ntasks: 0.0.0.0:0\nhost_instances: false\ntee: software\n",
                       file("master.token"), address_, address_));
     if (HasFatalFailure()) return;
     expect({"enrol", "--name", "operator", "--ready", file("far-master.ready")});
@@ -148,6 +148,22 @@ protected:
   static std::string worker(const std::string& name, const std::string& token) {
     return fmt::format("node: {}\nenrolment_token_file: {}\ntee: software\n", name, token);
   }
+  /// On a worker, which fetches it by the message queue.
+  void deploy_echo() {
+    start("worker", "far-worker", worker("far-worker", file("worker.token")));
+    const auto function = file("echo.yaml");
+    ASSERT_TRUE(
+        write_file(function, as_bytes(fmt::format("name: echo\ncommand: [bin/echo]\nfiles: [{{source: {}, path: "
+                                                  "bin/echo}}]\nprotection: [eae, hse]\n",
+                                                  Platform::binary("examples-echo")))));
+    expect({"function", "deploy", function});
+  }
+  [[nodiscard]] Finished call(const std::string& context, const std::string& protection,
+                              const std::string& timeout = "20s") const {
+    return tcfdl({"invoke", "echo", "--context", context, "--protection", protection, "--in", "-", "--out", "-",
+                  "--timeout", timeout, "--receipt", file("receipt")},
+                 "from elsewhere");
+  }
   static Finished tcfdl(std::vector<std::string> arguments, const std::string& input = {}) {
     arguments.insert(arguments.begin(), Platform::binary("tcfdl"));
     return run(arguments, {}, input);
@@ -170,12 +186,7 @@ protected:
 };
 
 TEST_F(Machines, FormAClusterOverTheNetworkAndNothingOfItIsReadableThere) {
-  start("worker", "far-worker", worker("far-worker", file("worker.token")));
-  const auto function = file("echo.yaml");
-  ASSERT_TRUE(write_file(function, as_bytes(fmt::format("name: echo\ncommand: [bin/echo]\nfiles: [{{source: {}, path: "
-                                                        "bin/echo}}]\nprotection: [eae]\n",
-                                                        Platform::binary("examples-echo")))));
-  expect({"function", "deploy", function}); // the worker fetches it by the message queue
+  deploy_echo();
   const auto answered = tcfdl({"invoke", "echo", "--in", "-", "--out", "-"}, "from afar");
   EXPECT_EQ(answered.out, "from afar") << answered.err;
 
@@ -198,6 +209,39 @@ TEST_F(Machines, FormAClusterOverTheNetworkAndNothingOfItIsReadableThere) {
     EXPECT_THAT(heard, HasSubstr("\"tls_required\":true")) << daemon;
     EXPECT_THAT(heard, Not(HasSubstr("PONG"))) << daemon;
   }
+}
+
+TEST_F(Machines, AreCalledFromOthersWithAnEnrolmentTokenAlone) {
+  deploy_echo();
+  expect({"token", "create", "--role", "client", "--grant", "echo", "--out", file("anna.token")});
+  const auto ready = Json::parse(read_text_file(file("far-master.ready")).value());
+  expect({"enrol", "--token", file("anna.token"), "--name", "anna", "--api", ready["api_url"].get<std::string>(),
+          "--api-token", ready["api_token"].get<std::string>()});
+  const auto anna = sdk::load_context("anna").value();
+  ASSERT_THAT(anna.tasks_address, testing::StartsWith("tls:" + address_));
+  for (const auto* protection : {"eae", "hse"}) {
+    const auto called = call("anna", protection);
+    EXPECT_EQ(called.out, "from elsewhere") << called.err;
+    const auto receipt = Json::parse(tcfdl({"--json", "receipt", "verify", file("receipt"), "--context", "anna"}).out);
+    EXPECT_EQ(receipt["receipt"]["claimed_route"]["way"], std::string_view(protection) == "eae" ? "relay" : "proxies");
+  }
+
+  auto deceived = anna;
+  deceived.name = "deceived";
+  const auto now = SystemClock().now();
+  const auto rogue = crypto::make_tls_root(crypto::SigningKey::generate(), "tcfdl.internal", {now - 10, now + 10'000});
+  deceived.tls_root = crypto::to_pem(rogue.der(), "CERTIFICATE");
+  ASSERT_TRUE(sdk::save_context(deceived, false));
+  EXPECT_THAT(call("deceived", "eae").err, HasSubstr("UNAUTHENTICATED"));
+
+  auto plain = anna;
+  plain.name = "plain";
+  plain.tasks_address = "tcp:" + anna.tasks_address.substr(4);
+  ASSERT_TRUE(sdk::save_context(plain, false));
+  EXPECT_NE(call("plain", "eae", "3s").exit_code, 0);
+
+  expect({"client", "revoke", "anna", "--context", "operator"});
+  EXPECT_TRUE(eventually([&] { return call("anna", "eae").exit_code != 0; }));
 }
 
 TEST_F(Machines, RefuseAWorkerWhoseTokenNamesAnotherRoot) {
@@ -227,8 +271,9 @@ TEST_F(Machines, RefuseAWorkerWhoseTokenNamesAnotherRoot) {
 
 TEST_F(Machines, DoNotServeTheNetworkWithoutTls) {
   const auto common = fmt::format("cluster: open\ntee: software\nenrolment_token_file: {}\n", file("worker.token"));
-  for (const auto& line : {fmt::format("api: {}:0\napi_tls: false\n", address_), fmt::format("tasks: {}:0\n", address_),
-                           fmt::format("gateway: {}:0\ngateway_tls: false\n", address_)}) {
+  for (const auto& line :
+       {fmt::format("api: {}:0\napi_tls: false\n", address_), fmt::format("tasks: {}:0\ntasks_tls: false\n", address_),
+        fmt::format("gateway: {}:0\ngateway_tls: false\n", address_)}) {
     const auto refused = tcfdl({"master", "--config", configure("open", common + line)});
     EXPECT_NE(refused.exit_code, 0) << line;
     EXPECT_THAT(refused.err, HasSubstr(address_)) << line;

@@ -1,5 +1,6 @@
 // What clients may call, changed while they call.
 #include "sdk/context.hpp"
+#include "sdk/task_manager_client.hpp"
 #include "support/platform.hpp"
 
 #include <gmock/gmock.h>
@@ -72,6 +73,21 @@ TEST_F(Grants, AnOldCertificateIsExchangedForTheOneOfNowAndNotForMore) {
   }));
   ASSERT_TRUE(sdk::save_context(old, false));
   EXPECT_FALSE(call(*Client::connect("bob").value(), "echo", Protection::kEae));
+}
+
+struct Nowhere final : BodyWriter {
+  Status write(BytesView) override { return {}; }
+};
+
+TEST_F(Grants, DoNotOpenTheStoreOfPrograms) {
+  const auto bob = sdk::load_context("bob").value();
+  const auto identity = sdk::identity_of(bob).value();
+  sdk::TaskManagerClient door(sdk::connector_to(wire::parse_address(bob.tasks_address).value()), bob.tasks_token,
+                              identity);
+  Nowhere out;
+  const auto fetched = door.fetch_file(std::string(64, '0'), out, Deadline::after(seconds(20)));
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().code(), Code::kPermissionDenied) << fetched.error().to_string();
 }
 
 TEST_F(Grants, AreShownAndWrongOnesAreRefusedWithTheReason) {

@@ -105,7 +105,8 @@ protected:
     }
     const SystemClock clock;
     const auto identity = sdk::identity_of(context).value();
-    sdk::TaskManagerClient entry(wire::parse_address(context.tasks_address).value(), context.tasks_token, identity);
+    sdk::TaskManagerClient entry(sdk::connector_to(wire::parse_address(context.tasks_address).value()),
+                                 context.tasks_token, identity);
     wire::ProxyRequest request;
     request.mutable_sender_keys()->set_function("echo");
     *request.mutable_sender_keys()->mutable_certificate() = identity.certificate.get();

@@ -1,4 +1,5 @@
 // Instances start while the service manager cannot be reached.
+#include "sdk/context.hpp"
 #include "support/platform.hpp"
 
 #include <csignal>
@@ -23,14 +24,28 @@ protected:
     if (stopped_ > 0) ::kill(stopped_, SIGCONT);
   }
 
-  /// Names of the worker's slots.
-  std::vector<std::string> slots() {
+  /// Names of the slots of a function; of none: the gateway's.
+  std::vector<std::string> slots(const std::string& function = "echo") {
     std::vector<std::string> names;
     const auto status = platform_.json({"status"});
     for (const auto& node : status["nodes"]) {
-      for (const auto& slot : node["slots"]) names.push_back(slot["instance"]);
+      for (const auto& slot : node["slots"]) {
+        if (slot["function"] == function) names.push_back(slot["instance"]);
+      }
     }
     return names;
+  }
+  /// How many answers the entry proxy keeps for those who send.
+  std::ptrdiff_t kept_keys() {
+    const std::filesystem::directory_iterator files(platform_.state() / "nodes" / "local-master" / "proxy" /
+                                                    "sender_keys");
+    return std::distance(begin(files), end(files));
+  }
+  [[nodiscard]] static Finished call_over_http(const std::string& body) {
+    const auto context = sdk::load_context("local").value();
+    return run({"curl", "-sS", "-m", "5", "-H", "Authorization: Bearer " + context.gateway_token, "--data-binary", "@-",
+                context.gateway_url + "/v1/functions/echo/invoke"},
+               {}, body);
   }
   std::vector<std::string> ready_instances() {
     std::vector<std::string> names;
@@ -69,6 +84,21 @@ TEST_F(SlotsE2e, AnInstanceThatDiesIsReplacedWithoutTheServiceManager) {
   ASSERT_TRUE(answered) << answered.error().to_string();
   EXPECT_THAT(prepared, testing::Contains(answered->report.instance));
   EXPECT_EQ(slots().size(), 1U) << "each serves once";
+}
+
+TEST_F(SlotsE2e, AGatewayThatDiesIsReplacedAndCallsGoOnWithoutTheServiceManager) {
+  ASSERT_EQ(call_over_http("before").out, "before");
+  ASSERT_EQ(Client::connect("local").value()->call("echo", as_bytes("x")).value().body, to_bytes("x"));
+  // The gateway's own keys, the client's, and those of the gateway's successor.
+  ASSERT_TRUE(eventually([&] { return slots("").size() == 1 && kept_keys() == 3; })) << kept_keys();
+  silence_service_manager();
+  const auto gateways = platform_.instances("tcfdl-gateway");
+  ASSERT_FALSE(gateways.empty());
+  for (const auto pid : gateways) ::kill(pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return call_over_http("after").out == "after"; }));
+  EXPECT_TRUE(slots("").empty());
+  const auto fresh = Client::connect("local").value()->call("echo", as_bytes("a new process"));
+  EXPECT_TRUE(fresh) << fresh.error().to_string();
 }
 
 TEST_F(SlotsE2e, TheyOutliveTheProxyAndServeItsNextInstances) {

@@ -19,6 +19,38 @@ TEST_F(TeeProxyTest, TurnsACallersCapsuleOnceItHasTheKey) {
   EXPECT_TRUE(crypto::equal_constant_time(opened->key.span(), made.secret.key.span()));
 }
 
+TEST_F(TeeProxyTest, GivesTheAnswerOfBeforeWhileTheAuthorityIsSilentToThoseWhoMayStillSend) {
+  grants_ = {"echo"};
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  authority_.down = true;
+  EXPECT_EQ(code_of(keys_request()), Code::kUnavailable) << "there is none";
+  authority_.down = false;
+  ASSERT_TRUE(entry(keys_request()));
+  ASSERT_TRUE(start());
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  authority_.down = true;
+  const auto kept = entry(keys_request());
+  ASSERT_TRUE(kept) << kept.error().to_string();
+  EXPECT_EQ(kept->sender_key().scope(), "for the caller");
+  EXPECT_TRUE(turn(capsule().capsule));
+
+  auto elsewhere = keys_request();
+  elsewhere.mutable_sender_keys()->set_function("other");
+  EXPECT_EQ(code_of(elsewhere), Code::kUnavailable);
+  grants_ = {"other"};
+  EXPECT_EQ(code_of(keys_request()), Code::kPermissionDenied);
+  grants_ = {"echo"};
+  clock_.now_ = kNow + 3599;
+  EXPECT_TRUE(entry(keys_request()));
+  const auto list = list_of(authority_.key, 1, [](wire::RevocationList& revoked) {
+    auto& epoch = *revoked.add_epochs();
+    epoch.set_function("echo");
+    epoch.set_epoch(2);
+  });
+  ASSERT_TRUE(proxy_->set_revocations(list));
+  EXPECT_FALSE(entry(keys_request())) << "of an epoch that is over";
+}
+
 TEST_F(TeeProxyTest, RefusesToTurnWithoutAKey) {
   EXPECT_EQ(turn(capsule().capsule).error().code(), Code::kFailedPrecondition) << "before it has an identity";
   EXPECT_EQ(code_of(keys_request()), Code::kFailedPrecondition);

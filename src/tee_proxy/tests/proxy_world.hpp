@@ -28,6 +28,7 @@ public:
     if (!request.has_sender_keys()) return Error(Code::kUnimplemented, "only keys to send with");
     wire::AuthorityReply reply;
     if (silent) return reply;
+    if (down) return Error(Code::kUnavailable, "nobody is there");
     auto scope = proxy_scope;
     scope.set_function(request.sender_keys().function());
     scope.set_assurance("software");
@@ -47,6 +48,7 @@ public:
   std::string seal_to;
   wire::Signed descriptor;
   bool silent = false;
+  bool down = false;
   int asked = 0;
 };
 
@@ -122,6 +124,7 @@ protected:
     result.set_expires(kNow + 3600);
     result.set_verify_key(verify_key);
     result.set_seal_key(seal_key);
+    for (const auto& grant : grants_) result.add_grants(grant);
     return wire::sign(authority_.key, result);
   }
   wire::ProxyIdentity identity() {
@@ -164,6 +167,7 @@ protected:
   FakeAuthority authority_;
   crypto::SigningKey anna_ = crypto::SigningKey::generate();
   crypto::SigningKey owner_ = crypto::SigningKey::generate();
+  std::vector<std::string> grants_; ///< of whom `certificate` is asked for
   std::string verify_key_;
   std::string seal_key_;
   std::unique_ptr<TeeProxy> proxy_;

@@ -8,7 +8,7 @@
 namespace tcfdl::tee_proxy {
 namespace {
 
-const SlotKind kEcho{"echo", to_bytes("measured"), {"seccomp"}};
+const SlotKind kEcho{"echo", "", to_bytes("measured"), {"seccomp"}};
 
 /// What a proxy would store for these keys; a test bends it.
 wire::StoredSlot stored_slot(const std::string& instance, const crypto::SigningKey& signing,

@@ -95,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(Adapters, LocalConnection, testing::Bool(),
                          [](const auto& parameter) { return parameter.param ? "Unix" : "Tcp"; });
 
 TEST(ListenOn, RefusesAddressesOtherThanLoopback) {
-  const auto refused = listen_on(TcpAddress{"0.0.0.0", 0});
+  const auto refused = listen_on(TcpAddress{"0.0.0.0", 0}, Exposure::kLoopback);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kFailedPrecondition);
 }

@@ -1,0 +1,40 @@
+// What a task server keeps of a connection and of a task: shared by the files that implement it.
+#pragma once
+
+#include "crypto/random.hpp"
+#include "sdk/task_server.hpp"
+
+namespace tcfdl::sdk {
+
+/// One caller's connection.
+struct TaskServer::Session {
+  wire::Connection& connection;
+  std::array<std::uint8_t, 32> nonce = crypto::random_array<32>();
+  std::string caller_key = {};           ///< proven; empty before
+  const wire::HopChannel* hop = nullptr; ///< `connection`, where it is the end of a path of proxies
+  const wire::HopRoute* route = nullptr; ///< of that path, as the last proxy vouches for it
+};
+
+/// An admitted task.
+struct TaskServer::Task {
+  wire::Lease lease;
+  wire::SealedHeader header;
+  std::string header_bytes;
+  std::string salt;
+  CapsuleSecretPtr secret; ///< nullptr: no protection
+  std::uint32_t attempt;
+  Deadline deadline;
+  std::stop_source stop;
+  bool working = true; ///< counts against the concurrency
+  std::uint32_t code = 0;
+  std::uint64_t run_us = 0;
+  std::optional<ReceiptDraft> receipt = {}; ///< where the caller asked for one
+
+  [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
+    if (!secret) return std::nullopt;
+    const auto bytes = as_bytes(salt).first<crypto::kSaltSize>();
+    return crypto::derive_stream_keys(secret->key.span(), bytes, wire::kRequestDirection, as_bytes(header_bytes));
+  }
+};
+
+} // namespace tcfdl::sdk

@@ -1,0 +1,61 @@
+#include "wire/framed.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tcfdl::wire {
+namespace {
+
+constexpr std::size_t kHeaderSize = 5;
+constexpr std::size_t kBufferSize = std::size_t{72} * 1024;
+
+std::array<std::uint8_t, kHeaderSize> make_header(FrameKind kind, std::size_t size) {
+  return {static_cast<std::uint8_t>(size >> 24U), static_cast<std::uint8_t>(size >> 16U),
+          static_cast<std::uint8_t>(size >> 8U), static_cast<std::uint8_t>(size), static_cast<std::uint8_t>(kind)};
+}
+
+} // namespace
+
+FramedConnection::FramedConnection() : buffer_(kBufferSize) {}
+
+Status FramedConnection::send(FrameKind kind, BytesView payload, Deadline deadline) {
+  if (payload.size() > kMaxFrame)
+    return make_error(Code::kInternal, "a frame of {} bytes is too large", payload.size());
+  return write(make_header(kind, payload.size()), payload, deadline);
+}
+
+Result<FrameKind> FramedConnection::receive(Bytes& payload, Deadline deadline) {
+  TCFDL_TRY(fill(kHeaderSize, deadline));
+  const auto* header = buffer_.data() + begin_;
+  const auto size = (std::size_t{header[0]} << 24U) | (std::size_t{header[1]} << 16U) | (std::size_t{header[2]} << 8U) |
+                    std::size_t{header[3]};
+  const auto kind = header[4];
+  begin_ += kHeaderSize;
+  if (kind < 1 || kind > 3) return make_error(Code::kInvalidArgument, "a frame of the unknown kind {}", kind);
+  if (size > kMaxFrame) return make_error(Code::kInvalidArgument, "a frame of {} bytes; at most {}", size, kMaxFrame);
+  payload.resize(size);
+  auto out = std::span(payload);
+  const auto ready = std::min(out.size(), end_ - begin_);
+  std::copy_n(buffer_.data() + begin_, ready, out.data());
+  begin_ += ready;
+  out = out.subspan(ready);
+  while (!out.empty()) {
+    TCFDL_ASSIGN(const auto got, read_some(out, deadline));
+    out = out.subspan(got);
+  }
+  return static_cast<FrameKind>(kind);
+}
+
+Status FramedConnection::fill(std::size_t wanted, Deadline deadline) {
+  if (end_ - begin_ >= wanted) return {};
+  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  while (end_ < wanted) {
+    TCFDL_ASSIGN(const auto got, read_some(std::span(buffer_).subspan(end_), deadline));
+    end_ += got;
+  }
+  return {};
+}
+
+} // namespace tcfdl::wire
