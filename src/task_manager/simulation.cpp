@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <limits>
 #include <queue>
 
 namespace tcfdl::task_manager {
@@ -47,24 +47,23 @@ struct Later {
   }
 };
 
-/// How many instances each function has: in proportion to its work, at least one.
-std::vector<std::size_t> instances_by_function(const Trace& trace, std::size_t nodes) {
+/// Which function each instance runs; instance i is on node i modulo their number. The next instance goes where most
+/// work comes for the speed of the nodes that are there, so that the load of all functions is about the same.
+std::vector<std::size_t> functions_of_instances(const Trace& trace, const std::vector<SimulatedNode>& nodes) {
   std::vector<double> work(trace.functions.size());
   for (const auto& task : trace.tasks) work[task.function] += static_cast<double>(task.service_us);
-  const auto total = std::max(1.0, std::accumulate(work.begin(), work.end(), 0.0));
-  std::vector<std::size_t> counts(work.size(), 1);
-  auto left = nodes > counts.size() ? nodes - counts.size() : 0;
-  // The next instance goes where the work for each is most.
+  std::vector<double> speed(work.size());
   using Need = std::pair<double, std::size_t>;
   std::priority_queue<Need> needs;
-  for (std::size_t k = 0; k < work.size(); ++k) needs.emplace(work[k] / total, k);
-  for (; left > 0; --left) {
-    const auto k = needs.top().second;
+  for (std::size_t k = 0; k < work.size(); ++k) needs.emplace(std::numeric_limits<double>::infinity(), k);
+  std::vector<std::size_t> functions(std::max(nodes.size(), work.size()));
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    const auto k = functions[i] = needs.top().second;
     needs.pop();
-    ++counts[k];
-    needs.emplace(work[k] / total / static_cast<double>(counts[k]), k);
+    speed[k] += 1 / nodes[i % nodes.size()].slowness;
+    needs.emplace(work[k] / speed[k], k);
   }
-  return counts;
+  return functions;
 }
 
 std::uint64_t percentile(std::vector<std::uint64_t>& values, double part) {
@@ -144,26 +143,25 @@ private:
   }
 
   void make_instances() {
-    const auto counts = instances_by_function(trace_, nodes_.size());
-    std::size_t next = 0;
-    for (std::size_t k = 0; k < counts.size(); ++k) {
+    for (const auto& name : trace_.functions) {
       FunctionPolicy policy;
-      policy.name = trace_.functions[k];
+      policy.name = name;
       policy.version = 1;
       policy.concurrency = given_.concurrency;
       scheduler_.set_function(std::move(policy));
-      for (std::size_t i = 0; i < counts[k]; ++i) {
-        const auto node = next++ % nodes_.size();
-        InstanceInfo info;
-        info.id = InstanceId(fmt::format("i-{}", next));
-        info.function = trace_.functions[k];
-        info.node = NodeId(fmt::format("n-{}", node));
-        info.version = 1;
-        node_of_[info.id] = node;
-        scheduler_.set_instance(std::move(info));
-      }
     }
-    slots_ = next * given_.concurrency;
+    const auto functions = functions_of_instances(trace_, nodes_);
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+      const auto node = i % nodes_.size();
+      InstanceInfo info;
+      info.id = InstanceId(fmt::format("i-{}", i));
+      info.function = trace_.functions[functions[i]];
+      info.node = NodeId(fmt::format("n-{}", node));
+      info.version = 1;
+      node_of_[info.id] = node;
+      scheduler_.set_instance(std::move(info));
+    }
+    slots_ = functions.size() * given_.concurrency;
   }
 
   void add(std::uint64_t at_us, What what, std::uint32_t task) { events_.push({at_us, ++orders_, what, task}); }

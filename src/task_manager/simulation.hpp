@@ -29,10 +29,9 @@ struct SimulationReport {
 };
 
 /// An instance a node, or one a function where those are more; functions have instances in proportion to their work in
-/// the trace. Nodes differ: slowness log-normal (within a factor of 13) with an average speed
-/// of 1, round trip 0.2 ms plus exponential 2 ms, bandwidth
-/// 5 to 125 MB/s. Callers do not come again when refused. Nothing is random but by the seed. INVALID_ARGUMENT for no
-/// nodes or no tasks.
+/// the trace and the speed of the nodes. Nodes differ: slowness log-normal (within a factor of 13) with an average
+/// speed of 1, round trip 0.2 ms plus exponential 2 ms, bandwidth 5 to 125 MB/s. Callers do not come again when
+/// refused. Nothing is random but by the seed. INVALID_ARGUMENT for no nodes or no tasks.
 Result<SimulationReport> simulate(const Trace& trace, const SimulationSettings& settings);
 
 } // namespace tcfdl::task_manager

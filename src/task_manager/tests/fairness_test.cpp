@@ -155,7 +155,7 @@ TEST_F(ConfiguredShares, LetPermittedPrioritiesPass) {
 TEST_F(ConfiguredShares, DoNotStarveTheRest) {
   for (int i = 0; i < 200; ++i) ask("siren", wire::PRIORITY_HIGH);
   auto& low = ask("camera", wire::PRIORITY_LOW);
-  EXPECT_LE(wait_of(low), (Queue::kPatience + 1) * kService);
+  EXPECT_LE(wait_of(low), 9 * kService) << "eight others and the one that runs";
 }
 
 TEST_F(ConfiguredShares, WeighCallers) {

@@ -74,13 +74,16 @@ TEST_F(Fairness, GivesNoCreditForTimeWithoutTasks) {
 }
 
 TEST_F(Fairness, RemembersWhoWasJustServed) {
-  for (int i = 0; i < 200; ++i) push("crowd-" + std::to_string(i));
-  ASSERT_EQ(serve(200).size(), 200U); // so many that idle ones are forgotten
   push_many(100, "backlog");
   std::size_t returning = 0;
   for (int i = 0; i < 40; ++i) {
     if (queue_.size_of("returns") == 0) push("returns");
     returning += static_cast<std::size_t>(count_of(serve(1), "returns"));
+    // So many that come and go that idle ones are forgotten.
+    for (int k = 0; k < 100; ++k) {
+      push(fmt::format("crowd-{}-{}", i, k));
+      queue_.remove(tickets_.back());
+    }
   }
   EXPECT_NEAR(static_cast<double>(returning), 20, 1)
       << "one that comes with one task at a time gets its share, no more";
@@ -132,7 +135,7 @@ TEST_F(Priorities, LeaveNoClassWaitingForever) {
   push_many(1000, "low", 1, kLow);
   const auto served = serve(100);
   const auto first_low = std::ranges::find(served, "low") - served.begin();
-  EXPECT_EQ(first_low, Queue::kPatience);
+  EXPECT_EQ(first_low, 8);
   EXPECT_GE(count_of(served, "low"), 9);
   EXPECT_GE(count_of(served, "normal"), 9);
   EXPECT_GE(count_of(served, "high"), 75) << "but the high ones have most";
