@@ -91,9 +91,14 @@ TEST_F(QueuesUnderLoad, ServeHighPriorityFirstWhereItIsPermitted) {
 TEST_F(QueuesUnderLoad, TellWhenToComeAgain) {
   deploy("queue_limit: 2\n");
   ASSERT_TRUE(heavy_->call("slow", as_bytes("sleep 500"), options())); // by which the time of a task is known
-  auto running = later(*heavy_, "sleep 5000");
+  std::stop_source cancel;
+  auto long_options = options();
+  long_options.timeout = seconds(150);
+  const auto patient_options = long_options;
+  long_options.cancel = cancel.get_token();
+  auto running = heavy_->call_async("slow", to_bytes("sleep 120000"), long_options);
   ASSERT_TRUE(comes_to("started", 1));
-  auto waits = later(*heavy_, "echo waited");
+  auto waits = heavy_->call_async("slow", to_bytes("echo waited"), patient_options);
   ASSERT_TRUE(comes_to("waiting", 1));
   const auto context = sdk::load_context("local").value();
   const std::vector<std::string> curl{"curl",
@@ -103,9 +108,10 @@ TEST_F(QueuesUnderLoad, TellWhenToComeAgain) {
                                       "Authorization: Bearer " + context.gateway_token,
                                       "--data-binary",
                                       "echo by http",
-                                      context.gateway_url + "/v1/functions/slow/invoke?timeout=30s"};
+                                      context.gateway_url + "/v1/functions/slow/invoke?timeout=150s"};
   auto by_http = std::async(std::launch::async, [&] { return run(curl).out; });
   ASSERT_TRUE(comes_to("waiting", 2));
+  auto again = heavy_->call_async("slow", to_bytes("echo patient"), patient_options);
 
   const auto refused = run(curl).out;
   EXPECT_THAT(refused, HasSubstr("429 Too Many Requests"));
@@ -114,13 +120,14 @@ TEST_F(QueuesUnderLoad, TellWhenToComeAgain) {
   const auto by_command = platform_.tcfdl({"invoke", "slow", "--fail-when-full"}, "echo x");
   EXPECT_THAT(by_command.err, HasSubstr("RESOURCE_EXHAUSTED"));
   EXPECT_THAT(by_command.err, HasSubstr("try again in "));
-  const auto again = heavy_->call("slow", as_bytes("echo patient"), options());
-  ASSERT_TRUE(again) << again.error().to_string();
-  EXPECT_GT(again->report.attempts, 1U) << "it came again by itself";
 
-  EXPECT_TRUE(running.get());
+  cancel.request_stop();
+  EXPECT_FALSE(running.get());
   EXPECT_TRUE(waits.get());
   EXPECT_THAT(by_http.get(), HasSubstr("by http"));
+  const auto patient = again.get();
+  ASSERT_TRUE(patient) << patient.error().to_string();
+  EXPECT_GT(patient->report.attempts, 1U) << "it came again by itself";
 }
 
 } // namespace
