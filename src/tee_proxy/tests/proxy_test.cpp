@@ -40,7 +40,7 @@ TEST_F(TeeProxyTest, GivesTheAnswerOfBeforeWhileTheAuthorityIsSilentToThoseWhoMa
   grants_ = {"other"};
   EXPECT_EQ(code_of(keys_request()), Code::kPermissionDenied);
   grants_ = {"echo"};
-  clock_.now_ = kNow + 3599;
+  clock_.time = kNow + 3599;
   EXPECT_TRUE(entry(keys_request()));
   const auto list = list_of(authority_.key, 1, [](wire::RevocationList& revoked) {
     auto& epoch = *revoked.add_epochs();
@@ -94,7 +94,7 @@ TEST_F(TeeProxyTest, AsksForNobodyWithoutACallersCertificate) {
   auto forged = certificate("anna", wire::ROLE_CLIENT, key);
   forged.set_signature(wire::field(anna_.sign(as_bytes(forged.statement()))));
   EXPECT_EQ(refused(forged), Code::kUnauthenticated);
-  clock_.now_ += 4000;
+  clock_.time += 4000;
   EXPECT_EQ(refused(certificate("anna", wire::ROLE_CLIENT, key)), Code::kUnauthenticated);
   EXPECT_EQ(authority_.asked, 0);
 }

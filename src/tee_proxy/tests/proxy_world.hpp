@@ -16,8 +16,8 @@ constexpr UnixSeconds kNow = 1'800'000'000;
 
 class FixedClock final : public Clock {
 public:
-  [[nodiscard]] UnixSeconds now() const override { return now_; }
-  UnixSeconds now_ = kNow;
+  [[nodiscard]] UnixSeconds now() const override { return time; }
+  UnixSeconds time = kNow;
 };
 
 /// The authority as the proxy sees it: gives Anna's keys to `echo`. A test bends the scope.

@@ -62,7 +62,7 @@ TEST_F(TlsConnections, CarryFramesOfEverySizeWhileBothSidesSend) {
     crypto::random_bytes(sent.emplace_back(size));
   }
   // The sender does not wait for echoes, which are more than the sockets hold.
-  const auto sending = std::async(std::launch::async, [&] {
+  auto sending = std::async(std::launch::async, [&] {
     for (const auto& frame : sent) {
       if (!connection->send(FrameKind::kSegment, frame, Deadline::after(seconds(20)))) return;
     }
@@ -72,6 +72,7 @@ TEST_F(TlsConnections, CarryFramesOfEverySizeWhileBothSidesSend) {
     ASSERT_EQ(connection->receive(got, Deadline::after(seconds(20))).value(), FrameKind::kSegment);
     EXPECT_EQ(got, frame);
   }
+  sending.get();
 }
 
 TEST_F(TlsConnections, AreNotMadeToAnotherServerOrRoot) {
