@@ -40,7 +40,8 @@ std::optional<std::size_t> choose(std::span<const Candidate> candidates, std::si
     if (!best || better(candidate, candidates[*best])) best = index;
     if (candidate.local && (!best_local || better(candidate, candidates[*best_local]))) best_local = index;
   }
-  if (best_local && close_to(predicted_us(candidates[*best_local]), predicted_us(candidates[*best]))) return best_local;
+  if (best && best_local && close_to(predicted_us(candidates[*best_local]), predicted_us(candidates[*best])))
+    return best_local;
   return best;
 }
 
