@@ -21,6 +21,14 @@ std::string_view protection_name(Protection protection) noexcept;
 /// INVALID_ARGUMENT for any word but `eae`, `hse` and `none`.
 Result<Protection> protection_from_name(std::string_view name);
 
+/// Before whom a task is served that waits in a function's queue. Ordered: the larger first.
+enum class Priority : std::uint8_t { kLow, kNormal, kHigh };
+
+std::string_view priority_name(Priority priority) noexcept;
+
+/// INVALID_ARGUMENT for any word but `low`, `normal` and `high`.
+Result<Priority> priority_from_name(std::string_view name);
+
 struct CallOptions {
   Protection protection = Protection::kEae;
   /// The whole call, all attempts and all hops.
@@ -33,6 +41,11 @@ struct CallOptions {
   /// A UUID that makes the call idempotent; empty: a new one is drawn.
   std::string task_id;
   std::string content_type = "application/octet-stream";
+  /// PERMISSION_DENIED for more than the cluster permits this caller; without a permit that is `kNormal`.
+  Priority priority = Priority::kNormal;
+  /// Where a queue is full and the cluster says when to come again: waits so long, with jitter, and asks again, as
+  /// often as the wait ends before the timeout. Else the call fails at once with RESOURCE_EXHAUSTED and `retry_after`.
+  bool retry_busy = true;
   /// Asks for a receipt: what ran where on which data, signed inside the instance. It costs hashing both bodies.
   bool receipt = false;
   /// Of gateways: the client that called them. A cluster believes it of nobody else.
@@ -94,7 +107,8 @@ public:
 
   /// Calls `function` with a whole body. Errors are the platform's or the handler's, with gRPC's code names:
   /// NOT_FOUND no such function, UNAVAILABLE no instance within the deadline or the instance was lost,
-  /// RESOURCE_EXHAUSTED the queue is full, DEADLINE_EXCEEDED, CANCELLED.
+  /// RESOURCE_EXHAUSTED the queue is full (`Error::retry_after` tells when to come again), DEADLINE_EXCEEDED,
+  /// CANCELLED.
   Result<CallResult> call(const std::string& function, BytesView body, const CallOptions& options = {});
 
   /// The same, in the background. `body` is copied.

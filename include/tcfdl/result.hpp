@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -53,6 +54,10 @@ public:
     return code_ == Code::kUnavailable || code_ == Code::kResourceExhausted || code_ == Code::kAborted;
   }
 
+  /// How long to wait before the same call may succeed, as the refuser computed it; 0: it said nothing.
+  [[nodiscard]] std::chrono::milliseconds retry_after() const noexcept { return retry_after_; }
+  void set_retry_after(std::chrono::milliseconds wait) noexcept { retry_after_ = wait; }
+
   /// `CODE: message`, as people read it.
   [[nodiscard]] std::string to_string() const;
 
@@ -62,6 +67,7 @@ public:
 private:
   Code code_;
   std::string message_;
+  std::chrono::milliseconds retry_after_{0};
 };
 
 /// A value or an `Error`. Dropping one is a compiler warning.

@@ -42,6 +42,10 @@ Code code_from_number(std::uint32_t number) noexcept {
 
 std::string Error::to_string() const { return fmt::format("{}: {}", code_name(code_), message_); }
 
-Error Error::within(std::string_view where) const { return {code_, fmt::format("{}: {}", where, message_)}; }
+Error Error::within(std::string_view where) const {
+  auto error = *this;
+  error.message_ = fmt::format("{}: {}", where, message_);
+  return error;
+}
 
 } // namespace tcfdl

@@ -66,6 +66,7 @@ void add_invoke_command(CLI::App& app, Session& session);
 void add_receipt_commands(CLI::App& app, Session& session); ///< receipt verify
 void add_backup_commands(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);
+void add_simulate_command(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session); ///< completion, version
 
 /// Writes text to standard output. Without an effect on errors: who closed the pipe wants no more.

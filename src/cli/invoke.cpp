@@ -24,6 +24,8 @@ struct InvokeOptions {
   std::string summary;
   std::string task_id;
   std::string receipt;
+  std::string priority = "normal";
+  bool fail_when_full = false;
   std::chrono::milliseconds timeout{30'000};
 };
 
@@ -95,6 +97,8 @@ Status invoke(const InvokeOptions& options, const Session& session) {
   call.assurance = options.assurance;
   call.task_id = options.task_id;
   call.receipt = !options.receipt.empty();
+  TCFDL_ASSIGN(call.priority, priority_from_name(options.priority));
+  call.retry_busy = !options.fail_when_full;
   TCFDL_ASSIGN(const auto body, options.in == "-" ? read_input() : read_file(options.in, kLargestBody));
   TCFDL_ASSIGN(const auto client, Client::connect(session.context));
   TCFDL_ASSIGN(const auto result, client->call(options.function, body, call));
@@ -120,6 +124,9 @@ void add_invoke_command(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"software", "hardware"}));
   command->add_option("--cluster", options->cluster, "only there")->type_name("NAME");
   add_duration(*command, "--timeout", options->timeout, "of the whole call; default 30s");
+  command->add_option("--priority", options->priority, "low, normal or high; high where the cluster permits it")
+      ->check(CLI::IsMember({"low", "normal", "high"}));
+  command->add_flag("--fail-when-full", options->fail_when_full, "no second try within --timeout when a queue is full");
   command->add_option("--summary", options->summary, "write where and how long as JSON there")->type_name("FILE");
   command->add_option("--task-id", options->task_id, "makes repeats of the call one task")->type_name("UUID");
   command->add_option("--receipt", options->receipt, "write there what the instance signed; `receipt verify` reads it")

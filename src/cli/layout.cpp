@@ -1,6 +1,7 @@
 #include "cli/layout.hpp"
 
 #include "base/file.hpp"
+#include "node/caller_shares.hpp"
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -90,9 +91,9 @@ Status write_configuration(const Layout& layout, const Topology& topology) {
     const auto master = cluster.master();
     const auto more = fmt::format("cluster: \"{}\"\napi: 127.0.0.1:0\ngateway: 127.0.0.1:0\ntasks: "
                                   "127.0.0.1:0\nnats_port: 0\nhost_instances: {}\ncalls_per_second: {}\napi_tls: {}\n"
-                                  "gateway_tls: {}\n",
+                                  "gateway_tls: {}\n{}",
                                   cluster.name, cluster.host_instances, cluster.calls_per_second, cluster.api_tls,
-                                  cluster.gateway_tls);
+                                  cluster.gateway_tls, node::write_caller_shares(cluster.callers));
     TCFDL_TRY(write_text(layout.config(master), node_yaml(layout, topology, master) + more +
                                                     write_autoscaling(cluster) + write_placement(cluster, master)));
     for (const auto& worker : cluster.workers) {

@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "base/units.hpp"
 #include "cli/yaml_error.hpp"
+#include "node/caller_shares.hpp"
 #include "node/config.hpp"
 
 #include <algorithm>
@@ -51,6 +52,7 @@ Result<TopologyCluster> read_cluster(ConfigMapping& mapping) {
   cluster.workers = mapping.texts("workers");
   cluster.host_instances = mapping.boolean_or("host_instances", cluster.workers.empty());
   cluster.calls_per_second = mapping.integer_or("calls_per_second", 0, 0, 1'000'000);
+  TCFDL_ASSIGN(cluster.callers, node::read_caller_shares(mapping));
   cluster.api_tls = mapping.boolean_or("api_tls", false);
   cluster.gateway_tls = mapping.boolean_or("gateway_tls", false);
   read_autoscaling(mapping, cluster);
@@ -172,6 +174,7 @@ std::string write_topology(const Topology& topology) {
       if (!node.enclave_memory.empty()) text += fmt::format(", enclave_memory: {}", node.enclave_memory);
       text += "}\n";
     }
+    if (!cluster.callers.empty()) text += "    " + node::write_caller_shares(cluster.callers);
   }
   return text;
 }

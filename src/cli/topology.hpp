@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "task_manager/types.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -34,6 +35,7 @@ struct TopologyCluster {
   bool gateway_tls = false;          ///< whether the gateway is
   TopologyTexts autoscaling = {};    ///< as in a master's configuration, checked
   std::vector<TopologyNode> nodes = {};
+  task_manager::CallerShares callers = {};
 
   [[nodiscard]] std::string master() const { return name + "-master"; }
   friend bool operator==(const TopologyCluster&, const TopologyCluster&) = default;

@@ -12,7 +12,10 @@ Result<Bytes> handle(LocalTasks& tasks, const message_queue::Message& message) {
   }
   wire::LinkReply reply;
   if (request.has_lease()) {
-    TCFDL_ASSIGN(*reply.mutable_grant(), tasks.lease(request.lease()));
+    auto lease = request.lease();
+    lease.set_peer(request.cluster());
+    lease.clear_caller_node(); // a name of another cluster
+    TCFDL_ASSIGN(*reply.mutable_grant(), tasks.lease(lease));
   } else if (request.has_release()) {
     tasks.release(request.release());
   } else if (!request.has_ping()) {

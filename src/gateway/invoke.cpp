@@ -59,6 +59,10 @@ Result<CallOptions> options_of(const http::Request& request) {
     }
   }
   options.task_id = request.headers.get("Idempotency-Key");
+  if (const auto priority = request.headers.get("Tcfdl-Priority"); !priority.empty()) {
+    TCFDL_ASSIGN(options.priority, priority_from_name(priority));
+  }
+  options.retry_busy = false; // the caller waits without its body in our memory
   if (const auto type = request.headers.get("Content-Type"); !type.empty()) options.content_type = type;
   return options;
 }

@@ -11,7 +11,7 @@ namespace tcfdl::gateway {
 constexpr std::uint64_t kMaxBody = std::uint64_t{256} << 20U;
 
 /// Options of a call from its request: query `timeout` (as 5s), `protection`, `cluster`, `assurance`; header
-/// Idempotency-Key (the task id), Content-Type. INVALID_ARGUMENT names the one at fault.
+/// Idempotency-Key (the task id), Tcfdl-Priority, Content-Type. INVALID_ARGUMENT names the one at fault.
 Result<CallOptions> options_of(const http::Request& request);
 
 /// Adds the route. Client and callers outlive the server.

@@ -2,6 +2,8 @@
 
 #include "http/json.hpp"
 
+#include <algorithm>
+
 namespace tcfdl::http {
 namespace {
 
@@ -12,6 +14,13 @@ constexpr std::string_view kContentType = "application/problem+json";
 std::string text_of(const nlohmann::json& document, const char* key) {
   const auto found = document.find(key);
   return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::chrono::milliseconds retry_after_of(const nlohmann::json& document) {
+  constexpr std::uint64_t kLongest = 86'400'000; // a day
+  const auto found = document.find("retry_after_ms");
+  if (found == document.end() || !found->is_number_unsigned()) return {};
+  return std::chrono::milliseconds(std::min(found->get<std::uint64_t>(), kLongest));
 }
 
 } // namespace
@@ -71,9 +80,14 @@ Response problem(int status, const Error& error, std::string_view instance) {
                           {"detail", error.message()},
                           {"code", code_name(error.code())}};
   if (!instance.empty()) document["instance"] = instance;
+  if (error.retry_after().count() > 0) document["retry_after_ms"] = error.retry_after().count();
   auto response = Response::of(status, std::string(kContentType), dump_json(document));
   if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
-  if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
+  if (status == 429 || status == 503 || error.retry_after().count() > 0) {
+    // Whole seconds (RFC 9110, section 10.2.3), never too early.
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(error.retry_after());
+    response.headers.set("Retry-After", std::to_string(std::max<std::int64_t>(1, wait.count())));
+  }
   return response;
 }
 
@@ -86,7 +100,9 @@ Error error_of(const Response& response) {
   const auto name = text_of(*document, "code");
   const auto detail = text_of(*document, "detail");
   const auto code = name.empty() ? otherwise.code() : code_from_name(name);
-  return {code, detail.empty() ? otherwise.message() : printable(detail, kLongestDetail)};
+  Error error(code, detail.empty() ? otherwise.message() : printable(detail, kLongestDetail));
+  error.set_retry_after(retry_after_of(*document));
+  return error;
 }
 
 Result<Response> expect_ok(Result<Response> response) {

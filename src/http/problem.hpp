@@ -12,7 +12,8 @@ int status_of(Code code) noexcept;
 Code code_of_status(int status) noexcept;
 
 /// An `application/problem+json` response. `instance` is the path that was asked for. Sets WWW-Authenticate for 401 and
-/// Retry-After for 429 and 503.
+/// Retry-After for 429 and 503: the error's, in whole seconds rounded up, else 1; its milliseconds are the member
+/// `retry_after_ms`.
 Response problem(const Error& error, std::string_view instance = {});
 
 /// The same with a status of its own, for errors of HTTP itself as 405 or 413.

@@ -5,6 +5,8 @@
 #include "message_queue/subscription_gate.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <thread>
 
 namespace tcfdl::message_queue {
@@ -53,7 +55,14 @@ Result<Bytes> NatsBus::request(std::string_view subject, BytesView body, Deadlin
   TCFDL_TRY(check(status, "request to", subject));
   const char* code = nullptr;
   if (natsMsgHeader_Get(raw, kCodeHeader, &code) == NATS_OK) {
-    return Error(code_from_name(code), std::string(as_text(data_of(raw))));
+    Error error(code_from_name(code), std::string(as_text(data_of(raw))));
+    const char* retry_after = nullptr;
+    std::uint32_t millis = 0;
+    if (natsMsgHeader_Get(raw, kRetryAfterHeader, &retry_after) == NATS_OK) {
+      std::from_chars(retry_after, retry_after + std::strlen(retry_after), millis);
+    }
+    error.set_retry_after(std::chrono::milliseconds(millis));
+    return error;
   }
   const auto answer = data_of(raw);
   return Bytes(answer.begin(), answer.end());

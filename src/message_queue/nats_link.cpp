@@ -208,6 +208,8 @@ void NatsBus::Link::answer(const char* reply, const Result<Bytes>& result) const
   if (natsMsg_Create(&raw, reply, nullptr, text.data(), static_cast<int>(text.size())) != NATS_OK) return;
   const MessagePtr message(raw);
   const std::string code(code_name(result.error().code()));
+  const auto retry_after = result.error().retry_after().count();
+  if (retry_after > 0) natsMsgHeader_Set(raw, kRetryAfterHeader, std::to_string(retry_after).c_str());
   if (natsMsgHeader_Set(raw, kCodeHeader, code.c_str()) == NATS_OK) natsConnection_PublishMsg(connection, raw);
 }
 

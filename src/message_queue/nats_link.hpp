@@ -12,6 +12,7 @@ namespace tcfdl::message_queue {
 
 /// The header of an answer that is an error.
 inline constexpr const char* kCodeHeader = "Tcfdl-Code";
+inline constexpr const char* kRetryAfterHeader = "Tcfdl-Retry-After-Ms"; ///< optional
 
 /// The library's status as an error: "<what> <where>: <status>".
 Status check(natsStatus status, std::string_view what, std::string_view where);

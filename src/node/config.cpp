@@ -6,6 +6,7 @@
 #include "base/units.hpp"
 #include "crypto/tls_certificate.hpp"
 #include "message_queue/server_config.hpp"
+#include "node/caller_shares.hpp"
 #include "tee/layers.hpp"
 #include "wire/address.hpp"
 
@@ -209,6 +210,7 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
       static_cast<unsigned>(config.integer_or("api_requests_per_second", result.api_rate, 0, kHighestRate));
   result.call_rate = static_cast<unsigned>(config.integer_or("calls_per_second", result.call_rate, 0, kHighestRate));
   result.autoscaling = read_autoscaling(config);
+  TCFDL_ASSIGN(result.callers, read_caller_shares(config));
   TCFDL_TRY(config.finish());
   return result;
 }

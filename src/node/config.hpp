@@ -3,6 +3,7 @@
 
 #include "base/config.hpp"
 #include "task_manager/autoscaler.hpp"
+#include "task_manager/types.hpp"
 
 #include <filesystem>
 #include <map>
@@ -74,6 +75,7 @@ struct MasterConfig {
   unsigned api_rate = 100; ///< requests a second of one holder of a token; 0: no limit
   unsigned call_rate = 0;  ///< calls a second of one caller; 0: no limit
   task_manager::AutoscalingSettings autoscaling;
+  task_manager::CallerShares callers;
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

@@ -319,7 +319,8 @@ private:
     signer_ = std::make_unique<MasterSigner>(identity_->signing, identity_->certificate);
     peers_ = std::make_unique<LinkedPeers>(*links_);
     tasks_ = std::make_unique<task_manager::TaskManager>(
-        task_manager::TaskManagerSettings{.cluster = ClusterId(config_.cluster)}, *signer_, *peers_, time_);
+        task_manager::TaskManagerSettings{.cluster = ClusterId(config_.cluster), .callers = config_.callers}, *signer_,
+        *peers_, time_);
     tasks_->start();
     stops_.add([this] { tasks_->stop(); });
     router_ = std::make_unique<InstanceRouter>(*tasks_, *bus_);

@@ -174,6 +174,9 @@ Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const Cal
     return allowed.error();
   }
   request.set_caller(who);
+  request.set_caller_node(caller.node());
+  request.clear_peer();
+  if (!on_behalf) request.clear_on_behalf_of();
   request.set_caller_key(caller.verify_key());
   std::stop_source gone;
   const auto watch = watcher_.watch(connection.descriptor(), Deadline::after(hours(24)), gone);

@@ -1,5 +1,6 @@
 #include "sdk/caller.hpp"
 
+#include "crypto/random.hpp"
 #include "wire/lease_request.hpp"
 #include "wire/receipt.hpp"
 
@@ -118,6 +119,18 @@ Status check_protection(const wire::Descriptor& descriptor, Protection protectio
                     fmt::join(descriptor.protections(), ", "));
 }
 
+/// 20 ms, then each time twice that, to a second.
+milliseconds back_off(unsigned times) { return milliseconds(std::min(20U << std::min(times, 6U), 1000U)); }
+
+wire::Priority wire_priority(Priority priority) {
+  switch (priority) {
+  case Priority::kLow: return wire::PRIORITY_LOW;
+  case Priority::kHigh: return wire::PRIORITY_HIGH;
+  case Priority::kNormal: break;
+  }
+  return wire::PRIORITY_NORMAL;
+}
+
 /// Errors of the platform before the handler ran; another instance may do better.
 bool worth_another_instance(const Error& error) { return error.code() == Code::kUnavailable; }
 
@@ -168,6 +181,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   state.request.set_body_size(body.size());
   state.request.set_cluster(options.cluster);
   state.request.set_on_behalf_of(options.on_behalf_of);
+  state.request.set_priority(wire_priority(options.priority));
   state.request.set_protection(std::string(protection_name(options.protection)));
   state.report.function = name.str();
   state.report.task_id = state.request.task_id();
@@ -181,10 +195,11 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
                                                             : Error(Code::kDeadlineExceeded, done.error().message());
     }
     if (state.older && state.older_offers < kOlderOffers) {
-      wait(state, state.older_offers++);
+      wait(state, back_off(state.older_offers++));
       continue;
     }
     if (state.refused_keys && state.new_keys++ < kMostNewKeys && body.repeatable() && result.restart()) continue;
+    if (come_again(state, done.error())) continue;
     if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
       return make_error(
@@ -205,12 +220,23 @@ void Caller::look_elsewhere(Attempt& attempt) {
     *excluded.Add() = attempt.grant.instance();
     return;
   }
-  wait(attempt, attempt.returns++);
+  wait(attempt, back_off(attempt.returns++));
 }
 
-/// 20 ms, then each time twice that, to a second; ends with the deadline or when the call is cancelled.
-void Caller::wait(const Attempt& attempt, unsigned times) {
-  const std::chrono::nanoseconds pause = milliseconds(std::min(20U << std::min(times, 6U), 1000U));
+/// Waits as long as the task manager says that its queue is full, and up to half as long again, so that those who were
+/// refused together do not come together. False when that does not fit into the call's time.
+bool Caller::come_again(const Attempt& attempt, const Error& refusal) {
+  const bool full = refusal.code() == Code::kResourceExhausted && refusal.retry_after().count() > 0;
+  if (!full || !attempt.options.retry_busy || !attempt.grant.instance().empty()) return false;
+  const auto draw = crypto::random_array<1>()[0];
+  const std::chrono::nanoseconds pause = refusal.retry_after() + refusal.retry_after() * draw / 512;
+  if (pause >= attempt.deadline.left()) return false;
+  wait(attempt, pause);
+  return true;
+}
+
+/// Ends with the deadline or when the call is cancelled.
+void Caller::wait(const Attempt& attempt, std::chrono::nanoseconds pause) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
   std::condition_variable_any never;

@@ -32,7 +32,8 @@ private:
   Result<CallReport> run(const std::string& function, RequestBody& body, ResultSink& result,
                          const CallOptions& options);
   static void look_elsewhere(Attempt& attempt);
-  static void wait(const Attempt& attempt, unsigned times);
+  static void wait(const Attempt& attempt, std::chrono::nanoseconds pause);
+  static bool come_again(const Attempt& attempt, const Error& refusal);
   Status attempt(Attempt& attempt, RequestBody& body, ResultSink& result);
   Status take_offer(Attempt& attempt, std::uint64_t body_size);
   Status confirm_owner(Attempt& attempt, const ReadyCapsule& capsule);

@@ -20,6 +20,22 @@ Result<Protection> protection_from_name(std::string_view name) {
   return make_error(Code::kInvalidArgument, "no protection is called '{}'; there are eae, hse and none", name);
 }
 
+std::string_view priority_name(Priority priority) noexcept {
+  switch (priority) {
+  case Priority::kLow: return "low";
+  case Priority::kHigh: return "high";
+  case Priority::kNormal: break;
+  }
+  return "normal";
+}
+
+Result<Priority> priority_from_name(std::string_view name) {
+  for (const auto priority : {Priority::kLow, Priority::kNormal, Priority::kHigh}) {
+    if (name == priority_name(priority)) return priority;
+  }
+  return make_error(Code::kInvalidArgument, "no priority is called '{}'; there are low, normal and high", name);
+}
+
 Result<CallResult> Client::call(const std::string& function, BytesView body, const CallOptions& options) {
   return call_whole(function, body, options);
 }

@@ -1,8 +1,7 @@
 #include "task_manager/scheduler.hpp"
 
-#include "base/log.hpp"
-
 #include <algorithm>
+#include <cmath>
 
 namespace tcfdl::task_manager {
 namespace {
@@ -20,7 +19,25 @@ Error lost_after_start(const TaskRecord& record) {
                     record.instance, record.function);
 }
 
+std::size_t limit_of(const FunctionPolicy& policy) {
+  return policy.queue_limit == 0 ? kDefaultQueueLimit : policy.queue_limit;
+}
+
+std::string as_text(std::chrono::milliseconds wait) {
+  return wait < std::chrono::seconds(1) ? fmt::format("{} ms", wait.count())
+                                        : fmt::format("{:.1f} s", static_cast<double>(wait.count()) / 1000);
+}
+
 } // namespace
+
+std::chrono::milliseconds retry_after(std::size_t waiting, double service_us, std::size_t slots) {
+  if (slots == 0 || service_us <= 0) return std::chrono::milliseconds(1000);
+  const auto millis = static_cast<double>(waiting) / 2 * service_us / static_cast<double>(slots) / 1000;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(std::clamp(millis, 10.0, 60'000.0))));
+}
+
+Scheduler::Scheduler(const TaskManagerSettings& settings, const TimeSource& time)
+    : settings_(settings), time_(time), claims_(settings.callers), history_(settings.max_remembered) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -29,19 +46,19 @@ Scheduler::Function* Scheduler::find_function(const FunctionName& name) {
   return found == functions_.end() ? nullptr : &found->second;
 }
 
-Scheduler::Instance* Scheduler::find_instance(const InstanceId& id) {
+Instance* Scheduler::find_instance(const InstanceId& id) {
   const auto found = instances_.find(id);
   return found == instances_.end() ? nullptr : found->second;
 }
 
 void Scheduler::set_function(FunctionPolicy policy) {
-  auto& function = functions_[policy.name];
+  auto& function = functions_.try_emplace(policy.name, settings_).first->second;
   function.stats.function = policy.name;
   const auto version = policy.version;
+  function.pool.set_concurrency(policy.concurrency);
   function.policies[version] = std::make_shared<const FunctionPolicy>(std::move(policy));
   std::erase_if(function.policies, [&](const auto& each) {
-    const auto is_of = [&](const auto& instance) { return instance->info->version == each.first; };
-    return each.first > version || (each.first < version && std::ranges::none_of(function.instances, is_of));
+    return each.first > version || (each.first < version && !function.pool.has_version(each.first));
   });
   dispatch(function);
 }
@@ -51,7 +68,7 @@ void Scheduler::remove_function(const FunctionName& name) {
   if (function == nullptr) return;
   function->queue.offer([&](Ticket& ticket) {
     ticket.settle(make_error(Code::kNotFound, "the function {} was removed", name));
-    return Queue::Answer::kTaken;
+    return Queue::Answer::kGone;
   });
   function->policies.clear();
   tidy(name);
@@ -59,33 +76,34 @@ void Scheduler::remove_function(const FunctionName& name) {
 
 void Scheduler::tidy(const FunctionName& name) {
   const auto found = functions_.find(name);
-  if (found->second.policies.empty() && found->second.instances.empty()) functions_.erase(found);
+  if (found->second.policies.empty() && found->second.pool.size() == 0) functions_.erase(found);
 }
 
 void Scheduler::set_instance(InstanceInfo info) {
   auto shared = std::make_shared<const InstanceInfo>(std::move(info));
+  auto& node = nodes_[shared->node];
   if (auto* known = find_instance(shared->id); known != nullptr && known->info->function == shared->function) {
-    known->info = std::move(shared);
-    known->draining = false;
-    dispatch(*find_function(known->info->function));
+    auto& function = *find_function(shared->function);
+    function.pool.update(*known, std::move(shared), node);
+    dispatch(function);
     return;
   }
   remove_instance(shared->id);
-  auto& function = functions_[shared->function];
+  auto& function = functions_.try_emplace(shared->function, settings_).first->second;
   function.stats.function = shared->function;
-  auto instance = std::make_unique<Instance>();
-  instance->incarnation = ++incarnations_;
-  instances_[shared->id] = instance.get();
-  instance->info = std::move(shared);
-  function.instances.push_back(std::move(instance));
+  const auto id = shared->id;
+  auto& instance = function.pool.add(std::move(shared), node);
+  instance.incarnation = ++incarnations_;
+  instances_[id] = &instance;
   dispatch(function);
 }
 
 void Scheduler::drain_instance(const InstanceId& id) {
   auto* instance = find_instance(id);
   if (instance == nullptr) return;
-  instance->draining = true;
-  dispatch(*find_function(instance->info->function));
+  auto& function = *find_function(instance->info->function);
+  function.pool.drain(*instance);
+  dispatch(function);
 }
 
 void Scheduler::remove_instance(const InstanceId& id) {
@@ -93,15 +111,14 @@ void Scheduler::remove_instance(const InstanceId& id) {
   if (instance == nullptr) return;
   const auto name = instance->info->function;
   auto& function = *find_function(name);
-  for (auto at = leases_.begin(); at != leases_.end();) {
-    const auto lease = at++;
-    if (lease->second.instance != id) continue;
-    if (lease->second.started) ++function.stats.lost;
-    if (!lease->second.started) history_.erase(lease->second.key);
-    leases_.erase(lease);
+  while (!instance->leases.empty()) {
+    auto& lease = *instance->leases.back();
+    if (lease.started) ++function.stats.lost;
+    if (!lease.started) history_.erase(lease.key);
+    drop(lease);
   }
   instances_.erase(id);
-  std::erase_if(function.instances, [&](const auto& each) { return each.get() == instance; });
+  function.pool.remove(*instance);
   dispatch(function);
   tidy(name);
 }
@@ -112,7 +129,7 @@ void Scheduler::set_problem(const FunctionName& name, std::string problem) {
 
 bool Scheduler::has_tasks(const InstanceId& id) const {
   const auto found = instances_.find(id);
-  return found != instances_.end() && found->second->in_flight > 0;
+  return found != instances_.end() && !found->second->leases.empty();
 }
 
 Standing Scheduler::attempt(Ticket& ticket) {
@@ -120,16 +137,26 @@ Standing Scheduler::attempt(Ticket& ticket) {
   auto* function = find_function(FunctionName(ticket.request().function()));
   if (function == nullptr || function->policies.empty()) return Standing::kNoFunction;
   if (place(*function, ticket)) return Standing::kSettled;
-  return std::ranges::all_of(function->instances, &Instance::draining) ? Standing::kNoInstance : Standing::kBusy;
+  return function->pool.has_ready() ? Standing::kBusy : Standing::kNoInstance;
 }
 
 Status Scheduler::enqueue(Ticket& ticket) {
   auto& function = *find_function(FunctionName(ticket.request().function()));
-  const auto asked = function.policy().queue_limit;
-  if (function.queue.push(ticket, asked == 0 ? kDefaultQueueLimit : asked)) return {};
+  const auto pushed = function.queue.push(ticket, claims_.of(ticket.request()), limit_of(function.policy()));
+  if (pushed.taken && pushed.displaced == nullptr) return {};
   ++function.stats.refused;
-  return make_error(Code::kResourceExhausted, "the queue of {} is full ({} waiting); try again later",
-                    function.policy().name, function.queue.size());
+  if (!pushed.taken) return full(function, "");
+  pushed.displaced->settle(full(function, ", and others have less than their share of it"));
+  return {};
+}
+
+Error Scheduler::full(const Function& function, std::string_view more) const {
+  const auto waiting = function.queue.size();
+  const auto wait = retry_after(waiting, function.pool.service_us(), function.pool.slots());
+  auto error = make_error(Code::kResourceExhausted, "the queue of {} is full ({} waiting){}; try again in {}",
+                          function.policy().name, waiting, more, as_text(wait));
+  error.set_retry_after(wait);
+  return error;
 }
 
 void Scheduler::abandon(Ticket& ticket, Error error) {
@@ -141,7 +168,7 @@ void Scheduler::abandon(Ticket& ticket, Error error) {
 Error Scheduler::overdue(const Ticket& ticket) const {
   const auto found = functions_.find(FunctionName(ticket.request().function()));
   const std::string problem = found == functions_.end() ? std::string() : found->second.problem;
-  if (found != functions_.end() && std::ranges::all_of(found->second.instances, &Instance::draining)) {
+  if (found != functions_.end() && !found->second.pool.has_ready()) {
     return make_error(Code::kUnavailable, "no instance of {} became ready before the deadline{}",
                       ticket.request().function(),
                       problem.empty() ? "; see the state of its instances" : ": " + problem);
@@ -154,7 +181,7 @@ void Scheduler::abandon_all(const Error& error) {
   for (auto& [name, function] : functions_) {
     function.queue.offer([&](Ticket& ticket) {
       ticket.settle(error);
-      return Queue::Answer::kTaken;
+      return Queue::Answer::kGone;
     });
   }
 }
@@ -173,32 +200,21 @@ void Scheduler::remember_elsewhere(const wire::LeaseRequest& request, const wire
                time_.steady() + settings_.retention);
 }
 
-bool Scheduler::has_free_slot(const Function& function) {
-  return std::ranges::any_of(function.instances, [&](const auto& instance) {
-    return !instance->draining && instance->in_flight < concurrency_of(function);
-  });
-}
-
-/// Among the instances of the newest version that is there.
-Scheduler::Instance* Scheduler::choose_instance(Function& function, const wire::LeaseRequest& request) {
-  std::uint64_t newest = 0;
-  for (const auto& instance : function.instances) {
-    if (!instance->draining) newest = std::max(newest, instance->info->version);
+Ask Scheduler::ask_of(const Function& function, const wire::LeaseRequest& request) {
+  Ask ask;
+  ask.from = request.caller_node();
+  ask.bytes = request.body_size();
+  ask.now = time_.steady();
+  if (!ask.from.empty()) {
+    const auto node = nodes_.find(NodeId(ask.from));
+    if (node != nodes_.end()) ask.caller_node = &node->second;
   }
-  std::vector<Candidate> candidates;
-  std::vector<Instance*> instances;
-  for (const auto& instance : function.instances) {
-    if (instance->draining || instance->info->version != newest) continue;
-    instances.push_back(instance.get());
-    candidates.push_back({.in_flight = instance->in_flight,
-                          .concurrency = concurrency_of(function),
-                          .service_us = instance->service_us,
-                          .excluded = excludes(request, instance->info->id)});
+  for (const auto& id : request.exclude()) {
+    auto* instance = find_instance(InstanceId(id));
+    if (instance == nullptr || instance->info->function != function.stats.function) continue;
+    if (std::ranges::find(ask.excluded, instance) == ask.excluded.end()) ask.excluded.push_back(instance);
   }
-  const auto chosen = choose(candidates, function.turn);
-  if (!chosen) return nullptr;
-  function.turn = *chosen + 1;
-  return instances[*chosen];
+  return ask;
 }
 
 /// A task that was leased before meets its first run or learns that it is lost; false if it may be placed afresh.
@@ -218,34 +234,23 @@ bool Scheduler::settle_known(Function& function, Ticket& ticket) {
     return true;
   }
   if (may_run_again && excludes(ticket.request(), record->instance)) return false;
-  const auto lease = leases_.find(record->lease_id);
-  auto placed = grant(function, *instance, ticket, lease == leases_.end() ? make_uuid() : record->lease_id);
-  if (lease != leases_.end()) lease->second.accept_by = time_.steady() + settings_.accept_within;
+  auto* lease = find_lease(record->lease_id);
+  auto placed = grant(function, *instance, ticket, lease == nullptr ? make_uuid() : record->lease_id);
+  if (lease != nullptr) {
+    lease->accept_by = time_.steady() + settings_.accept_within;
+    set_timer(*lease);
+  }
   ticket.settle(std::move(placed));
   return true;
 }
 
 bool Scheduler::place(Function& function, Ticket& ticket) {
   if (settle_known(function, ticket)) return true;
-  auto* instance = choose_instance(function, ticket.request());
+  if (!function.pool.has_free()) return false;
+  auto* instance = function.pool.choose(ask_of(function, ticket.request()));
   if (instance == nullptr) return false;
-  const auto key = key_of(ticket.request());
   auto placed = grant(function, *instance, ticket, make_uuid());
-  const auto now = time_.steady();
-  leases_[placed.lease.lease_id()] = {.key = key,
-                                      .function = function.stats.function,
-                                      .instance = instance->info->id,
-                                      .started_at = {},
-                                      .accept_by = now + settings_.accept_within,
-                                      .end_by = now + ticket.deadline().left() + settings_.grace};
-  history_.put(key,
-               {.function = function.stats.function,
-                .cluster = {},
-                .instance = instance->info->id,
-                .incarnation = instance->incarnation,
-                .lease_id = placed.lease.lease_id()},
-               now + ticket.deadline().left() + settings_.retention);
-  ++instance->in_flight;
+  open_lease(function, *instance, ticket, placed.lease.lease_id());
   ticket.settle(std::move(placed));
   return true;
 }
@@ -268,106 +273,27 @@ Placed Scheduler::grant(const Function& function, const Instance& instance, cons
 }
 
 void Scheduler::dispatch(Function& function) {
-  if (function.policies.empty()) return;
+  if (function.policies.empty() || function.queue.size() == 0) return;
   function.queue.offer([&](Ticket& ticket) {
-    if (!has_free_slot(function)) return Queue::Answer::kEnough;
+    if (!function.pool.has_free()) return Queue::Answer::kEnough;
+    if (ticket.until() <= time_.steady()) {
+      ticket.settle(overdue(ticket));
+      return Queue::Answer::kGone;
+    }
     return place(function, ticket) ? Queue::Answer::kTaken : Queue::Answer::kLeft;
   });
-}
-
-void Scheduler::end_lease(Leases::iterator lease) {
-  auto* instance = find_instance(lease->second.instance);
-  auto* function = find_function(lease->second.function);
-  leases_.erase(lease);
-  if (instance == nullptr || function == nullptr) return;
-  --instance->in_flight;
-  dispatch(*function);
-}
-
-void Scheduler::handle_event(const wire::TaskEvent& event) {
-  const auto found = leases_.find(event.lease_id());
-  if (found == leases_.end()) return;
-  auto& lease = found->second;
-  if (!event.instance().empty() && event.instance() != lease.instance.str()) {
-    spdlog::warn("task manager: {} reported on a lease of {}", event.instance(), lease.instance);
-    return;
-  }
-  if (!lease.started && (event.started() || (event.done() && event.code() == 0))) note_start(lease);
-  if (!event.done()) return;
-  finish(lease, event);
-  end_lease(found);
-}
-
-void Scheduler::note_start(ActiveLease& lease) {
-  lease.started = true;
-  lease.started_at = time_.steady();
-  if (auto* record = history_.find(lease.key, lease.started_at)) record->started = true;
-}
-
-void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& running) {
-  std::vector<std::string> lost;
-  for (auto& [id, lease] : leases_) {
-    const auto* instance = find_instance(lease.instance);
-    if (instance == nullptr || instance->info->node != node) continue;
-    const bool runs = running.contains(id);
-    if (runs && !lease.started) note_start(lease);
-    // A start may be heard of before a heartbeat that was written earlier.
-    if (!runs && lease.started && time_.steady() - lease.started_at >= settings_.report_within) lost.push_back(id);
-  }
-  for (const auto& id : lost) {
-    wire::TaskEvent ended;
-    ended.set_lease_id(id);
-    ended.set_done(true);
-    ended.set_code(static_cast<std::uint32_t>(Code::kUnknown));
-    handle_event(ended);
-  }
-}
-
-/// Counts an outcome. A task that was refused before its start may be placed again.
-void Scheduler::finish(const ActiveLease& lease, const wire::TaskEvent& event) {
-  if (!lease.started && event.code() != 0) history_.erase(lease.key);
-  auto* function = find_function(lease.function);
-  auto* instance = find_instance(lease.instance);
-  if (function == nullptr || instance == nullptr) return;
-  ++function->stats.done[event.code() < kCodes ? event.code() : static_cast<std::size_t>(Code::kUnknown)];
-  if (event.code() != 0 || event.run_us() == 0) return;
-  const auto sample = static_cast<double>(event.run_us());
-  instance->service_us = moving_average(instance->service_us, sample);
-  function->stats.service_us = moving_average(function->stats.service_us, sample);
-  function->times.add(sample);
-}
-
-void Scheduler::release(const std::string& lease_id) {
-  const auto found = leases_.find(lease_id);
-  if (found == leases_.end() || found->second.started) return;
-  history_.erase(found->second.key);
-  end_lease(found);
-}
-
-void Scheduler::reclaim() {
-  const auto now = time_.steady();
-  std::vector<std::string> over;
-  for (const auto& [id, lease] : leases_) {
-    if (now >= lease.end_by || (!lease.started && now >= lease.accept_by)) over.push_back(id);
-  }
-  for (const auto& id : over) {
-    const auto found = leases_.find(id);
-    if (auto* function = find_function(found->second.function)) ++function->stats.reclaimed;
-    if (!found->second.started) history_.erase(found->second.key);
-    end_lease(found);
-  }
 }
 
 std::vector<FunctionStats> Scheduler::stats() const {
   std::vector<FunctionStats> result;
   for (const auto& [name, function] : functions_) {
     auto stats = function.stats;
-    stats.instances = function.instances.size();
+    stats.instances = function.pool.size();
     stats.waiting = function.queue.size();
     stats.median_us = function.times.median();
-    for (const auto& instance : function.instances) stats.in_flight += instance->in_flight;
-    stats.started = static_cast<std::size_t>(std::ranges::count_if(
-        leases_, [&](const auto& lease) { return lease.second.started && lease.second.function == name; }));
+    stats.in_flight = function.in_flight;
+    stats.started = function.started;
+    stats.service_us = function.pool.service_us();
     result.push_back(std::move(stats));
   }
   std::ranges::sort(result, {}, &FunctionStats::function);

@@ -1,13 +1,15 @@
 // Functions, instances, leases and waiting tasks: the state behind the task manager's lock.
 #pragma once
 
-#include "task_manager/placement.hpp"
+#include "task_manager/claims.hpp"
+#include "task_manager/pool.hpp"
 #include "task_manager/ports.hpp"
 #include "task_manager/queue.hpp"
 #include "task_manager/recent_times.hpp"
 #include "task_manager/task_history.hpp"
 
 #include <map>
+#include <set>
 #include <unordered_map>
 
 namespace tcfdl::task_manager {
@@ -21,12 +23,14 @@ enum class Standing : std::uint8_t {
   kNoFunction, ///< the function is not ours
 };
 
-/// Not thread-safe: the task manager calls it under its mutex. No slot is ever free that a waiting ticket would take:
-/// each change that frees one hands it to the oldest such ticket.
+struct ActiveLease;
+
+/// Not thread-safe: the task manager calls it under its mutex. It has no clock but the time source and no thread, so
+/// that a simulation runs it as it is. No slot is ever free that a waiting ticket would take: each change that frees
+/// one hands it to the ticket whose turn it is.
 class Scheduler {
 public:
-  Scheduler(const TaskManagerSettings& settings, const TimeSource& time)
-      : settings_(settings), time_(time), history_(settings.max_remembered) {}
+  Scheduler(const TaskManagerSettings& settings, const TimeSource& time);
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
   ~Scheduler();
@@ -44,7 +48,8 @@ public:
 
   /// Settles the ticket if an instance can take it now or its task is known already.
   Standing attempt(Ticket& ticket);
-  /// Lets a ticket wait that was tried just now. RESOURCE_EXHAUSTED when the queue is full.
+  /// Lets a ticket wait that was tried just now. RESOURCE_EXHAUSTED, with a time to come again, when the queue is full.
+  /// Another caller's ticket may get that instead.
   Status enqueue(Ticket& ticket);
   /// Takes a ticket out of its queue and settles it with an error; nothing if it is settled.
   void abandon(Ticket& ticket, Error error);
@@ -66,57 +71,70 @@ public:
   [[nodiscard]] std::vector<FunctionStats> stats() const;
 
 private:
-  struct Instance {
-    std::shared_ptr<const InstanceInfo> info;
-    std::uint64_t incarnation = 0;
-    unsigned in_flight = 0;
-    double service_us = 0;
-    bool draining = false;
-  };
+  friend struct ActiveLease;
   struct Function {
+    explicit Function(const TaskManagerSettings& settings) : pool(settings.placement, settings.seed) {}
     FunctionStats stats; // counters only; sizes are filled in when asked
     std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version; the last is current
-    std::vector<std::unique_ptr<Instance>> instances;
+    Pool pool;
     RecentTimes times;
     std::string problem;
     Queue queue;
-    std::size_t turn = 0;
+    std::size_t in_flight = 0;
+    std::size_t started = 0;
     [[nodiscard]] const FunctionPolicy& policy() const { return *policies.rbegin()->second; }
   };
-  struct ActiveLease {
-    std::string key; // of the task in the history
-    FunctionName function;
-    InstanceId instance;
-    std::chrono::steady_clock::time_point started_at{};
-    std::chrono::steady_clock::time_point accept_by;
-    std::chrono::steady_clock::time_point end_by;
-    bool started = false;
-  };
-  using Leases = std::unordered_map<std::string, ActiveLease>;
+  using Leases = std::unordered_map<std::string, std::unique_ptr<ActiveLease>>;
+  using Timers = std::multimap<std::chrono::steady_clock::time_point, ActiveLease*>;
 
   Function* find_function(const FunctionName& name);
   Instance* find_instance(const InstanceId& id);
-  [[nodiscard]] static unsigned concurrency_of(const Function& function) {
-    return std::max(1U, function.policy().concurrency);
-  }
-  [[nodiscard]] static bool has_free_slot(const Function& function);
-  Instance* choose_instance(Function& function, const wire::LeaseRequest& request);
+  ActiveLease* find_lease(const std::string& id);
+  [[nodiscard]] Ask ask_of(const Function& function, const wire::LeaseRequest& request);
   bool settle_known(Function& function, Ticket& ticket);
   bool place(Function& function, Ticket& ticket);
+  void open_lease(Function& function, Instance& instance, const Ticket& ticket, const std::string& id);
   Placed grant(const Function& function, const Instance& instance, const Ticket& ticket, std::string lease_id);
   void dispatch(Function& function);
   void tidy(const FunctionName& name);
-  void end_lease(Leases::iterator lease);
+  [[nodiscard]] Error full(const Function& function, std::string_view more) const;
+  void set_timer(ActiveLease& lease);
+  /// Gives the slot back, to whom waits for it only by `dispatch`.
+  void drop(ActiveLease& lease);
+  void end_lease(ActiveLease& lease);
   void note_start(ActiveLease& lease);
   void finish(const ActiveLease& lease, const wire::TaskEvent& event);
 
   const TaskManagerSettings& settings_;
   const TimeSource& time_;
+  const Claims claims_;
+  std::unordered_map<NodeId, Node> nodes_;
   std::unordered_map<FunctionName, Function> functions_;
   std::unordered_map<InstanceId, Instance*> instances_;
   Leases leases_;
+  Timers timers_; // when leases end by themselves
   TaskHistory history_;
   std::uint64_t incarnations_ = 0;
 };
+
+/// A slot of an instance that a task holds.
+struct ActiveLease {
+  std::string id;
+  std::string key; ///< of the task in the history
+  Scheduler::Function* function = nullptr;
+  Instance* instance = nullptr;
+  std::string from; ///< the caller's node
+  std::uint64_t bytes = 0;
+  std::chrono::steady_clock::time_point granted_at;
+  std::chrono::steady_clock::time_point started_at;
+  std::chrono::steady_clock::time_point accept_by;
+  std::chrono::steady_clock::time_point end_by;
+  Scheduler::Timers::iterator timer;
+  bool started = false;
+};
+
+/// How long until a queue is half empty: `waiting` tasks that take `service_us` each on `slots`; a second where nothing
+/// is known. At least 10 ms, at most a minute.
+std::chrono::milliseconds retry_after(std::size_t waiting, double service_us, std::size_t slots);
 
 } // namespace tcfdl::task_manager

@@ -31,8 +31,29 @@ Error unknown_function(const std::string& name) {
 
 } // namespace
 
+/// A ticket whose thread sleeps until it is settled.
+class TaskManager::Waiter final : public Ticket {
+public:
+  Waiter(const wire::LeaseRequest& request, const TimeSource& time)
+      : Ticket(request, time.steady()),
+        deadline_(Deadline::after_millis(request.remaining_ms() - way_back(request.remaining_ms()))) {}
+
+  [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
+  /// False when the deadline passed first. `lock` holds the scheduler's mutex.
+  bool wait(std::unique_lock<std::mutex>& lock) {
+    return wake_.wait_until(lock, deadline_.when(), [this] { return settled(); });
+  }
+
+private:
+  void wake() override { wake_.notify_one(); }
+
+  const Deadline deadline_;
+  std::condition_variable wake_;
+};
+
 TaskManager::TaskManager(TaskManagerSettings settings, LeaseSigner& signer, Peers& peers, const TimeSource& time)
-    : settings_(std::move(settings)), signer_(signer), peers_(peers), scheduler_(settings_, time) {}
+    : settings_(std::move(settings)), signer_(signer), peers_(peers), time_(time), claims_(settings_.callers),
+      scheduler_(settings_, time) {}
 
 void TaskManager::start() {
   const std::scoped_lock lock(mutex_);
@@ -95,12 +116,13 @@ bool TaskManager::has_tasks(const InstanceId& id) const {
 
 Result<wire::LeaseGrant> TaskManager::acquire(const wire::LeaseRequest& request, const std::stop_token& cancel) {
   TCFDL_TRY(check(request));
+  TCFDL_TRY(claims_.check(request));
   if (names_peer(request)) return ask_peers(request, Deadline::after_millis(request.remaining_ms()));
-  Ticket ticket(request, Deadline::after_millis(request.remaining_ms() - way_back(request.remaining_ms())));
+  Waiter ticket(request, time_);
   return acquire_here(ticket, cancel);
 }
 
-Result<wire::LeaseGrant> TaskManager::acquire_here(Ticket& ticket, const std::stop_token& cancel) {
+Result<wire::LeaseGrant> TaskManager::acquire_here(Waiter& ticket, const std::stop_token& cancel) {
   const auto& request = ticket.request();
   Standing standing{};
   Status queued;
@@ -126,7 +148,9 @@ Result<wire::LeaseGrant> TaskManager::acquire_here(Ticket& ticket, const std::st
     if (away) return away;
     TCFDL_TRY(enqueue(ticket));
   }
-  return wait(ticket, cancel);
+  auto granted = wait(ticket, cancel);
+  if (granted || granted.error().code() != Code::kResourceExhausted) return granted;
+  return offload(ticket, std::move(granted).error()); // others took its place in the queue
 }
 
 /// Lets a ticket wait that was tried elsewhere meanwhile.
@@ -143,7 +167,7 @@ Status TaskManager::enqueue(Ticket& ticket) {
   return {};
 }
 
-Result<wire::LeaseGrant> TaskManager::wait(Ticket& ticket, const std::stop_token& cancel) {
+Result<wire::LeaseGrant> TaskManager::wait(Waiter& ticket, const std::stop_token& cancel) {
   const std::stop_callback on_cancel(cancel, [&] {
     const std::scoped_lock lock(mutex_);
     scheduler_.abandon(ticket, {Code::kCancelled, "the caller cancelled the task while it waited"});
@@ -156,7 +180,7 @@ Result<wire::LeaseGrant> TaskManager::wait(Ticket& ticket, const std::stop_token
 }
 
 /// At another cluster, if the request may leave and one provides the function; else `otherwise`.
-Result<wire::LeaseGrant> TaskManager::offload(const Ticket& ticket, Error otherwise) {
+Result<wire::LeaseGrant> TaskManager::offload(const Waiter& ticket, Error otherwise) {
   const auto& request = ticket.request();
   if (!may_leave(request) || !peers_.provides(FunctionName(request.function()))) return otherwise;
   auto granted = ask_peers(request, ticket.deadline());
@@ -175,7 +199,7 @@ Result<wire::LeaseGrant> TaskManager::ask_peers(wire::LeaseRequest request, Dead
 
 Result<wire::LeaseGrant> TaskManager::finish(Ticket& ticket) const {
   TCFDL_ASSIGN(const auto placed, ticket.take());
-  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(ticket.waited());
+  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(time_.steady() - ticket.since());
   wire::LeaseGrant grant;
   *grant.mutable_lease() = signer_.sign(placed.lease);
   *grant.mutable_master_certificate() = signer_.certificate();

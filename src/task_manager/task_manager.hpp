@@ -3,7 +3,9 @@
 
 #include "task_manager/scheduler.hpp"
 
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <stop_token>
 #include <thread>
 
@@ -47,7 +49,8 @@ public:
 
   /// Waits for an instance and grants it. `request.cluster` set to our own keeps the task here, to another sends it
   /// there; empty allows both, ours first. Errors: INVALID_ARGUMENT, NOT_FOUND (no such function here nor at peers),
-  /// RESOURCE_EXHAUSTED (the queue is full), UNAVAILABLE (no instance became ready, the first run was lost, stopping),
+  /// RESOURCE_EXHAUSTED (the queue is full; `retry_after` tells when to come again), PERMISSION_DENIED (a priority that
+  /// the caller may not ask for), UNAVAILABLE (no instance became ready, the first run was lost, stopping),
   /// DEADLINE_EXCEEDED (all instances stayed busy), ALREADY_EXISTS (the id belongs to a task of another function),
   /// CANCELLED, and those of the other cluster.
   Result<wire::LeaseGrant> acquire(const wire::LeaseRequest& request, const std::stop_token& cancel);
@@ -71,11 +74,13 @@ private:
   [[nodiscard]] bool names_peer(const wire::LeaseRequest& request) const {
     return !request.cluster().empty() && request.cluster() != settings_.cluster.str();
   }
-  Result<wire::LeaseGrant> acquire_here(Ticket& ticket, const std::stop_token& cancel);
+  class Waiter;
+
+  Result<wire::LeaseGrant> acquire_here(Waiter& ticket, const std::stop_token& cancel);
   Result<wire::LeaseGrant> ask_peers(wire::LeaseRequest request, Deadline deadline);
-  Result<wire::LeaseGrant> offload(const Ticket& ticket, Error otherwise);
+  Result<wire::LeaseGrant> offload(const Waiter& ticket, Error otherwise);
   Status enqueue(Ticket& ticket);
-  Result<wire::LeaseGrant> wait(Ticket& ticket, const std::stop_token& cancel);
+  Result<wire::LeaseGrant> wait(Waiter& ticket, const std::stop_token& cancel);
   [[nodiscard]] Result<wire::LeaseGrant> finish(Ticket& ticket) const;
   void timer_loop();
 
@@ -84,6 +89,8 @@ private:
   LeaseSigner& signer_;
   Peers& peers_;
   std::function<void(const FunctionName&)> no_instance_; // constant after the start
+  const TimeSource& time_;
+  const Claims claims_;
 
   mutable std::mutex mutex_;
   Scheduler scheduler_;   // guarded by mutex_

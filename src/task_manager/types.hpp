@@ -5,18 +5,36 @@
 
 #include <array>
 #include <chrono>
+#include <map>
 #include <vector>
 
 namespace tcfdl::task_manager {
 
+/// What a caller has of the queues where more tasks come than run. Who is not named has what is here.
+struct CallerShare {
+  unsigned weight = 1; ///< tasks that are served in the time of one of a caller of weight 1; 0 counts as 1
+  wire::Priority highest = wire::PRIORITY_NORMAL; ///< that it may ask for
+
+  friend bool operator==(const CallerShare&, const CallerShare&) = default;
+};
+
+/// By name of client, instance or gateway; `cluster:NAME` for all callers of another cluster together.
+using CallerShares = std::map<std::string, CallerShare, std::less<>>;
+
+/// How an instance is chosen among those that are free. All but the first serve comparisons.
+enum class PlacementKind : std::uint8_t { kPredicted, kRandom, kRoundRobin, kLeastLoaded };
+
 struct TaskManagerSettings {
-  ClusterId cluster;                             ///< our own
+  ClusterId cluster{};                           ///< our own
   std::chrono::milliseconds accept_within{5000}; ///< a task starts at its instance so soon after its lease
   std::chrono::milliseconds report_within{3000}; ///< a heartbeat that is read so late may not know of a start
   std::chrono::milliseconds grace{2000};         ///< after a task's deadline, for its last event to arrive
   std::chrono::milliseconds reclaim_every{250};  ///< period of the timer thread
   std::chrono::seconds retention{600};           ///< how long a task's id is remembered
   std::size_t max_remembered = 65536;            ///< task ids; the oldest is forgotten first
+  CallerShares callers{};
+  PlacementKind placement = PlacementKind::kPredicted;
+  std::uint64_t seed = 1; ///< of the draws among many free instances
 };
 
 constexpr std::size_t kDefaultQueueLimit = 1024;
@@ -26,7 +44,7 @@ struct FunctionPolicy {
   FunctionName name;
   std::uint64_t version = 0;
   unsigned concurrency = 1;                     ///< tasks an instance runs at once; 0 counts as 1
-  std::size_t queue_limit = kDefaultQueueLimit; ///< waiting tasks; 0 counts as the default
+  std::size_t queue_limit = kDefaultQueueLimit; ///< waiting tasks of all callers; 0 counts as the default
   bool idempotent = false;
   wire::Signed descriptor;
   std::string assurance; ///< the class of our nodes, told to callers
@@ -51,7 +69,7 @@ struct FunctionStats {
   std::size_t in_flight = 0;                ///< leases
   std::size_t started = 0;                  ///< of them, with a handler that began
   std::array<std::uint64_t, kCodes> done{}; ///< by code
-  std::uint64_t refused = 0;                ///< the queue was full
+  std::uint64_t refused = 0;                ///< the queue was full, or became so for one that was over its share
   std::uint64_t reclaimed = 0;              ///< leases that ended by time
   std::uint64_t lost = 0;                   ///< tasks whose instance went after their start
   double service_us = 0;                    ///< moving average of successful tasks' run time; 0: none yet

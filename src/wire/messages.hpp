@@ -7,6 +7,8 @@
 #include "wire/proto/task.pb.h"
 #include "wire/proto/trust.pb.h"
 
+#include <algorithm>
+
 namespace tcfdl::wire {
 
 /// Parses a message from outside. INVALID_ARGUMENT names its type.
@@ -50,9 +52,15 @@ inline ErrorInfo to_info(const Error& error) {
   ErrorInfo info;
   info.set_code(static_cast<std::uint32_t>(error.code()));
   info.set_message(error.message());
+  info.set_retry_after_ms(
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(error.retry_after().count(), 0, 1U << 31U)));
   return info;
 }
 
-inline Error to_error(const ErrorInfo& info) { return {code_from_number(info.code()), info.message()}; }
+inline Error to_error(const ErrorInfo& info) {
+  Error error(code_from_number(info.code()), info.message());
+  error.set_retry_after(std::chrono::milliseconds(info.retry_after_ms()));
+  return error;
+}
 
 } // namespace tcfdl::wire

@@ -127,9 +127,13 @@ TEST_F(Failure, AFullQueueSaysSo) {
   std::vector<std::future<Result<std::string>>> waiting;
   for (int i = 0; i < 2; ++i) waiting.push_back(call_later("echo waited"));
   ASSERT_TRUE(eventually([&] { return platform_.json({"function", "show", "slow"}).value("waiting", 0U) == 2; }));
-  const auto refused = call("echo too many");
+  CallOptions at_once;
+  at_once.retry_busy = false;
+  const auto refused = client_->call("slow", as_bytes("echo too many"), at_once);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kResourceExhausted) << refused.error().to_string();
+  EXPECT_GT(refused.error().retry_after().count(), 0);
+  EXPECT_EQ(call("echo patient").value_or(""), "patient") << "it comes again when there is room";
   for (auto& call : waiting) EXPECT_EQ(call.get().value_or(""), "waited");
   EXPECT_EQ(running.get().value_or(""), "slept");
 }

@@ -22,12 +22,15 @@ TEST_F(MessageQueueTest, AnswersRequests) {
 
 TEST_F(MessageQueueTest, CarriesAServicesErrorToItsCaller) {
   const auto service = bob_->serve("fail", [](BytesView) -> Result<Bytes> {
-    return make_error(Code::kNotFound, "no such thing:\r\nlook elsewhere");
+    auto error = make_error(Code::kNotFound, "no such thing:\r\nlook elsewhere");
+    error.set_retry_after(std::chrono::milliseconds(1234));
+    return error;
   });
   const auto answer = alice_->request("fail", as_bytes("x"), soon());
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code(), Code::kNotFound);
   EXPECT_EQ(answer.error().message(), "no such thing:\r\nlook elsewhere");
+  EXPECT_EQ(answer.error().retry_after(), std::chrono::milliseconds(1234));
 }
 
 TEST_F(MessageQueueTest, SaysThatAnAnswerIsTooLarge) {

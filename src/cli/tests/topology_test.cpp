@@ -33,6 +33,8 @@ TEST(Topology, IsWrittenAsItIsRead) {
   topology.clusters.back().gateway_tls = true;
   topology.clusters.back().autoscaling = {{"interval", "200ms"}, {"stable_window", "3s"}, {"panic_window", "600ms"}};
   topology.clusters.back().nodes = {{"123-master", {{"zone", "a: \"b\""}, {"disk", "12"}}, "64MiB"}};
+  topology.clusters.back().callers = {{"siren", {.weight = 1, .highest = wire::PRIORITY_HIGH}},
+                                      {"fleet", {.weight = 4, .highest = wire::PRIORITY_NORMAL}}};
   const auto again = parse_topology(write_topology(topology), "t.yaml");
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, topology);

@@ -42,6 +42,7 @@ TEST(OptionsOf, AreWhatTheRequestSays) {
   const auto task = make_uuid();
   request.headers.add("idempotency-key", task);
   request.headers.add("Content-Type", "image/png");
+  request.headers.add("Tcfdl-Priority", "low");
   const auto options = options_of(request);
   ASSERT_TRUE(options) << options.error().to_string();
   EXPECT_EQ(options->timeout, std::chrono::milliseconds(1500));
@@ -50,6 +51,9 @@ TEST(OptionsOf, AreWhatTheRequestSays) {
   EXPECT_EQ(options->assurance, "hardware");
   EXPECT_EQ(options->task_id, task);
   EXPECT_EQ(options->content_type, "image/png");
+  EXPECT_EQ(options->priority, Priority::kLow);
+  request.headers.set("Tcfdl-Priority", "urgent");
+  EXPECT_THAT(options_of(request).error().message(), HasSubstr("'urgent'"));
 }
 
 TEST(OptionsOf, RefusesWhatItDoesNotUnderstand) {
@@ -142,7 +146,11 @@ TEST_F(InvokeRouteTest, TellsErrorsAsProblems) {
   EXPECT_EQ(response.content_type, "application/problem+json");
   EXPECT_THAT(std::string(response.text()), HasSubstr("there is no function echo"));
   client_.error = Error(Code::kResourceExhausted, "the queue is full");
-  EXPECT_EQ(post("/v1/functions/echo/invoke").status, 429);
+  client_.error->set_retry_after(std::chrono::milliseconds(2500));
+  const auto full = post("/v1/functions/echo/invoke");
+  EXPECT_EQ(full.status, 429);
+  EXPECT_EQ(full.headers.get("Retry-After"), "3");
+  EXPECT_FALSE(client_.options.retry_busy) << "who waits is the caller";
 }
 
 TEST_F(InvokeRouteTest, CallsNothingForARequestThatItRefuses) {

@@ -35,6 +35,16 @@ TEST(Problem, TellsHowToComeBack) {
   EXPECT_EQ(problem(Error(Code::kResourceExhausted, "x")).headers.get("retry-after"), "1");
 }
 
+TEST(Problem, TellsWhenToComeBack) {
+  Error error(Code::kResourceExhausted, "x");
+  error.set_retry_after(std::chrono::milliseconds(1200));
+  const auto response = problem(error);
+  EXPECT_EQ(response.headers.get("retry-after"), "2") << "whole seconds, never too early";
+  EXPECT_EQ(error_of(response).retry_after(), error.retry_after());
+  const auto strange = Response::of(429, "application/problem+json", R"({"code":"ABORTED","retry_after_ms":"soon"})");
+  EXPECT_EQ(error_of(strange).retry_after().count(), 0);
+}
+
 TEST(Problem, CarriesTextThatIsNoUtf8) { EXPECT_FALSE(problem(Error(Code::kInternal, "\xFF")).body.empty()); }
 
 TEST(ErrorOf, TrustsNothingInTheDocument) {

@@ -78,6 +78,22 @@ TEST_F(NodeConfigTest, NodesHaveLabelsAndEnclaveMemory) {
   EXPECT_THAT(refusal<WorkerConfig>(worker + "enclave_memory: 96\n"), HasSubstr("enclave_memory"));
 }
 
+TEST_F(NodeConfigTest, AMasterKnowsSharesOfCallers) {
+  const auto config =
+      read<MasterConfig>(master_ + "callers:\n  - {name: siren, priority: high}\n  - {name: fleet, weight: "
+                                   "4}\n  - {name: 'cluster:roadside', weight: 2, priority: low}\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  const task_manager::CallerShares wanted{{"siren", {.weight = 1, .highest = wire::PRIORITY_HIGH}},
+                                          {"fleet", {.weight = 4, .highest = wire::PRIORITY_NORMAL}},
+                                          {"cluster:roadside", {.weight = 2, .highest = wire::PRIORITY_LOW}}};
+  EXPECT_EQ(config->callers, wanted);
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "callers: [{name: a, weight: 0}]\n"), HasSubstr("weight"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "callers: [{name: a, priority: top}]\n"), HasSubstr("'top'"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "callers: [{name: a}, {name: a}]\n"), HasSubstr("twice"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "callers: [{name: 'cluster:'}]\n"), HasSubstr("cluster"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "callers: [{weight: 2}]\n"), HasSubstr("name"));
+}
+
 TEST_F(NodeConfigTest, RefusesUnknownKeysByName) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "apii: 127.0.0.1:1\n"), HasSubstr("apii"));
   EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: software\ncluster: west\n"), HasSubstr("cluster"));

@@ -17,6 +17,12 @@ using testing::HasSubstr;
 class Leases final : public TaskManager {
 public:
   Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline, const std::stop_token&) override {
+    ++asked;
+    priority = request.priority();
+    if (busy > 0) {
+      --busy;
+      return full;
+    }
     auto grant = grants.front();
     if (grants.size() > 1) grants.pop_front();
     wire::Lease lease;
@@ -36,6 +42,10 @@ public:
   }
 
   std::deque<wire::LeaseGrant> grants;
+  Error full{Code::kResourceExhausted, "the queue of echo is full"};
+  int busy = 0; ///< how often the queue is full before it is not
+  int asked = 0;
+  wire::Priority priority{};
   const crypto::SigningKey* master = nullptr;
   std::string caller_key;
   int given = 0;
@@ -181,6 +191,48 @@ TEST_F(Calls, GoToTheOwnersFunction) {
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(as_text(result->body), "hello");
   EXPECT_EQ(leases_.released, 0);
+}
+
+TEST_F(Calls, ComeAgainWhenAFullQueueSaysThatIsWorthIt) {
+  leases_.busy = 2;
+  leases_.full.set_retry_after(std::chrono::milliseconds(20));
+  const auto before = std::chrono::steady_clock::now();
+  ASSERT_TRUE(call({grant(5)}));
+  EXPECT_EQ(leases_.asked, 3);
+  EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(40));
+}
+
+TEST_F(Calls, FailAtOnceWhereAFullQueueTakesTooLongOrSaysNothing) {
+  for (const auto wait : {std::chrono::milliseconds(0), std::chrono::milliseconds(20'000)}) { // the call has 20 s
+    leases_.busy = 1;
+    leases_.asked = 0;
+    leases_.full.set_retry_after(wait);
+    const auto refused = call({grant(5)});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Code::kResourceExhausted);
+    EXPECT_EQ(refused.error().retry_after(), wait);
+    EXPECT_EQ(leases_.asked, 1);
+  }
+}
+
+TEST_F(Calls, FailAtOnceWhereTheCallerWantsThat) {
+  leases_.busy = 1;
+  leases_.full.set_retry_after(std::chrono::milliseconds(20));
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  options.retry_busy = false;
+  Client& client = caller_;
+  EXPECT_FALSE(client.call("echo", as_bytes("hello"), options));
+  EXPECT_EQ(leases_.asked, 1);
+}
+
+TEST_F(Calls, TellTheirPriority) {
+  leases_.grants = {grant(5)};
+  CallOptions options;
+  options.priority = Priority::kHigh;
+  Client& client = caller_;
+  ASSERT_TRUE(client.call("echo", as_bytes("hello"), options));
+  EXPECT_EQ(leases_.priority, wire::PRIORITY_HIGH);
 }
 
 TEST_F(Calls, ShareACapsuleUnlessTheOwnerWantsInstancesIsolated) {

@@ -177,7 +177,8 @@ TEST_F(Waits, AreBounded) {
   const auto refused = acquire(request());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kResourceExhausted);
-  EXPECT_EQ(refused.error().message(), "the queue of plates/read is full (2 waiting); try again later");
+  EXPECT_EQ(refused.error().message(), "the queue of plates/read is full (2 waiting); try again in 1.0 s");
+  EXPECT_EQ(refused.error().retry_after(), std::chrono::seconds(1)) << "how long tasks take is not known yet";
   EXPECT_EQ(stats().refused, 1U);
   first.cancel();
   second.cancel();

@@ -1,0 +1,140 @@
+// The part of the scheduler that follows leases from their grant to their end.
+#include "base/log.hpp"
+#include "task_manager/scheduler.hpp"
+
+namespace tcfdl::task_manager {
+
+ActiveLease* Scheduler::find_lease(const std::string& id) {
+  const auto found = leases_.find(id);
+  return found == leases_.end() ? nullptr : found->second.get();
+}
+
+void Scheduler::open_lease(Function& function, Instance& instance, const Ticket& ticket, const std::string& id) {
+  const auto now = time_.steady();
+  auto owned = std::make_unique<ActiveLease>();
+  auto& lease = *owned;
+  lease.id = id;
+  lease.key = TaskHistory::key(ticket.request().caller(), ticket.request().task_id());
+  lease.function = &function;
+  lease.instance = &instance;
+  lease.from = ticket.request().caller_node();
+  lease.bytes = ticket.request().body_size();
+  lease.granted_at = now;
+  lease.accept_by = now + settings_.accept_within;
+  lease.end_by = std::max(now, ticket.until()) + settings_.grace;
+  lease.timer = timers_.end();
+  set_timer(lease);
+  instance.leases.push_back(&lease);
+  ++function.in_flight;
+  function.pool.refresh(instance);
+  history_.put(lease.key,
+               {.function = function.stats.function,
+                .cluster = {},
+                .instance = instance.info->id,
+                .incarnation = instance.incarnation,
+                .lease_id = id},
+               std::max(now, ticket.until()) + settings_.retention);
+  leases_.emplace(id, std::move(owned));
+}
+
+void Scheduler::set_timer(ActiveLease& lease) {
+  if (lease.timer != timers_.end()) timers_.erase(lease.timer);
+  lease.timer = timers_.emplace(lease.started ? lease.end_by : std::min(lease.accept_by, lease.end_by), &lease);
+}
+
+void Scheduler::drop(ActiveLease& lease) {
+  auto& function = *lease.function;
+  auto& instance = *lease.instance;
+  timers_.erase(lease.timer);
+  std::erase(instance.leases, &lease);
+  --function.in_flight;
+  if (lease.started) --function.started;
+  const auto id = std::move(lease.id);
+  leases_.erase(id);
+  function.pool.refresh(instance);
+}
+
+void Scheduler::end_lease(ActiveLease& lease) {
+  auto& function = *lease.function;
+  drop(lease);
+  dispatch(function);
+}
+
+void Scheduler::handle_event(const wire::TaskEvent& event) {
+  auto* lease = find_lease(event.lease_id());
+  if (lease == nullptr) return;
+  const auto& instance = lease->instance->info->id;
+  if (!event.instance().empty() && event.instance() != instance.str()) {
+    spdlog::warn("task manager: {} reported on a lease of {}", event.instance(), instance);
+    return;
+  }
+  if (!lease->started && (event.started() || (event.done() && event.code() == 0))) {
+    note_start(*lease);
+    // A start that is told by itself shows how long the way was.
+    const std::chrono::duration<double, std::micro> elapsed = lease->started_at - lease->granted_at;
+    if (!event.done()) lease->instance->node->ways.learn(lease->from, lease->bytes, elapsed.count());
+  }
+  if (!event.done()) return;
+  finish(*lease, event);
+  end_lease(*lease);
+}
+
+void Scheduler::note_start(ActiveLease& lease) {
+  lease.started = true;
+  lease.started_at = time_.steady();
+  ++lease.function->started;
+  set_timer(lease);
+  if (auto* record = history_.find(lease.key, lease.started_at)) record->started = true;
+}
+
+void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& running) {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end()) return;
+  std::vector<std::string> lost;
+  for (const auto* instance : found->second.instances) {
+    for (auto* lease : instance->leases) {
+      const bool runs = running.contains(lease->id);
+      if (runs && !lease->started) note_start(*lease);
+      // A start may be heard of before a heartbeat that was written earlier.
+      const bool is_over = lease->started && time_.steady() - lease->started_at >= settings_.report_within;
+      if (!runs && is_over) lost.push_back(lease->id);
+    }
+  }
+  for (const auto& id : lost) {
+    wire::TaskEvent ended;
+    ended.set_lease_id(id);
+    ended.set_done(true);
+    ended.set_code(static_cast<std::uint32_t>(Code::kUnknown));
+    handle_event(ended);
+  }
+}
+
+/// Counts an outcome. A task that was refused before its start may be placed again.
+void Scheduler::finish(const ActiveLease& lease, const wire::TaskEvent& event) {
+  if (!lease.started && event.code() != 0) history_.erase(lease.key);
+  auto& function = *lease.function;
+  ++function.stats.done[event.code() < kCodes ? event.code() : static_cast<std::size_t>(Code::kUnknown)];
+  if (event.code() != 0 || event.run_us() == 0) return;
+  const auto sample = static_cast<double>(event.run_us());
+  function.pool.learn(*lease.instance, sample, time_.steady());
+  function.times.add(sample);
+}
+
+void Scheduler::release(const std::string& lease_id) {
+  auto* lease = find_lease(lease_id);
+  if (lease == nullptr || lease->started) return;
+  history_.erase(lease->key);
+  end_lease(*lease);
+}
+
+void Scheduler::reclaim() {
+  const auto now = time_.steady();
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    auto& lease = *timers_.begin()->second;
+    ++lease.function->stats.reclaimed;
+    if (!lease.started) history_.erase(lease.key);
+    end_lease(lease);
+  }
+}
+
+} // namespace tcfdl::task_manager
