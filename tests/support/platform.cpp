@@ -85,20 +85,29 @@ Invoked Platform::invoke(const std::string& name, const std::string& input, std:
   return result;
 }
 
-std::vector<pid_t> Platform::pids(const std::string& program, const std::string& argument) const {
+namespace {
+
+/// Processes of the machine whose command line has all the texts.
+std::vector<pid_t> processes(std::initializer_list<std::string> texts) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     const auto text = read_text_file(entry.path() / "cmdline").value_or("");
-    if (text.find(program) != std::string::npos && text.find(argument) != std::string::npos)
-      found.push_back(std::stoi(name));
+    const auto has = [&](const std::string& each) { return text.find(each) != std::string::npos; };
+    if (std::ranges::all_of(texts, has)) found.push_back(std::stoi(name));
   }
   return found;
 }
 
+} // namespace
+
+std::vector<pid_t> Platform::pids(const std::string& program, const std::string& argument) const {
+  return processes({program, argument, state().string()});
+}
+
 std::vector<pid_t> Platform::instances(const std::string& program) const {
-  auto found = pids(program, "");
+  auto found = processes({program});
   std::erase_if(found, [&](pid_t pid) {
     // Which bundle an instance sees, in a mount namespace of its own, is in its list of mounts.
     const auto mounts = read_text_file("/proc/" + std::to_string(pid) + "/mountinfo").value_or("");

@@ -43,7 +43,7 @@ public:
   Finished enrol(const std::string& name, const std::vector<std::string>& grants = {});
   Invoked invoke(const std::string& name, const std::string& input, std::vector<std::string> options = {});
 
-  /// Pids from /proc of processes whose command line has both texts.
+  /// Pids from /proc of processes whose command line has both texts and this platform's state directory.
   [[nodiscard]] std::vector<pid_t> pids(const std::string& program, const std::string& argument) const;
   /// Pids of this platform's instances of a program: their working directory is a bundle in its state.
   [[nodiscard]] std::vector<pid_t> instances(const std::string& program) const;
