@@ -336,9 +336,10 @@ void ClusterInstances::order_stop(const InstanceId& id, Known& known) {
 
 /// Whether an instance that is to stop has tasks and still has time for them.
 bool ClusterInstances::ends_tasks(const InstanceId& id, const Known& known) const {
+  if (!known.announced || !known.stop_since) return false;
   const bool is_wanted = functions_.contains(FunctionName(known.status.function()));
   const auto patience = is_wanted ? settings_.tasks_end_within : settings_.drain;
-  return known.announced && queue_.now() - *known.stop_since < patience && events_.has_tasks(id);
+  return queue_.now() - *known.stop_since < patience && events_.has_tasks(id);
 }
 
 ClusterView ClusterInstances::view() const {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 namespace tcfdl::wire {
 namespace {
@@ -26,15 +25,14 @@ Status FramedConnection::send(FrameKind kind, BytesView payload, Deadline deadli
 }
 
 Result<FrameKind> FramedConnection::receive(Bytes& payload, Deadline deadline) {
-  auto frame = unfinished_ ? Result<Frame>(*std::exchange(unfinished_, std::nullopt))
-                           : begin_frame(std::move(payload), deadline);
-  if (!frame) return frame.error();
-  if (const auto filled = fill(*frame, deadline); !filled) {
-    unfinished_ = *std::move(frame);
-    return filled.error();
+  if (!in_frame_) {
+    TCFDL_ASSIGN(frame_, begin_frame(std::move(payload), deadline));
+    in_frame_ = true;
   }
-  payload = std::move(frame->payload);
-  return frame->kind;
+  TCFDL_TRY(fill(frame_, deadline));
+  in_frame_ = false;
+  payload = std::move(frame_.payload);
+  return frame_.kind;
 }
 
 /// Reads the header; the payload's capacity is reused.

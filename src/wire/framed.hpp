@@ -4,7 +4,6 @@
 #include "wire/connection.hpp"
 
 #include <array>
-#include <optional>
 #include <span>
 
 namespace tcfdl::wire {
@@ -26,7 +25,7 @@ protected:
 
 private:
   struct Frame {
-    FrameKind kind;
+    FrameKind kind = FrameKind::kMessage;
     Bytes payload;
     std::size_t got = 0; ///< bytes of the payload
   };
@@ -37,7 +36,8 @@ private:
   Bytes buffer_; // bytes received and not yet given out: [begin_, end_)
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::optional<Frame> unfinished_; // at a deadline
+  Frame frame_; // on its way at a deadline, while in_frame_
+  bool in_frame_ = false;
 };
 
 } // namespace tcfdl::wire
