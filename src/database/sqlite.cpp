@@ -225,8 +225,9 @@ Status Database::copy_to(const std::filesystem::path& file) {
 
 Status Database::check() {
   TCFDL_ASSIGN(const auto found, query_one("PRAGMA integrity_check", {}, [](const Row& row) { return row.text(0); }));
-  if (found == "ok") return {};
-  return make_error(Code::kDataLoss, "the database is damaged: {}", found.value_or("it has no content"));
+  const auto verdict = found.value_or("it has no content");
+  if (verdict == "ok") return {};
+  return make_error(Code::kDataLoss, "the database is damaged: {}", verdict);
 }
 
 } // namespace tcfdl::database
