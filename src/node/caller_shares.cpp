@@ -1,8 +1,8 @@
 #include "node/caller_shares.hpp"
 
 #include "base/ids.hpp"
+#include "wire/priority.hpp"
 
-#include <algorithm>
 #include <fmt/ranges.h>
 
 namespace tcfdl::node {
@@ -12,16 +12,10 @@ constexpr std::size_t kMostCallers = 4096;
 constexpr std::int64_t kMostWeight = 1000;
 constexpr std::string_view kOfCluster = "cluster:";
 
-constexpr std::array<std::pair<std::string_view, wire::Priority>, 3> kPriorities{
-    {{"low", wire::PRIORITY_LOW}, {"normal", wire::PRIORITY_NORMAL}, {"high", wire::PRIORITY_HIGH}}};
-
 wire::Priority read_priority(ConfigMapping& caller) {
-  const auto text = caller.text_or("priority", "normal");
-  const auto* found =
-      std::ranges::find(kPriorities, std::string_view(text), [](const auto& each) { return each.first; });
-  if (found != kPriorities.end()) return found->second;
-  caller.refuse("priority", fmt::format("'{}' is none of low, normal and high", text));
-  return wire::PRIORITY_NORMAL;
+  const auto priority = wire::parse_priority(caller.text_or("priority", "normal"));
+  if (!priority) caller.refuse("priority", priority.error().message());
+  return priority.value_or(wire::PRIORITY_NORMAL);
 }
 
 std::string read_name(ConfigMapping& caller, const task_manager::CallerShares& known) {
@@ -56,8 +50,8 @@ std::string write_caller_shares(const task_manager::CallerShares& shares) {
   if (shares.empty()) return {};
   std::vector<std::string> entries;
   for (const auto& [name, share] : shares) {
-    const auto* priority = std::ranges::find(kPriorities, share.highest, [](const auto& each) { return each.second; });
-    entries.push_back(fmt::format("{{name: \"{}\", weight: {}, priority: {}}}", name, share.weight, priority->first));
+    entries.push_back(fmt::format("{{name: \"{}\", weight: {}, priority: {}}}", name, share.weight,
+                                  wire::priority_word(share.highest)));
   }
   return fmt::format("callers: [{}]\n", fmt::join(entries, ", "));
 }

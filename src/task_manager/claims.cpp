@@ -1,5 +1,7 @@
 #include "task_manager/claims.hpp"
 
+#include "wire/priority.hpp"
+
 namespace tcfdl::task_manager {
 namespace {
 
@@ -14,11 +16,6 @@ std::size_t rank_of(wire::Priority priority) {
   return priority == wire::PRIORITY_LOW ? 2 : 1;
 }
 
-std::string_view word_for(std::size_t rank) {
-  constexpr std::array<std::string_view, Queue::kClasses> kWords{"high", "normal", "low"};
-  return kWords[rank];
-}
-
 } // namespace
 
 CallerShare Claims::share_of(const std::string& caller) const {
@@ -28,13 +25,13 @@ CallerShare Claims::share_of(const std::string& caller) const {
 
 Status Claims::check(const wire::LeaseRequest& request) const {
   const auto caller = name_of(request);
-  const auto highest = rank_of(share_of(caller).highest);
-  const auto asked = rank_of(request.priority());
-  if (asked >= highest || !request.peer().empty()) return {};
+  const auto highest = share_of(caller).highest;
+  const auto asked = request.priority();
+  if (rank_of(asked) >= rank_of(highest) || !request.peer().empty()) return {};
   return make_error(Code::kPermissionDenied,
                     "{} may ask for priority '{}' at most, not '{}'; the master's configuration permits more under "
                     "`callers`",
-                    caller, word_for(highest), word_for(asked));
+                    caller, wire::priority_word(highest), wire::priority_word(asked));
 }
 
 Claim Claims::of(const wire::LeaseRequest& request) const {

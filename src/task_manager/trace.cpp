@@ -1,6 +1,7 @@
 #include "task_manager/trace.hpp"
 
 #include "task_manager/draws.hpp"
+#include "wire/priority.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -19,9 +20,6 @@ constexpr std::size_t kLongestCaller = 128;
 constexpr std::uint64_t kLongestTime = std::uint64_t{366} * 86'400 * 1'000'000; // a year, microseconds
 constexpr std::uint64_t kLargestBody = std::uint64_t{1} << 30U;
 constexpr std::uint64_t kLongestTimeout = 86'400'000;
-
-constexpr std::array<std::pair<std::string_view, wire::Priority>, 3> kPriorities{
-    {{"low", wire::PRIORITY_LOW}, {"normal", wire::PRIORITY_NORMAL}, {"high", wire::PRIORITY_HIGH}}};
 
 /// Names in the order of their first use.
 class Names {
@@ -98,12 +96,9 @@ private:
 
   Status priority(wire::Priority& out) const {
     if (fields_[5].empty()) return {};
-    const auto* found = std::ranges::find(kPriorities, fields_[5], [](const auto& each) { return each.first; });
-    if (found == kPriorities.end()) {
-      return make_error(Code::kInvalidArgument, "priority: '{}' is none of low, normal and high",
-                        fields_[5].substr(0, 40));
-    }
-    out = found->second;
+    const auto parsed = wire::parse_priority(fields_[5]);
+    if (!parsed) return parsed.error().within("priority");
+    out = *parsed;
     return {};
   }
 
@@ -112,11 +107,6 @@ private:
   Names callers_;
   Trace trace_;
 };
-
-std::string_view word_of(wire::Priority priority) {
-  const auto* found = std::ranges::find(kPriorities, priority, [](const auto& each) { return each.second; });
-  return found == kPriorities.end() ? "normal" : found->first;
-}
 
 /// Draws from 0 to count - 1, the k-th in proportion to 1 / (k + 1).
 class Zipf {
@@ -162,7 +152,7 @@ std::string write_trace(const Trace& trace) {
   fmt::format_to(std::back_inserter(out), "{}\n", kHeader);
   for (const auto& task : trace.tasks) {
     fmt::format_to(std::back_inserter(out), "{},{},{},{},{},{},{}\n", task.at_us, trace.functions[task.function],
-                   task.service_us, task.body, trace.callers[task.caller], word_of(task.priority), task.timeout_ms);
+                   task.service_us, task.body, trace.callers[task.caller], wire::priority_word(task.priority), task.timeout_ms);
   }
   return fmt::to_string(out);
 }
