@@ -11,7 +11,7 @@ struct QueuedCaller {
   std::size_t waiting = 0;
   std::array<Flow, Queue::kClasses> flows;
   /// Waiting tasks as a multiple of its share.
-  [[nodiscard]] double load(std::size_t more = 0) const { return static_cast<double>(waiting + more) / weight; }
+  [[nodiscard]] double load() const { return static_cast<double>(waiting) / weight; }
 };
 
 Queue::Queue() = default;
@@ -56,9 +56,7 @@ Ticket* Queue::displace_for(const Claim& claim) {
   return nullptr;
 }
 
-void Queue::remove(Ticket& ticket) { unlink(ticket); }
-
-void Queue::unlink(Ticket& ticket) {
+void Queue::remove(Ticket& ticket) {
   auto& flow = *ticket.flow_;
   flow.waiting.erase(ticket.position_);
   if (flow.waiting.empty()) classes_[flow.rank].due.erase(&flow);

@@ -135,7 +135,6 @@ private:
   [[nodiscard]] std::array<std::size_t, kClasses> order_of_classes() const;
   Flow& flow_of(const Claim& claim);
   Ticket* displace_for(const Claim& claim);
-  void unlink(Ticket& ticket);
   void charge(Flow& flow);
   void forget_idle();
 
@@ -148,7 +147,7 @@ private:
           if (answer == Answer::kEnough) return false;
           if (answer == Answer::kLeft) continue;
           if (answer == Answer::kTaken) charge(*flow);
-          unlink(*ticket);
+          remove(*ticket);
           return true;
         }
       }
