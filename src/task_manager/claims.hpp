@@ -5,10 +5,10 @@
 
 namespace tcfdl::task_manager {
 
-/// Immutable, thread-safe. A client that calls over HTTP waits as itself; all callers of another cluster wait as one.
+/// A view of a configuration, thread-safe. A client that calls over HTTP waits as itself; all callers of another cluster wait as one.
 class Claims {
 public:
-  explicit Claims(CallerShares shares) : shares_(std::move(shares)) {}
+  explicit Claims(const CallerShares& shares) : shares_(shares) {}
 
   /// PERMISSION_DENIED for a priority above the caller's. Of other clusters' tasks nothing is refused: they were
   /// permitted there, and wait here as high as this cluster lets them.
@@ -17,7 +17,7 @@ public:
 
 private:
   [[nodiscard]] CallerShare share_of(const std::string& caller) const;
-  const CallerShares shares_;
+  const CallerShares& shares_;
 };
 
 } // namespace tcfdl::task_manager
