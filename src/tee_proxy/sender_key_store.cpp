@@ -2,8 +2,8 @@
 
 #include "base/encoding.hpp"
 #include "base/file.hpp"
-#include "base/log.hpp"
 #include "crypto/hash.hpp"
+#include "tee_proxy/kept_files.hpp"
 #include "wire/signed.hpp"
 
 #include <algorithm>
@@ -25,44 +25,38 @@ Result<wire::SenderKeysReply> read_answer(const std::filesystem::path& file) {
 
 } // namespace
 
+SenderKeyStore::Key SenderKeyStore::key_of(const wire::KeyScope& scope) {
+  return {scope.holder_verify_key(), {scope.function(), scope.assurance()}};
+}
+
 std::filesystem::path SenderKeyStore::file_of(const Key& key) const {
   const auto& [holder, to] = key;
   return directory_ / to_hex(crypto::sha256(as_bytes(fmt::format("{}\n{}\n{}", to.function, to.assurance, holder))));
 }
 
 Result<std::unique_ptr<SenderKeyStore>> SenderKeyStore::open(std::filesystem::path directory) {
-  TCFDL_TRY(make_private_directory(directory));
   std::unique_ptr<SenderKeyStore> store(new SenderKeyStore(std::move(directory)));
-  std::error_code failure;
-  std::filesystem::directory_iterator entries(store->directory_, failure);
-  for (; !failure && entries != std::filesystem::directory_iterator(); entries.increment(failure)) {
-    const auto& file = entries->path();
-    auto granted = read_answer(file);
-    const auto scope = granted ? scope_of(*granted) : Result<wire::KeyScope>(granted.error());
-    if (scope) {
-      Key key{scope->holder_verify_key(), {scope->function(), scope->assurance()}};
-      if (store->file_of(key) == file && store->kept_.size() < kMostKept) {
-        store->kept_.emplace(std::move(key), Kept{*scope, *std::move(granted)});
-        continue;
-      }
-    }
-    spdlog::warn("{} holds no keys to send with and is removed", file.string());
-    std::error_code ignored;
-    std::filesystem::remove(file, ignored);
-  }
-  if (!failure) return store;
-  return make_error(Code::kInternal, "cannot read {}: {}", store->directory_.string(), failure.message());
+  TCFDL_TRY(take_kept_files(store->directory_, "holds no keys to send with", [&store](const auto& file) -> Status {
+    TCFDL_ASSIGN(auto granted, read_answer(file));
+    TCFDL_ASSIGN(auto scope, scope_of(granted));
+    auto key = key_of(scope);
+    if (store->file_of(key) != file) return Error(Code::kDataLoss, "it has the name of another");
+    if (store->kept_.size() >= kMostKept) return make_error(Code::kResourceExhausted, "more than {}", kMostKept);
+    store->kept_.emplace(std::move(key), Kept{std::move(scope), std::move(granted)});
+    return {};
+  }));
+  return store;
 }
 
 Status SenderKeyStore::put(wire::SenderKeysReply granted) {
   TCFDL_ASSIGN(auto scope, scope_of(granted));
-  Key key{scope.holder_verify_key(), {scope.function(), scope.assurance()}};
+  auto key = key_of(scope);
   const auto content = wire::serialize(granted);
   const std::scoped_lock lock(mutex_);
   if (kept_.size() >= kMostKept && !kept_.contains(key)) {
     const auto first =
         std::ranges::min_element(kept_, {}, [](const auto& entry) { return entry.second.scope.expires(); });
-    remove_file(first->first);
+    remove_kept_file(file_of(first->first));
     kept_.erase(first);
   }
   TCFDL_TRY(write_file(file_of(key), content, kPrivateFile));
@@ -80,15 +74,9 @@ void SenderKeyStore::erase_if(const std::function<bool(const wire::KeyScope&)>& 
   const std::scoped_lock lock(mutex_);
   std::erase_if(kept_, [&](const auto& entry) {
     if (!is_void(entry.second.scope)) return false;
-    remove_file(entry.first);
+    remove_kept_file(file_of(entry.first));
     return true;
   });
-}
-
-void SenderKeyStore::remove_file(const Key& key) const {
-  std::error_code failure;
-  std::filesystem::remove(file_of(key), failure);
-  if (failure) spdlog::warn("cannot remove {}: {}", file_of(key).string(), failure.message());
 }
 
 } // namespace tcfdl::tee_proxy

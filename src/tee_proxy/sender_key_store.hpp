@@ -45,8 +45,8 @@ private:
 
   explicit SenderKeyStore(std::filesystem::path directory) : directory_(std::move(directory)) {}
   using Entries = std::map<Key, Kept>;
+  static Key key_of(const wire::KeyScope& scope);
   [[nodiscard]] std::filesystem::path file_of(const Key& key) const;
-  void remove_file(const Key& key) const;
 
   const std::filesystem::path directory_;
   mutable std::mutex mutex_;

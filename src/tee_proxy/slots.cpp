@@ -1,7 +1,7 @@
 #include "tee_proxy/slots.hpp"
 
 #include "base/file.hpp"
-#include "base/log.hpp"
+#include "tee_proxy/kept_files.hpp"
 #include "wire/signed.hpp"
 
 namespace tcfdl::tee_proxy {
@@ -71,24 +71,15 @@ crypto::SecretBytes private_keys(const Slot& slot) {
 }
 
 Result<std::unique_ptr<Slots>> Slots::open(std::filesystem::path directory) {
-  TCFDL_TRY(make_private_directory(directory));
   std::unique_ptr<Slots> slots(new Slots(std::move(directory)));
-  std::error_code failure;
-  std::filesystem::directory_iterator entries(slots->directory_, failure);
-  for (; !failure && entries != std::filesystem::directory_iterator(); entries.increment(failure)) {
-    const auto& file = entries->path();
-    auto slot = read_slot(file);
-    if (slot && slot->instance == file.filename().string()) {
-      auto name = slot->instance;
-      slots->slots_.emplace(std::move(name), std::make_shared<const Slot>(*std::move(slot)));
-      continue;
-    }
-    spdlog::warn("{} is no slot and is removed{}", file.string(), slot ? "" : ": " + slot.error().message());
-    std::error_code ignored;
-    std::filesystem::remove(file, ignored);
-  }
-  if (!failure) return slots;
-  return make_error(Code::kInternal, "cannot read {}: {}", slots->directory_.string(), failure.message());
+  TCFDL_TRY(take_kept_files(slots->directory_, "is no slot", [&slots](const auto& file) -> Status {
+    TCFDL_ASSIGN(auto slot, read_slot(file));
+    auto name = slot.instance;
+    if (name != file.filename().string()) return make_error(Code::kDataLoss, "it is the slot of {}", name);
+    slots->slots_.emplace(std::move(name), std::make_shared<const Slot>(std::move(slot)));
+    return {};
+  }));
+  return slots;
 }
 
 Status Slots::add(Slot slot) {
@@ -106,7 +97,7 @@ Slots::SlotPtr Slots::take(const std::string& instance, const SlotKind& kind) {
   if (found == slots_.end() || found->second->kind != kind) return nullptr;
   auto slot = found->second;
   slots_.erase(found);
-  remove_file(instance);
+  remove_kept_file(directory_ / instance);
   return slot;
 }
 
@@ -114,7 +105,7 @@ std::size_t Slots::erase_if(const std::function<bool(const Slot&)>& is_void) {
   const std::scoped_lock lock(mutex_);
   return std::erase_if(slots_, [&](const auto& entry) {
     if (!is_void(*entry.second)) return false;
-    remove_file(entry.first);
+    remove_kept_file(directory_ / entry.first);
     return true;
   });
 }
@@ -125,12 +116,6 @@ std::vector<Slots::SlotPtr> Slots::all() const {
   slots.reserve(slots_.size());
   for (const auto& [instance, slot] : slots_) slots.push_back(slot);
   return slots;
-}
-
-void Slots::remove_file(const std::string& instance) const {
-  std::error_code failure;
-  std::filesystem::remove(directory_ / instance, failure);
-  if (failure) spdlog::warn("cannot remove {}: {}", (directory_ / instance).string(), failure.message());
 }
 
 } // namespace tcfdl::tee_proxy

@@ -63,7 +63,6 @@ public:
 
 private:
   explicit Slots(std::filesystem::path directory) : directory_(std::move(directory)) {}
-  void remove_file(const std::string& instance) const;
 
   const std::filesystem::path directory_;
   mutable std::mutex mutex_;
