@@ -54,6 +54,11 @@ public:
     return code_ == Code::kUnavailable || code_ == Code::kResourceExhausted || code_ == Code::kAborted;
   }
 
+  /// Nobody answered, or not in time: what was asked for may be there nevertheless.
+  [[nodiscard]] bool unanswered() const noexcept {
+    return code_ == Code::kUnavailable || code_ == Code::kDeadlineExceeded;
+  }
+
   /// How long to wait before the same call may succeed, as the refuser computed it; 0: it said nothing.
   [[nodiscard]] std::chrono::milliseconds retry_after() const noexcept { return retry_after_; }
   void set_retry_after(std::chrono::milliseconds wait) noexcept { retry_after_ = wait; }

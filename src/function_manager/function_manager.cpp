@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kNamedFiles = 10;
 
-bool is_out_of_reach(const Error& error) {
-  return error.code() == Code::kUnavailable || error.code() == Code::kDeadlineExceeded;
-}
-
 std::string name_files(const std::vector<wire::ManifestFile>& files) {
   std::string text;
   for (std::size_t i = 0; i < std::min(files.size(), kNamedFiles); ++i)
@@ -97,7 +93,7 @@ Result<FunctionRecord> FunctionManager::deploy(const Deployment& deployment) {
   record.updated = clock_.now();
   record.created = existing ? existing->created : record.updated;
   const auto registered = registry_.register_function(record.signed_descriptor, record.content_key);
-  if (!registered && !is_out_of_reach(registered.error())) return registered.error();
+  if (!registered && !registered.error().unanswered()) return registered.error();
   record.registered = registered.has_value();
   if (!registered) record.registration_error = registered.error().to_string();
   TCFDL_TRY(store(record, !existing));

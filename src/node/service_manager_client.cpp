@@ -48,8 +48,7 @@ Result<std::string> ServiceManagerClient::attestation_result(const wire::Signed&
     if (nonce.empty()) keep_result(certificate, reply->attestation_result());
     return reply->attestation_result();
   }
-  const auto code = reply.error().code();
-  if (nonce.empty() && (code == Code::kUnavailable || code == Code::kDeadlineExceeded)) {
+  if (nonce.empty() && reply.error().unanswered()) {
     if (auto kept = kept_result(certificate)) return *std::move(kept);
   }
   return reply.error();

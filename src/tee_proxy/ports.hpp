@@ -12,9 +12,4 @@ public:
   virtual Result<wire::AuthorityReply> request(const wire::AuthorityRequest& request, Deadline deadline) = 0;
 };
 
-/// The error of an authority that cannot be asked now.
-inline bool is_silent(const Error& error) {
-  return error.code() == Code::kUnavailable || error.code() == Code::kDeadlineExceeded;
-}
-
 } // namespace tcfdl::tee_proxy

@@ -74,7 +74,7 @@ Status TeeProxy::prepare_slots(const Own& self) {
   for (const auto& [function, each] : wanted) {
     done = prepare_slots(each);
     if (done) continue;
-    if (is_silent(done.error())) break;
+    if (done.error().unanswered()) break;
     spdlog::warn("no more slots for {}: {}", function, done.error().message());
     wanted_.with([&](auto& all) { // unless another version has attached since
       const auto found = all.find(function);
@@ -114,7 +114,7 @@ Status TeeProxy::prepare_sending(const Slot& slot, const Destination& to) {
   wanted.set_assurance(to.assurance);
   *wanted.mutable_certificate() = certificate;
   const auto granted = ask_sender_keys(wanted, holder, Deadline::after(kPatience));
-  if (!granted && is_silent(granted.error())) return granted.error();
+  if (!granted && granted.error().unanswered()) return granted.error();
   if (!granted) spdlog::info("{} will not send to {}: {}", slot.instance, to.function, granted.error().message());
   return {};
 }

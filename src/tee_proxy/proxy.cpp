@@ -213,7 +213,7 @@ Result<wire::ProxyReply> TeeProxy::attach(std::optional<Attached>& attached, con
     fresh.parsed.set_verify_key(request.verify_key());
     fresh.parsed.set_seal_key(request.seal_key());
     auto obtained = obtain_instance_keys(fresh, deadline);
-    if (!obtained && is_silent(obtained.error()) && has_slot(kind_of(fresh.record))) { // under another name
+    if (!obtained && obtained.error().unanswered() && has_slot(kind_of(fresh.record))) { // under another name
       launches_.note_no_identity(fresh.record.instance, "no identity: " + obtained.error().message());
     }
     TCFDL_ASSIGN(reply, std::move(obtained));
@@ -308,7 +308,7 @@ Result<wire::ProxyReply> TeeProxy::sender_keys(const wire::SenderKeys& request, 
   auto kept = sender_keys_->find(caller.verify_key(), {request.function(), request.assurance()});
   if (kept) deadline = deadline.earlier(Deadline::after(kPatienceWithKept));
   auto granted = ask_sender_keys(request, caller, deadline);
-  if (!granted && kept && is_silent(granted.error())) granted = check_kept(*std::move(kept), caller);
+  if (!granted && kept && granted.error().unanswered()) granted = check_kept(*std::move(kept), caller);
   if (!granted) return granted.error();
   wire::ProxyReply reply;
   *reply.mutable_sender_key() = granted->sender_key();
