@@ -95,8 +95,7 @@ void MasterScaling::decide(const std::set<FunctionName>& woken) {
   for (const auto& name : names) decide(name, load_of(name, instances, stats, woken.contains(name)));
 }
 
-void MasterScaling::decide(const FunctionName& name, const task_manager::FunctionLoad& of) {
-  auto load = of;
+void MasterScaling::decide(const FunctionName& name, task_manager::FunctionLoad load) {
   std::size_t keep = 0;
   std::size_t wanted = 0;
   {

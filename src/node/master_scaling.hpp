@@ -53,7 +53,7 @@ private:
   };
   void loop();
   void decide(const std::set<FunctionName>& woken);
-  void decide(const FunctionName& name, const task_manager::FunctionLoad& load);
+  void decide(const FunctionName& name, task_manager::FunctionLoad load);
 
   const task_manager::AutoscalingSettings settings_;
   task_manager::TaskManager& tasks_;
