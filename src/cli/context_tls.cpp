@@ -22,8 +22,7 @@ constexpr const char* kPemLabel = "CERTIFICATE";
 /// What the authority says of a client now.
 struct CertificateOfNow {
   wire::Signed certificate;
-  Bytes leaf; ///< X.509 in DER, as is the root
-  Bytes root;
+  std::vector<Bytes> tls_chain; ///< leaf and root, X.509 in DER
 };
 
 Result<CertificateOfNow> ask_certificate(Api& api, const sdk::Context& context) {
@@ -32,28 +31,29 @@ Result<CertificateOfNow> ask_certificate(Api& api, const sdk::Context& context) 
   const auto certificate = object.text("certificate");
   const auto chain = object.texts("tls_chain");
   TCFDL_TRY(object.finish());
-  if (chain.size() != 2) return Error(Code::kInternal, "the cluster's authority gave no certificate for TLS");
   CertificateOfNow now;
   TCFDL_ASSIGN(const auto bytes, from_base64url(certificate));
   TCFDL_ASSIGN(now.certificate, wire::parse<wire::Signed>(bytes));
-  TCFDL_ASSIGN(now.leaf, from_base64url(chain.front()));
-  TCFDL_ASSIGN(now.root, from_base64url(chain.back()));
+  for (const auto& text : chain) {
+    TCFDL_ASSIGN(auto der, from_base64url(text));
+    now.tls_chain.push_back(std::move(der));
+  }
   return now;
 }
 
 /// Root of the pinned authority, leaf of that root, of this client's key, with its certificate inside; as servers do.
-Status check_chain(const CertificateOfNow& now, const sdk::Identity& identity, const sdk::Context& context) {
+Result<crypto::TlsPair> check(const CertificateOfNow& now, const sdk::Identity& identity, const sdk::Context& context) {
   const auto time = SystemClock().now();
-  TCFDL_ASSIGN(const auto root, crypto::check_tls_root(now.root, crypto::sha256(identity.authority.bytes()), time));
-  TCFDL_ASSIGN(const auto leaf, crypto::Certificate::parse(now.leaf));
-  TCFDL_TRY(crypto::check_tls_certificate(leaf, root, identity.signing.public_key(),
-                                          wire::client_name(context.client, context.cluster), time));
+  TCFDL_ASSIGN(auto checked, crypto::check_tls_chain(now.tls_chain, crypto::sha256(identity.authority.bytes()),
+                                                     identity.signing.public_key(),
+                                                     wire::client_name(context.client, context.cluster), time));
   const wire::Revocations none(identity.authority);
-  TCFDL_TRY(wire::verify_client_leaf(now.leaf, {identity.authority, context.cluster, none, time}));
-  return identity.certificate.adopt(now.certificate, identity.authority, time);
+  TCFDL_TRY(wire::verify_client_leaf(checked.leaf.der(), {identity.authority, context.cluster, none, time}));
+  TCFDL_TRY(identity.certificate.adopt(now.certificate, identity.authority, time));
+  return checked;
 }
 
-Json example(const sdk::Context& context, const std::filesystem::path& directory) {
+std::string example(const sdk::Context& context, const std::filesystem::path& directory) {
   const auto gateway = context.gateway_url.starts_with("https://") ? context.gateway_url.substr(8) : "HOST:PORT";
   const auto name = wire::gateway_server(context.cluster);
   return fmt::format("curl --cacert {0}/root.pem --cert {0}/cert.pem --key {0}/key.pem --connect-to {1}:443:{2} "
@@ -66,13 +66,13 @@ Status write_tls(const Session& session, const std::filesystem::path& directory)
   TCFDL_ASSIGN(const auto identity, sdk::identity_of(context));
   TCFDL_ASSIGN(auto api, Api::connect(context));
   TCFDL_ASSIGN(const auto now, ask_certificate(api, context));
-  TCFDL_TRY(check_chain(now, identity, context));
+  TCFDL_ASSIGN(const auto checked, check(now, identity, context));
   TCFDL_TRY(sdk::update_certificate(session.context, context, wire::serialize(now.certificate)));
   TCFDL_TRY(make_private_directory(directory));
   const auto key = crypto::private_key_pem(identity.signing);
   TCFDL_TRY(write_file(directory / "key.pem", key.span(), kPrivateFile));
-  TCFDL_TRY(write_file(directory / "cert.pem", as_bytes(crypto::to_pem(now.leaf, kPemLabel)), kPublicFile));
-  TCFDL_TRY(write_file(directory / "root.pem", as_bytes(crypto::to_pem(now.root, kPemLabel)), kPublicFile));
+  TCFDL_TRY(write_file(directory / "cert.pem", as_bytes(crypto::to_pem(checked.leaf.der(), kPemLabel)), kPublicFile));
+  TCFDL_TRY(write_file(directory / "root.pem", as_bytes(crypto::to_pem(checked.root.der(), kPemLabel)), kPublicFile));
   const auto command = example(context, directory);
   if (session.json) {
     print_json({{"directory", directory.string()},
@@ -80,7 +80,7 @@ Status write_tls(const Session& session, const std::filesystem::path& directory)
                 {"gateway_server_name", wire::gateway_server(context.cluster)},
                 {"example", command}});
   } else {
-    print(command.get<std::string>() + "\n");
+    print(command + "\n");
   }
   return {};
 }

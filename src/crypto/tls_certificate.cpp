@@ -201,6 +201,15 @@ Status check_tls_certificate(const Certificate& leaf, const Certificate& root, c
   return {};
 }
 
+Result<TlsPair> check_tls_chain(std::span<const Bytes> chain, BytesView root_key_hash, const VerifyKey& key,
+                                const std::string& dns_name, UnixSeconds now) {
+  if (chain.size() != 2) return Error(Code::kFailedPrecondition, "the authority gave no certificate for TLS");
+  TCFDL_ASSIGN(auto leaf, Certificate::parse(chain.front()));
+  TCFDL_ASSIGN(auto root, check_tls_root(chain.back(), root_key_hash, now));
+  TCFDL_TRY(check_tls_certificate(leaf, root, key, dns_name, now));
+  return TlsPair{std::move(leaf), std::move(root)};
+}
+
 SecretBytes private_key_pem(const SigningKey& key) {
   const TlsPtr<BIO> out(require_object(BIO_new(BIO_s_secmem()), "memory"));
   require(PEM_write_bio_PKCS8PrivateKey(out.get(), native_of(key).get(), nullptr, nullptr, 0, nullptr, nullptr),

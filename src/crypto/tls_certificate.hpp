@@ -38,6 +38,17 @@ Result<Certificate> check_tls_root(BytesView certificate, BytesView key_hash, Un
 Status check_tls_certificate(const Certificate& leaf, const Certificate& root, const VerifyKey& key,
                              const std::string& dns_name, UnixSeconds now);
 
+/// A leaf and its root, which `check_tls_chain` found good.
+struct TlsPair {
+  Certificate leaf;
+  Certificate root;
+};
+
+/// Both checks of a chain from outside, leaf and then root, neither of them trusted yet. FAILED_PRECONDITION for a
+/// chain of another length, which is no answer of an authority.
+Result<TlsPair> check_tls_chain(std::span<const Bytes> chain, BytesView root_key_hash, const VerifyKey& key,
+                                const std::string& dns_name, UnixSeconds now);
+
 /// PKCS #8 (RFC 5958) in PEM, unencrypted: what servers read.
 SecretBytes private_key_pem(const SigningKey& key);
 
