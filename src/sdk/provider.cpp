@@ -97,24 +97,25 @@ std::unique_ptr<Attended>& prepared() {
   return instance;
 }
 
-Status serve_instance(std::unique_ptr<Attended> instance, InstanceEnvironment environment, Work work) {
-  if (!instance) {
-    TCFDL_ASSIGN(instance, attend(std::move(environment), SystemClock()));
-  }
-  return run_instance(*instance, std::move(work));
+int failed(const Error& error) {
+  spdlog::error("{}", error.to_string());
+  return 1;
 }
 
 int serve_work(Work work) {
   auto instance = std::move(prepared());
-  auto environment = instance ? Result<InstanceEnvironment>(InstanceEnvironment()) : begin_instance();
-  if (!environment) {
-    fmt::print(stderr, "{}\n", environment.error().to_string());
-    return 2;
+  if (!instance) {
+    auto environment = begin_instance();
+    if (!environment) {
+      fmt::print(stderr, "{}\n", environment.error().to_string());
+      return 2;
+    }
+    auto attended = attend(*std::move(environment), SystemClock());
+    if (!attended) return failed(attended.error());
+    instance = *std::move(attended);
   }
-  const auto done = serve_instance(std::move(instance), *std::move(environment), std::move(work));
-  if (done) return 0;
-  spdlog::error("{}", done.error().to_string());
-  return 1;
+  const auto done = run_instance(*instance, std::move(work));
+  return done ? 0 : failed(done.error());
 }
 
 } // namespace
