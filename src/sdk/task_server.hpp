@@ -92,6 +92,7 @@ private:
   ProcessorKeys keys_;
   Guarded<std::map<std::string, KnownMaster>> masters_; // by certificate
   wire::HangupWatcher watcher_;
+  const crypto::Fingerprints fingerprints_; // of bodies
   OutcomeStore outcomes_;
   BurstLeases bursts_;
   const ReceiptIssuer receipts_;
