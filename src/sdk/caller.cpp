@@ -84,9 +84,8 @@ Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
 
 /// The function as its owner describes it, of the cluster that offers it: what is asked for, in a class that owner and
 /// caller admit, by a cluster that the owner admits. Whose the name is says the authority (`confirm_owner`).
-Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::LeaseRequest& request,
-                                     const std::string& least_class) {
-  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(grant.descriptor()));
+Status check_grant(const wire::Descriptor& descriptor, const wire::LeaseGrant& grant, const wire::LeaseRequest& request,
+                   const std::string& least_class) {
   const auto refuse = [&](const std::string& why) {
     return make_error(Code::kPermissionDenied, "cluster {} offers {}: {}", grant.cluster(), request.function(), why);
   };
@@ -98,7 +97,7 @@ Result<wire::Descriptor> check_grant(const wire::LeaseGrant& grant, const wire::
   if (!least_class.empty() && !wire::assurance_meets(grant.assurance(), least_class)) {
     return refuse(fmt::format("it is of class '{}'; the caller wants '{}'", grant.assurance(), least_class));
   }
-  return descriptor;
+  return {};
 }
 
 /// How often a call asks anew when what it was offered is an older version, as while a new one is deployed.
@@ -302,11 +301,29 @@ Status Caller::take_lease(Attempt& attempt) {
 }
 
 Status Caller::take_offer(Attempt& attempt) {
-  TCFDL_ASSIGN(attempt.descriptor, check_grant(attempt.grant, attempt.request, attempt.options.assurance));
+  TCFDL_ASSIGN(attempt.descriptor, descriptor_of(attempt.grant.descriptor()));
+  TCFDL_TRY(check_grant(attempt.descriptor, attempt.grant, attempt.request, attempt.options.assurance));
   auto known = names_->check(attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !known && known.error().code() == Code::kFailedPrecondition;
   if (!known) return known.error().within("cluster " + attempt.grant.cluster());
   return check_protection(attempt.descriptor, attempt.options.protection);
+}
+
+/// The same offer comes with every lease: its owner's signature is verified once.
+Result<wire::Descriptor> Caller::descriptor_of(const wire::Signed& offered) {
+  constexpr std::size_t kMostKept = 256;
+  const auto name = offered.SerializeAsString();
+  auto known = descriptors_.with([&](const auto& descriptors) {
+    const auto found = descriptors.find(name);
+    return found == descriptors.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (known) return *std::move(known);
+  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(offered));
+  descriptors_.with([&](auto& descriptors) {
+    if (descriptors.size() >= kMostKept) descriptors.clear();
+    descriptors.emplace(name, descriptor);
+  });
+  return descriptor;
 }
 
 /// The authority states whose the name is beside the key that the capsule was made with.
