@@ -20,6 +20,12 @@ Result<Json> attestation_result(Cluster& cluster, const http::Request& request) 
   return cluster.attestation_result(std::string(request.param("subject")), *nonce);
 }
 
+http::Handler set_drained(Cluster& cluster, bool drained) {
+  return [&cluster, drained](const http::Request& request) {
+    return answer(cluster.set_drained(std::string(request.param("node")), drained), request);
+  };
+}
+
 } // namespace
 
 void add_cluster_routes(http::Server& server, const Ports& ports, const Settings& settings) {
@@ -47,6 +53,8 @@ void add_cluster_routes(http::Server& server, const Ports& ports, const Settings
         return answer(attestation_result(cluster, request), request);
       },
       from(Level::kViewer));
+  server.add("POST", "/v1/nodes/{node}/drain", set_drained(ports.cluster, true), from(Level::kAdmin));
+  server.add("POST", "/v1/nodes/{node}/resume", set_drained(ports.cluster, false), from(Level::kAdmin));
   server.add("GET", "/v1/openapi.json",
              [](const http::Request&) { return http::Response::json(200, openapi_document()); }, {.is_public = true});
 }

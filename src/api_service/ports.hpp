@@ -83,6 +83,8 @@ public:
   virtual ~Cluster() = default;
   /// The document of GET /v1/status.
   virtual Result<Json> status() = 0;
+  /// Whether a node is to have no instances; gives {node, drained}. NOT_FOUND for one to drain that is not there.
+  virtual Result<Json> set_drained(const std::string& node, bool drained) = 0;
   /// The authority's attestation result of a node's proxy, an instance or a gateway, as {subject, token}. The nonce has
   /// 8 to 64 bytes or none. NOT_FOUND; PERMISSION_DENIED with the reasons of the policy; UNAVAILABLE while the service
   /// manager is out of reach.

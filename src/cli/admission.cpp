@@ -53,13 +53,15 @@ Status revoke(const Session& session, const std::string& kind, const std::string
   return {};
 }
 
-void add_revoke(CLI::App& app, Session& session, const std::string& kind, const std::string& group_help,
-                const std::string& help) {
+/// Gives the group.
+CLI::App& add_revoke(CLI::App& app, Session& session, const std::string& kind, const std::string& group_help,
+                     const std::string& help) {
   auto* group = app.add_subcommand(kind, group_help)->require_subcommand(1);
   auto* command = group->add_subcommand("revoke", help);
   auto name = std::make_shared<std::string>();
   command->add_option("NAME", *name, "its name")->required();
   command->callback(session.run([&session, kind, name] { return revoke(session, kind, *name); }));
+  return *group;
 }
 
 struct EnrolOptions {
@@ -161,7 +163,8 @@ void add_admission_commands(CLI::App& app, Session& session) {
   command->add_option("--out", options->out, "write it there, for the owner only")->type_name("FILE");
   command->callback(session.run([&session, options] { return create(session, *options); }));
   add_enrol(app, session);
-  add_revoke(app, session, "node", "the nodes of a cluster", "end a worker's enrolment, at once");
+  auto& nodes = add_revoke(app, session, "node", "the nodes of a cluster", "end a worker's enrolment, at once");
+  add_node_drain_commands(nodes, session);
   add_revoke(app, session, "instance", "the instances of a cluster", "void an instance's certificate and keys");
   add_revoke(app, session, "client", "the clients of a cluster", "end a client's enrolment and void its keys");
 }

@@ -53,11 +53,12 @@ void add_cluster_commands(CLI::App& app, Session& session); ///< up, down, statu
 void add_top_command(CLI::App& app, Session& session);
 void add_daemon_commands(CLI::App& app, Session& session); ///< service-manager, master, worker
 void add_function_commands(CLI::App& app, Session& session);
-void add_admission_commands(CLI::App& app, Session& session); ///< token, enrol
-void add_grant_commands(CLI::App& app, Session& session);     ///< grant
-void add_access_commands(CLI::App& app, Session& session);    ///< access, audit
-void add_attest_commands(CLI::App& app, Session& session);    ///< attest
-void add_policy_commands(CLI::App& app, Session& session);    ///< policy
+void add_admission_commands(CLI::App& app, Session& session);    ///< token, enrol
+void add_node_drain_commands(CLI::App& group, Session& session); ///< of the group `node`
+void add_grant_commands(CLI::App& app, Session& session);        ///< grant
+void add_access_commands(CLI::App& app, Session& session);       ///< access, audit
+void add_attest_commands(CLI::App& app, Session& session);       ///< attest
+void add_policy_commands(CLI::App& app, Session& session);       ///< policy
 void add_context_commands(CLI::App& app, Session& session);
 void add_context_tls_command(CLI::App& group, Session& session); ///< of the group `context`
 void add_tee_commands(CLI::App& app, Session& session);          ///< tee, doctor

@@ -80,6 +80,14 @@ void ClusterInstances::remove_function(const FunctionName& function) {
   post([] {});
 }
 
+void ClusterInstances::set_drained(std::set<NodeId> nodes) {
+  {
+    const std::scoped_lock lock(mutex_);
+    drained_ = std::move(nodes);
+  }
+  post([] {});
+}
+
 void ClusterInstances::on_node_status(const wire::NodeStatus& status) {
   if (const auto named = check_label(status.node(), "a node's name"); !named) {
     spdlog::warn("instances: refused a heartbeat: {}", named.error().to_string());
@@ -247,11 +255,17 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
                      .node = known.node,
                      .version = known.status.version(),
                      .ready = ready,
-                     .counts = ready || first_start || fresh});
+                     .counts = ready || first_start || fresh,
+                     .leaves = drained_.contains(known.node)});
   }
   for (const auto& [id, ordered] : ordered_) {
     if (ordered.function != name) continue;
-    views.push_back({.id = id, .node = ordered.node, .version = ordered.version, .ready = false, .counts = true});
+    views.push_back({.id = id,
+                     .node = ordered.node,
+                     .version = ordered.version,
+                     .ready = false,
+                     .counts = true,
+                     .leaves = drained_.contains(ordered.node)});
   }
   return views;
 }
@@ -347,7 +361,7 @@ ClusterView ClusterInstances::view() const {
   ClusterView view;
   for (const auto& [id, node] : nodes_) {
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(queue_.now() - node.seen);
-    view.nodes.push_back({.status = node.status, .age = age});
+    view.nodes.push_back({.status = node.status, .age = age, .drained = drained_.contains(id)});
   }
   for (const auto& [name, wanted] : functions_) {
     auto& function = view.functions.emplace_back();

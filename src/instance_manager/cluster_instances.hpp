@@ -36,6 +36,7 @@ struct WantedFunction {
 struct NodeView {
   wire::NodeStatus status;
   std::chrono::milliseconds age{0}; ///< of its last heartbeat
+  bool drained = false;             ///< it is to have no instances
 };
 
 struct FunctionView {
@@ -78,6 +79,10 @@ public:
   Status set_scale(const FunctionName& function, std::size_t scale, std::size_t keep = 0);
   /// Its instances stop. In all cases an instance that stops gets no new tasks first, then ends those it has.
   void remove_function(const FunctionName& function);
+
+  /// The nodes that are to have no instances, in place of those named before. What they have goes once it is replaced
+  /// elsewhere; where nothing else has room it stays.
+  void set_drained(std::set<NodeId> nodes);
 
   /// A heartbeat; its sender is known to be the node that it names.
   void on_node_status(const wire::NodeStatus& status);
@@ -160,6 +165,7 @@ private:
   std::map<InstanceId, Ordered> ordered_;
   std::set<std::string> expected_; // nodes that did not report yet
   TimePoint expected_until_;
+  std::set<NodeId> drained_;
   std::map<NodeId, NodeRoom> rooms_; // as of the present reconciliation
   std::vector<Handler> outbox_;
   EventQueue queue_;

@@ -52,6 +52,7 @@ std::vector<NodeChoice> ClusterInstances::choices_for(const Wanted& wanted) cons
   if (!expected_.empty() && queue_.now() < expected_until_) return choices; // they may run what seems to lack
   for (const auto& [id, node] : nodes_) {
     if (!admits(wanted.descriptor, node.status.tee_kind()) || queue_.now() < node.avoid_until) continue;
+    if (drained_.contains(id)) continue;
     const auto& room = rooms_.at(id);
     const auto ordered = std::ranges::count_if(ordered_, [&](const auto& each) { return each.second.node == id; });
     choices.push_back({.node = id,
@@ -69,10 +70,10 @@ std::string ClusterInstances::why_nowhere(const Wanted& wanted) const {
   for (const auto& [id, node] : nodes_) {
     const auto& kind = node.status.tee_kind();
     if (kind.empty()) continue; // it hosts nothing
-    const auto lacks =
-        admits(wanted.descriptor, kind)
-            ? shortage(wanted.what.needs, rooms_.at(id))
-            : fmt::format("TEE: {} wanted, it is {}", fmt::join(wanted.descriptor.tee_kinds(), " or "), kind);
+    auto lacks = admits(wanted.descriptor, kind)
+                     ? shortage(wanted.what.needs, rooms_.at(id))
+                     : fmt::format("TEE: {} wanted, it is {}", fmt::join(wanted.descriptor.tee_kinds(), " or "), kind);
+    if (drained_.contains(id)) lacks = "it is drained";
     if (lacks.empty()) return {};
     reasons.push_back(fmt::format("{}: {}", id, lacks));
   }

@@ -44,14 +44,15 @@ Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const Instanc
   Plan plan;
   Counts counts;
   std::vector<InstanceView> current;
+  const auto is_replaced = [version](const InstanceView& each) { return each.version != version || each.leaves; };
   for (const auto& each : instances) {
-    if (each.version != version) continue;
+    if (is_replaced(each)) continue;
     current.push_back(each);
     ++counts[each.node];
   }
   if (static_cast<std::size_t>(std::ranges::count(current, true, &InstanceView::ready)) >= scale) {
     for (const auto& each : instances) {
-      if (each.version != version) plan.stop.push_back(each.id);
+      if (is_replaced(each)) plan.stop.push_back(each.id);
     }
     stop_surplus(std::move(current), std::max(scale, keep), std::move(counts), plan);
     return plan;

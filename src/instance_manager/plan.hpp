@@ -15,6 +15,7 @@ struct InstanceView {
   bool ready = false;
   bool counts = false; ///< ready, or on a good way there
   bool busy = false;   ///< it has tasks
+  bool leaves = false; ///< its node is drained
 };
 
 struct NodeChoice {
@@ -35,7 +36,8 @@ struct Plan {
 /// While fewer than `scale` are ready, as many start as are lacking, but no more than twice the scale exist: a program
 /// that never gets ready does not multiply. They go, where there is room, to the node with the fewest instances of the
 /// function; among equals workers come first, then nodes with more left, then those with fewer instances. Once enough
-/// are ready, other versions stop, and what is above both scale and `keep`: idle instances before busy ones.
+/// are ready, other versions stop, and what is above both scale and `keep`: idle instances before busy ones. What
+/// leaves is treated as another version is: it goes when there is enough elsewhere.
 Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const InstanceView> instances,
                std::span<const NodeChoice> nodes, std::size_t keep = 0);
 

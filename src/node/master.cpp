@@ -330,6 +330,7 @@ private:
     stops_.add([this] { executor_->stop(); });
     instances_ = std::make_unique<instance_manager::ClusterInstances>(instance_manager::ClusterInstancesSettings{},
                                                                       *commander_, *router_, *executor_);
+    TCFDL_ASSIGN(drained_, DrainedNodes::open(*database_, *instances_));
     scaling_ = std::make_unique<MasterScaling>(config_.autoscaling, *tasks_, *instances_);
     functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_, *scaling_);
     TCFDL_TRY(functions_->restore());
@@ -400,11 +401,11 @@ private:
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(gateway_->start());
     stops_.add([this] { gateway_->stop(); });
-    api_ = std::make_unique<MasterApi>(
-        MasterApiParts{config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *tasks_,
-                       *scaling_, *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_,
-                       *service_manager_bus_, [this](UnixSeconds expires) { return worker_entrance(expires); },
-                       client_entrance(), [this](const std::string& node) { return revoke(node); }});
+    api_ = std::make_unique<MasterApi>(MasterApiParts{
+        config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *drained_, *tasks_, *scaling_,
+        *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_, *service_manager_bus_,
+        [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
+        [this](const std::string& node) { return revoke(node); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
@@ -461,6 +462,7 @@ private:
   std::unique_ptr<InstanceRouter> router_;
   std::unique_ptr<instance_manager::PoolExecutor> executor_;
   std::unique_ptr<instance_manager::ClusterInstances> instances_;
+  std::unique_ptr<DrainedNodes> drained_;
   std::unique_ptr<MasterScaling> scaling_;
   std::unique_ptr<MasterFunctions> functions_;
   std::unique_ptr<NodeReports> reports_;

@@ -144,6 +144,12 @@ Json slots_json(const wire::NodeStatus& status) {
   return slots;
 }
 
+std::string state_name(const instance_manager::NodeView& node) {
+  if (node.age >= seconds(3)) return "silent";
+  if (!node.drained) return "ready";
+  return node.status.instances_size() == 0 ? "drained" : "draining";
+}
+
 Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& node) {
   const auto& status = node.status;
   Json labels = Json::object();
@@ -154,7 +160,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
           {"layers", list_of(status.layers())},
           {"slots", slots_json(status)},
           {"cluster", parts.cluster},
-          {"state", node.age < seconds(3) ? "ready" : "silent"},
+          {"state", state_name(node)},
           {"cores", status.cores()},
           {"memory_total", status.memory_total()},
           {"memory_available", status.memory_available()},
@@ -307,6 +313,17 @@ Result<Json> MasterApi::status() {
               {"nodes", std::move(nodes)},
               {"functions", std::move(functions)},
               {"instances", std::move(instances)}};
+}
+
+Result<Json> MasterApi::set_drained(const std::string& node, bool drained) {
+  const auto view = parts_.instances.view();
+  const auto known = std::ranges::find_if(view.nodes, [&](const auto& one) { return one.status.node() == node; });
+  if (drained && known == view.nodes.end()) {
+    return make_error(Code::kNotFound, "no node of cluster {} is called {}; `tcfdl status` lists them", parts_.cluster,
+                      node);
+  }
+  TCFDL_TRY(parts_.drained.set(NodeId(node), drained));
+  return Json{{"node", node}, {"drained", drained}};
 }
 
 Result<Json> MasterApi::attestation_result(const std::string& subject, BytesView nonce) {

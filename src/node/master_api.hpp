@@ -3,6 +3,7 @@
 
 #include "api_service/api_service.hpp"
 #include "node/client_certificates.hpp"
+#include "node/drained_nodes.hpp"
 #include "node/master_adapters.hpp"
 #include "node/master_functions.hpp"
 #include "security_manager/access_control.hpp"
@@ -18,6 +19,7 @@ struct MasterApiParts {
   MasterFunctions& deployments;
   function_manager::FunctionManager& functions;
   instance_manager::ClusterInstances& instances;
+  DrainedNodes& drained;
   task_manager::TaskManager& tasks;
   MasterScaling& scaling;
   collaboration::Links& links;
@@ -62,6 +64,7 @@ public:
   Result<Bytes> get(const std::string& digest) override { return parts_.files.get(digest); }
 
   Result<api_service::Json> status() override;
+  Result<api_service::Json> set_drained(const std::string& node, bool drained) override;
   Result<api_service::Json> attestation_result(const std::string& subject, BytesView nonce) override;
   Result<api_service::Json> read(const FunctionName& name, std::size_t bytes) override;
   Result<api_service::IssuedToken> create(const api_service::TokenRequest& request) override;

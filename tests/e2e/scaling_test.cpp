@@ -6,6 +6,7 @@
 #include <csignal>
 #include <future>
 #include <gmock/gmock.h>
+#include <set>
 #include <tcfdl/client.hpp>
 #include <thread>
 
@@ -99,6 +100,41 @@ TEST_F(Scaling, AnInstanceThatIsOneTooManyEndsItsTaskFirst) {
     EXPECT_EQ(result.value_or(""), "slept") << (result ? "" : result.error().to_string());
   }
   EXPECT_TRUE(eventually([&] { return processes() == 1; }));
+}
+
+TEST_F(Scaling, ADrainedNodeLosesItsInstancesAndNoTask) {
+  deploy("scale: {min: 2, max: 2}\n");
+  const auto nodes = [this] {
+    std::set<std::string> found;
+    for (const auto& instance : show().value("instances", Json::array())) found.insert(instance.value("node", ""));
+    return found;
+  };
+  const auto state_of = [this](const std::string& name) {
+    for (const auto& node : platform_.json({"status"}).value("nodes", Json::array())) {
+      if (node.value("name", "") == name) return node.value("state", "");
+    }
+    return std::string();
+  };
+  ASSERT_TRUE(eventually([&] { return nodes() == std::set<std::string>{"worker-1", "worker-2"}; }));
+  std::atomic<bool> over = false;
+  auto trickle = std::async(std::launch::async, [&]() -> Result<int> {
+    int answered = 0;
+    for (; !over; ++answered) TCFDL_TRY(call("sleep 20"));
+    return answered;
+  });
+  const auto drained = platform_.tcfdl({"node", "drain", "worker-1"});
+  over = true;
+  EXPECT_EQ(drained.exit_code, 0) << drained.err;
+  EXPECT_FALSE(nodes().contains("worker-1"));
+  EXPECT_EQ(show()["instances_ready"], 2);
+  EXPECT_EQ(state_of("worker-1"), "drained");
+  const auto answered = trickle.get();
+  EXPECT_TRUE(answered) << answered.error().to_string();
+  EXPECT_GT(answered.value_or(0), 0);
+  const auto unknown = platform_.tcfdl({"node", "drain", "worker-9"});
+  EXPECT_THAT(unknown.err, HasSubstr("NOT_FOUND: no node of cluster local is called worker-9"));
+  ASSERT_EQ(platform_.tcfdl({"node", "resume", "worker-1"}).exit_code, 0);
+  EXPECT_TRUE(eventually([&] { return state_of("worker-1") == "ready"; }));
 }
 
 TEST_F(Scaling, AFunctionSleepsAndItsNextTaskWakesIt) {

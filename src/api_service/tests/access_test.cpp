@@ -27,6 +27,8 @@ TEST_F(AccessRoutes, LetEachRoleDoItsWorkAndNoMore) {
                                 {"GET", "/v1/access", Level::kAdmin},
                                 {"POST", "/v1/access", Level::kAdmin},
                                 {"DELETE", "/v1/access/ann", Level::kAdmin},
+                                {"POST", "/v1/nodes/w1/drain", Level::kAdmin},
+                                {"POST", "/v1/nodes/w1/resume", Level::kAdmin},
                                 {"GET", "/v1/audit", Level::kAdmin}};
   const std::vector<std::pair<const char*, Level>> callers{
       {"viewer", Level::kViewer}, {"caller", Level::kCaller}, {"deployer", Level::kDeployer}, {"t0ken", Level::kAdmin}};

@@ -41,6 +41,8 @@ TEST_F(ApiRoutes, TellsAPortsErrorAsAProblem) {
 TEST_F(ApiRoutes, AsksForAttestationResultsWithTheNonceInBytes) {
   EXPECT_EQ(document(get("/v1/attestation/w1?nonce=0102")), (Json{{"subject", "w1"}, {"token", "0102"}}));
   EXPECT_EQ(document(get("/v1/attestation/w1"))["token"], "");
+  EXPECT_EQ(document(post("/v1/nodes/w1/drain", "{}")), (Json{{"node", "w1"}, {"drained", true}}));
+  EXPECT_EQ(document(post("/v1/nodes/w1/resume", "{}")), (Json{{"node", "w1"}, {"drained", false}}));
   EXPECT_EQ(get("/v1/attestation/w1?nonce=xyz").status, 400);
   cluster.failure = Error(Code::kPermissionDenied, "tee: kind 'software'");
   EXPECT_EQ(get("/v1/attestation/w1").status, 403);

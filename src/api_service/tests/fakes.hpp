@@ -70,6 +70,9 @@ public:
     if (failure) return *failure;
     return Json{{"subject", subject}, {"token", to_hex(nonce)}};
   }
+  Result<Json> set_drained(const std::string& node, bool drained) override {
+    return Json{{"node", node}, {"drained", drained}};
+  }
   std::optional<Error> failure;
 };
 

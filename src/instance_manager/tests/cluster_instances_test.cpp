@@ -237,6 +237,37 @@ TEST_F(ClusterInstancesTest, ReplacesAVersionOnlyWhenTheNextIsReady) {
   EXPECT_EQ(events_.take(), (Lines{"ready old", "ready " + started(0), "draining old"}));
 }
 
+TEST_F(ClusterInstancesTest, MovesTheInstancesOfADrainedNode) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  report(master_);
+  cluster_.set_drained({NodeId("worker-1")});
+  settle();
+  ASSERT_EQ(nodes_.started.size(), 1U);
+  EXPECT_EQ(nodes_.started[0].first, "main");
+  EXPECT_TRUE(nodes_.stopped.empty()) << "nothing has taken its place yet";
+  EXPECT_TRUE(cluster_.view().nodes.at(1).drained);
+  master_.add(started(0));
+  report(master_);
+  settle();
+  EXPECT_EQ(nodes_.stopped.size(), 1U);
+}
+
+TEST_F(ClusterInstancesTest, ADrainedNodeKeepsWhatHasNoOtherPlaceAndSaysSo) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  cluster_.set_drained({NodeId("worker-1")});
+  settle();
+  EXPECT_TRUE(nodes_.started.empty());
+  EXPECT_TRUE(nodes_.stopped.empty());
+  EXPECT_NE(problem().find("worker-1: it is drained"), std::string::npos) << problem();
+  cluster_.set_drained({});
+  settle();
+  EXPECT_EQ(problem(), "");
+}
+
 TEST_F(ClusterInstancesTest, FollowsItsScale) {
   report(worker_);
   want(0);

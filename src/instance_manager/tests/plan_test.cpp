@@ -95,6 +95,16 @@ TEST(Plan, KeepsOldVersionsUntilTheNewOneIsReady) {
   EXPECT_EQ(names(plan(1, {ready("old", "a", 7), ready("new", "a")}, {worker("a")}).stop), Ids{"old"});
 }
 
+TEST(Plan, EmptiesANodeOnceThereIsEnoughElsewhere) {
+  auto leaving = ready("old", "a");
+  leaving.leaves = true;
+  const auto first = plan(1, {leaving}, {worker("b")});
+  EXPECT_EQ(names(first.start), Ids{"b"});
+  EXPECT_TRUE(first.stop.empty());
+  EXPECT_TRUE(plan(1, {leaving, starting("new", "b")}, {worker("b")}).stop.empty());
+  EXPECT_EQ(names(plan(1, {leaving, ready("new", "b")}, {worker("b")}).stop), Ids{"old"});
+}
+
 TEST(Plan, StopsAllAtScaleZero) { EXPECT_EQ(names(plan(0, {ready("i", "a")}, {worker("a")}).stop), Ids{"i"}); }
 
 } // namespace
