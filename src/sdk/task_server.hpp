@@ -3,6 +3,7 @@
 
 #include "base/guarded.hpp"
 #include "sdk/outcome_store.hpp"
+#include "sdk/presented_tasks.hpp"
 #include "sdk/processor_keys.hpp"
 #include "sdk/receipts.hpp"
 #include "wire/body.hpp"
@@ -64,7 +65,10 @@ private:
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
   Status check_protection(const Session& session, const Task& task) const;
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
-  Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
+  Status check_possession(Session& session, const wire::TaskRequest& request, const std::string& holder) const;
+  Status check_presented(const Session& session, const Task& task) const;
+  bool handle_cancel(Session& session, const wire::TaskRequest& request);
+  Status cancel_presented(Session& session, const wire::TaskRequest& request);
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);
@@ -94,6 +98,7 @@ private:
   Guarded<std::map<std::string, KnownMaster>> masters_; // by certificate
   wire::HangupWatcher watcher_;
   OutcomeStore outcomes_;
+  PresentedTasks presented_;
   const ReceiptIssuer receipts_;
   std::mutex mutex_;
   std::condition_variable idle_;

@@ -1,0 +1,28 @@
+// What calls and submitted tasks have in common before anything travels: is the offer good, will the function take it?
+#pragma once
+
+#include "base/deadline.hpp"
+#include "wire/descriptor.hpp"
+
+#include <tcfdl/client.hpp>
+
+namespace tcfdl::sdk {
+
+/// Unix milliseconds of a deadline, for a sealed header.
+std::int64_t unix_millis_at(Deadline deadline);
+
+wire::Priority wire_priority(Priority priority);
+
+/// The function as its owner describes it, of the cluster that offers it: what is asked for, in a class that owner and
+/// caller admit, by a cluster that the owner admits. Whose the name is says the authority, beside a sender's key.
+/// `least_class`: empty for any.
+Result<wire::Descriptor> check_offer(const wire::LeaseGrant& offer, const std::string& function,
+                                     const std::string& least_class);
+
+/// Refuses a body that the function would refuse.
+Status check_size(const wire::Descriptor& descriptor, std::uint64_t size);
+
+/// Refuses a protection that the instance would refuse.
+Status check_protection(const wire::Descriptor& descriptor, Protection protection);
+
+} // namespace tcfdl::sdk
