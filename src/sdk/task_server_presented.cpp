@@ -12,12 +12,9 @@ Status TaskServer::check_presented(const Session& session, const Task& task) con
     return make_error(Code::kPermissionDenied, "the task is left to the master of {}; it came from its sender",
                       courier);
   }
-  if (courier.empty()) {
-    return Error(Code::kPermissionDenied, "a master presents a task that its sender did not mark as asynchronous");
-  }
   if (courier != task.lease.cluster()) {
-    return make_error(Code::kPermissionDenied, "the master of {} presents a task that is left to that of {}",
-                      task.lease.cluster(), courier);
+    return make_error(Code::kPermissionDenied, "the master of {} presents a task that its sender left to {}",
+                      task.lease.cluster(), courier.empty() ? "nobody" : "that of " + courier);
   }
   if (session.hop != nullptr) return Error(Code::kPermissionDenied, "a master presents a task on a path of proxies");
   if (!settings_.isolated) return {};

@@ -41,15 +41,17 @@ protected:
     change(call);
     return refusal(session, call).code();
   }
-  /// A handler that waits for its cancellation.
+  static void wait_for_cancellation(TaskContext& task) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any never;
+    never.wait(lock, task.cancelled(), [] { return false; });
+  }
   void start_waiting() {
     start(Handler([this](TaskContext& task, BytesView) -> Result<Bytes> {
       ++ran_;
-      std::mutex mutex;
-      std::unique_lock lock(mutex);
-      std::condition_variable_any never;
       began_.set_value();
-      never.wait(lock, task.cancelled(), [] { return false; });
+      wait_for_cancellation(task);
       return Error(Code::kInternal, "it was told to end");
     }));
   }
@@ -157,13 +159,34 @@ TEST_F(PresentedTasksTest, AMasterWithoutProtectionDoesNotGetTheOutcomeOfWhatThe
   EXPECT_EQ(ran_, 2) << "it ran anew; the stored outcome was not given";
 }
 
+TEST_F(PresentedTasksTest, AConnectionIsTheMastersOrACallersAndNotBoth) {
+  start_echo();
+  Session session(*server_);
+  auto direct = call_of(anna_, &capsule_);
+  ASSERT_TRUE(exchange(session, direct));
+  auto call = presented(presenter_, &capsule_);
+  EXPECT_EQ(refusal(session, call).code(), Code::kPermissionDenied);
+  Session other(*server_);
+  auto again = presented(presenter_, &capsule_);
+  ASSERT_TRUE(exchange(other, again));
+  auto own = call_of(anna_, &capsule_);
+  EXPECT_EQ(refusal(other, own).code(), Code::kPermissionDenied);
+}
+
 TEST_F(PresentedTasksTest, RunsOnWhenTheMasterGoesAndGivesTheOutcomeToTheRepeat) {
   std::promise<void> may_end;
-  const auto released = may_end.get_future().share();
-  start(Handler([this, released](TaskContext& task, BytesView) -> Result<Bytes> {
+  std::promise<void> direct_began;
+  std::promise<void> direct_ended;
+  start(Handler([&](TaskContext& task, BytesView body) -> Result<Bytes> {
+    const bool is_direct = as_text(body) == "direct";
+    (is_direct ? direct_began : began_).set_value();
+    if (is_direct) {
+      wait_for_cancellation(task);
+      direct_ended.set_value();
+      return Bytes();
+    }
     ++ran_;
-    began_.set_value();
-    released.wait();
+    may_end.get_future().wait();
     return to_bytes(task.cancelled().stop_requested() ? "cancelled" : "done");
   }));
   auto call = presented(presenter_, &capsule_);
@@ -171,8 +194,17 @@ TEST_F(PresentedTasksTest, RunsOnWhenTheMasterGoesAndGivesTheOutcomeToTheRepeat)
     Session session(*server_);
     auto running = std::async(std::launch::async, [&] { return exchange(session, call); });
     began_.get_future().wait();
+    Session witness(*server_);
+    auto direct = call_of(anna_, &capsule_);
+    direct.body = to_bytes("direct");
+    auto called = std::async(std::launch::async, [&] { return exchange(witness, direct); });
+    direct_began.get_future().wait();
     session.instance.connection->shutdown();
     EXPECT_FALSE(running.get());
+    // The end of a later connection is noticed after that of an earlier one.
+    witness.instance.connection->shutdown();
+    EXPECT_FALSE(called.get());
+    direct_ended.get_future().wait();
     may_end.set_value();
   }
   Session again(*server_);
