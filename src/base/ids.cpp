@@ -1,9 +1,9 @@
 #include "base/ids.hpp"
 
+#include "base/clock.hpp"
 #include "base/encoding.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <sys/random.h>
 
 namespace tcfdl {
@@ -58,8 +58,7 @@ InstanceId make_instance_id(const FunctionName& function) {
 std::string make_uuid() {
   std::array<std::uint8_t, 16> bytes{};
   fill_random(bytes);
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto millis = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  const auto millis = static_cast<std::uint64_t>(unix_millis());
   for (unsigned i = 0; i < 6; ++i) bytes[i] = static_cast<std::uint8_t>(millis >> (40U - 8U * i));
   bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0FU) | 0x70U);
   bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3FU) | 0x80U);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 
 namespace tcfdl::cli {
 
@@ -21,6 +22,28 @@ Result<Sample> measure(unsigned repeats, const Operation& operation, unsigned ba
     for (unsigned run = 0; run < batch; ++run) TCFDL_TRY(operation());
     const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
     sample.micros.push_back(spent.count() / batch);
+  }
+  return sample;
+}
+
+Result<Sample> measure_parallel(unsigned rounds, unsigned callers, unsigned each, const Operation& operation) {
+  Sample sample;
+  for (unsigned round = 0; round <= rounds; ++round) {
+    std::vector<std::future<Status>> running;
+    const auto start = std::chrono::steady_clock::now();
+    for (unsigned caller = 0; caller < callers; ++caller) {
+      running.push_back(std::async(std::launch::async, [&]() -> Status {
+        for (unsigned run = 0; run < each; ++run) TCFDL_TRY(operation());
+        return {};
+      }));
+    }
+    Status done;
+    for (auto& caller : running) {
+      if (auto ended = caller.get(); !ended) done = std::move(ended);
+    }
+    TCFDL_TRY(done);
+    const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
+    if (round > 0) sample.micros.push_back(spent.count() / (callers * each));
   }
   return sample;
 }

@@ -22,6 +22,10 @@ struct Sample {
 /// `repeats` durations after a warm-up. Each is the mean of `batch` runs, for what is shorter than a clock's reading.
 Result<Sample> measure(unsigned repeats, const Operation& operation, unsigned batch = 1);
 
+/// `rounds` durations after one that is not counted: the time of a round, in which each of `callers` threads runs the
+/// operation `each` times, over all those runs. The first error ends it.
+Result<Sample> measure_parallel(unsigned rounds, unsigned callers, unsigned each, const Operation& operation);
+
 /// A row of the report; `size` in bytes.
 nlohmann::json bench_row(const std::string& name, std::size_t size, const Sample& sample, const std::string& floor,
                          double floor_p50);

@@ -1,5 +1,7 @@
 #include "exec/once.hpp"
 
+#include "base/clock.hpp"
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -9,11 +11,6 @@ namespace tcfdl::exec {
 namespace {
 
 constexpr std::size_t kPipePiece = std::size_t{64} * 1024;
-
-std::int64_t unix_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 Environment task_environment(const TaskContext& task) {
   auto environment = program_environment();

@@ -98,6 +98,16 @@ void NodeInstances::stop_instance(const wire::StopInstance& order) {
   });
 }
 
+void NodeInstances::recall_burst(const wire::RecallBurst& order) {
+  post([this, order] {
+    const auto* record = find(InstanceId(order.instance()));
+    if (record == nullptr || !record->agent) return;
+    wire::InstanceCommand command;
+    *command.mutable_recall() = order;
+    send(*record, std::move(command));
+  });
+}
+
 void NodeInstances::exited(const wire::InstanceExited& event) {
   post([this, event, how = describe_exit(event.status(), event.note())] {
     const InstanceId id(event.instance());
@@ -322,15 +332,19 @@ void NodeInstances::handle_stop(const InstanceId& id, std::chrono::milliseconds 
   }
 }
 
+void NodeInstances::send(const Record& record, wire::InstanceCommand command) {
+  executor_.run([agent = record.agent, id = record.id, command = std::move(command)] {
+    const auto sent = agent->send(command, Deadline::after(std::chrono::seconds(2)));
+    if (!sent) spdlog::warn("instance {}: cannot tell it what to do: {}", id, sent.error().to_string());
+  });
+}
+
 void NodeInstances::drain(Record& record, std::chrono::milliseconds within) {
   record.life.move(State::kDraining, "stopped");
   changed_ = true;
-  executor_.run([agent = record.agent, id = record.id, within] {
-    wire::InstanceCommand command;
-    command.mutable_drain()->set_within_ms(static_cast<std::uint32_t>(within.count()));
-    const auto sent = agent->send(command, Deadline::after(std::chrono::seconds(2)));
-    if (!sent) spdlog::warn("instance {}: cannot ask it to drain: {}", id, sent.error().to_string());
-  });
+  wire::InstanceCommand command;
+  command.mutable_drain()->set_within_ms(static_cast<std::uint32_t>(within.count()));
+  send(record, std::move(command));
   post_after(within, [this, id = record.id] {
     auto* late = find(id);
     if (late != nullptr && late->life.state() == State::kDraining) end(*late, "the time to drain is over");

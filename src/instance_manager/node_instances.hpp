@@ -52,6 +52,8 @@ public:
   Status start_instance(const wire::StartInstance& order);
   /// Asks the instance to end what it has, kills it when `drain_ms` are over. Nothing for an unknown instance.
   void stop_instance(const wire::StopInstance& order);
+  /// Tells the instance to end a burst lease. Nothing for an unknown instance, which has none then.
+  void recall_burst(const wire::RecallBurst& order);
   /// Its process ended; `status` as waitpid gives it.
   void exited(const wire::InstanceExited& event);
 
@@ -111,6 +113,7 @@ private:
   void fail(Record& record, std::string why);
   void give_up(const InstanceId& id);
   void drain(Record& record, std::chrono::milliseconds within);
+  void send(const Record& record, wire::InstanceCommand command);
   void end(Record& record, std::string_view why);
   void kill(const Record& record);
   void kill_blocking(const InstanceId& id);

@@ -13,11 +13,6 @@ using std::chrono::seconds;
 constexpr std::size_t kTagSize = 32;
 constexpr std::uint64_t kLargestBody = std::uint64_t{4} << 30U;
 
-std::int64_t unix_millis_now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 bool answer_with(wire::Connection& connection, const wire::TaskManagerReply& reply) {
   return bool(wire::send_message(connection, reply, Deadline::after(seconds(10))));
 }
@@ -136,14 +131,14 @@ private:
 
 Result<std::unique_ptr<AsyncTasks>> AsyncTasks::open(database::Database& database, courier::StoreSettings settings,
                                                      std::string cluster, const AsyncTasksParts& parts) {
-  TCFDL_ASSIGN(auto store, courier::TaskStore::open(database, std::move(settings), unix_millis_now));
+  TCFDL_ASSIGN(auto store, courier::TaskStore::open(database, std::move(settings), unix_millis));
   return std::unique_ptr<AsyncTasks>(new AsyncTasks(std::move(store), std::move(cluster), parts));
 }
 
 AsyncTasks::AsyncTasks(std::unique_ptr<courier::TaskStore> store, std::string cluster, const AsyncTasksParts& parts)
     : store_(std::move(store)), cluster_(std::move(cluster)), parts_(parts),
       leases_(std::make_unique<TaskLeases>(parts.tasks)), instances_(std::make_unique<TaskInstances>(parts_, cluster_)),
-      courier_({}, *store_, *leases_, *instances_, unix_millis_now) {}
+      courier_({}, *store_, *leases_, *instances_, unix_millis) {}
 
 Result<wire::FunctionOffer> AsyncTasks::describe(const std::string& function) {
   TCFDL_ASSIGN(const auto name, parse_function_name(function));
@@ -197,7 +192,7 @@ Result<wire::SealedHeader> AsyncTasks::check(const courier::Owner& owner, const 
   if (task.body_tag().size() != kTagSize || task.body_size() > kLargestBody) {
     return Error(Code::kInvalidArgument, "the body's tag has not 32 bytes, or the body has more than 4 GiB");
   }
-  const auto left = header.expires_ms() - unix_millis_now();
+  const auto left = header.expires_ms() - unix_millis();
   if (left <= 0) return Deadline::exceeded("the submission");
   if (left > wire::kCapsuleLifetime * 1000) {
     return make_error(Code::kInvalidArgument, "a task may take {} s at most, its capsule's life",

@@ -234,6 +234,8 @@ Result<Bytes> Host::handle_command(BytesView bytes) {
     instances_.stop_instance(command.stop());
   } else if (command.has_logs()) {
     *reply.mutable_logs() = instances_.read_logs(command.logs());
+  } else if (command.has_recall()) {
+    instances_.recall_burst(command.recall());
   } else {
     return Error(Code::kUnimplemented, "this node does not know the command");
   }

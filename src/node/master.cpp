@@ -318,13 +318,14 @@ private:
         *service_manager_);
     signer_ = std::make_unique<MasterSigner>(identity_->signing, identity_->certificate);
     peers_ = std::make_unique<LinkedPeers>(*links_);
+    commander_ = std::make_unique<NodeCommander>(*bus_);
+    recalls_ = std::make_unique<NodeRecalls>(*commander_);
     tasks_ = std::make_unique<task_manager::TaskManager>(
         task_manager::TaskManagerSettings{.cluster = ClusterId(config_.cluster), .callers = config_.callers}, *signer_,
-        *peers_, time_);
+        *peers_, *recalls_, time_);
     tasks_->start();
     stops_.add([this] { tasks_->stop(); });
     router_ = std::make_unique<InstanceRouter>(*tasks_, *bus_);
-    commander_ = std::make_unique<NodeCommander>(*bus_);
     executor_ = std::make_unique<instance_manager::PoolExecutor>(4);
     stops_.add([this] { executor_->stop(); });
     instances_ = std::make_unique<instance_manager::ClusterInstances>(instance_manager::ClusterInstancesSettings{},
@@ -460,9 +461,10 @@ private:
   std::unique_ptr<collaboration::Links> links_;
   std::unique_ptr<MasterSigner> signer_;
   std::unique_ptr<LinkedPeers> peers_;
+  std::unique_ptr<NodeCommander> commander_;
+  std::unique_ptr<NodeRecalls> recalls_;
   std::unique_ptr<task_manager::TaskManager> tasks_;
   std::unique_ptr<InstanceRouter> router_;
-  std::unique_ptr<NodeCommander> commander_;
   std::unique_ptr<instance_manager::PoolExecutor> executor_;
   std::unique_ptr<instance_manager::ClusterInstances> instances_;
   std::unique_ptr<MasterScaling> scaling_;

@@ -28,11 +28,25 @@ Result<wire::Logs> NodeCommander::logs(const NodeId& node, const wire::ReadLogs&
   return std::move(*reply.mutable_logs());
 }
 
+Status NodeCommander::recall(const NodeId& node, const wire::RecallBurst& order) {
+  wire::NodeCommand command;
+  *command.mutable_recall() = order;
+  return bus_.publish(collaboration::command_subject(node.str()), wire::serialize(command));
+}
+
 Result<wire::NodeCommandReply> NodeCommander::ask(const NodeId& node, const wire::NodeCommand& command,
                                                   Deadline deadline) {
   auto reply = bus_.request(collaboration::command_subject(node.str()), wire::serialize(command), deadline);
   if (!reply) return reply.error().within(fmt::format("node {}", node));
   return wire::parse<wire::NodeCommandReply>(*reply);
+}
+
+void NodeRecalls::recall(const task_manager::Recall& burst) {
+  wire::RecallBurst order;
+  order.set_instance(burst.instance.str());
+  order.set_lease_id(burst.lease_id);
+  const auto sent = commander_.recall(burst.node, order);
+  if (!sent) spdlog::debug("cannot recall a burst lease of {}: {}", burst.instance, sent.error().message());
 }
 
 void InstanceRouter::on_ready(const instance_manager::ReadyInstance& instance) {

@@ -62,10 +62,22 @@ public:
   Status start(const NodeId& node, const wire::StartInstance& order, Deadline deadline) override;
   Status stop(const NodeId& node, const wire::StopInstance& order, Deadline deadline) override;
   Result<wire::Logs> logs(const NodeId& node, const wire::ReadLogs& request, Deadline deadline);
+  /// Sent only: whether it arrived is not known.
+  Status recall(const NodeId& node, const wire::RecallBurst& order);
 
 private:
   Result<wire::NodeCommandReply> ask(const NodeId& node, const wire::NodeCommand& command, Deadline deadline);
   message_queue::Bus& bus_;
+};
+
+/// Orders of the task manager to instances, through their nodes.
+class NodeRecalls final : public task_manager::Recalls {
+public:
+  explicit NodeRecalls(NodeCommander& commander) : commander_(commander) {}
+  void recall(const task_manager::Recall& burst) override;
+
+private:
+  NodeCommander& commander_;
 };
 
 /// Instances that come and go: routes to the task manager, and to the key-value bucket `routes`, where whoever watches

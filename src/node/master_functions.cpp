@@ -128,6 +128,7 @@ Status MasterFunctions::open(const function_manager::FunctionRecord& record, std
   policy.concurrency = descriptor.concurrency();
   policy.queue_limit = descriptor.queue_limit();
   policy.idempotent = descriptor.idempotent();
+  policy.bursts = !descriptor.isolate_instance(); // its capsules are for one task each
   policy.descriptor = record.signed_descriptor;
   policy.assurance = "software";
   const FunctionName name = policy.name;

@@ -96,8 +96,11 @@ struct Caller::Attempt {
   Deadline deadline;
   wire::LeaseRequest request;
   CallReport report;
+  std::string kind; ///< of calls that may share a burst lease; empty: this one has a lease of its own
   wire::LeaseGrant grant;
+  wire::Lease lease;
   wire::Descriptor descriptor;
+  std::unique_ptr<CallerBurst> burst; ///< that it goes on with, or begins
   bool accepted = false;
   bool answered = false;
   bool older = false;        ///< the offer is of a version below one that is known
@@ -138,8 +141,13 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   state.report.function = name.str();
   state.report.task_id = state.request.task_id();
   state.report.protection = options.protection;
+  // A task whose id the caller chose may be repeated, and only a lease of its own is remembered.
+  if (options.task_id.empty() && options.protection != Protection::kHse && body.size() > 0) {
+    state.kind = CallerBursts::kind_of(state.request, options.assurance);
+  }
   for (state.report.attempts = 1;; ++state.report.attempts) {
     const auto done = attempt(state, body, result);
+    if (done && !state.kind.empty()) bursts_.note_end(state.kind);
     if (done) return state.report;
     if (options.cancel.stop_requested()) return Error(Code::kCancelled, "the caller cancelled the task");
     if (state.deadline.expired()) {
@@ -197,23 +205,19 @@ void Caller::wait(const Attempt& attempt, std::chrono::nanoseconds pause) {
 
 Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
   attempt.accepted = attempt.answered = attempt.older = attempt.refused_keys = false;
-  attempt.grant.Clear();
-  const auto asked = Deadline::Clock::now();
-  attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
-  TCFDL_ASSIGN(attempt.grant, task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel));
-  attempt.report.wait_us +=
-      static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - asked).count());
-  attempt.report.cluster = attempt.grant.cluster();
-  attempt.report.node = attempt.grant.node();
-  attempt.report.instance = attempt.grant.instance();
-  attempt.report.tee_kind = attempt.grant.tee_kind();
-  auto done = take_offer(attempt, body.size());
+  const bool may_burst = !attempt.kind.empty() && attempt.report.attempts == 1;
+  if (may_burst && (attempt.burst = bursts_.take(attempt.kind, attempt.deadline))) {
+    auto done = go_on(attempt, body, result);
+    const bool is_over = !done && !attempt.accepted && done.error().code() == Code::kUnavailable;
+    if (!is_over) return done;
+  }
+  attempt.request.set_burst(may_burst && bursts_.is_steady(attempt.kind));
+  TCFDL_TRY(take_lease(attempt));
+  auto done = take_offer(attempt);
   if (done) done = exchange(attempt, body, result);
   if (!done && !attempt.accepted) {
-    wire::Lease lease;
-    lease.ParseFromString(attempt.grant.lease().statement());
     wire::LeaseRelease release;
-    release.set_lease_id(lease.lease_id());
+    release.set_lease_id(attempt.lease.lease_id());
     release.set_cluster(attempt.grant.cluster());
     release.set_reason(done.error().message());
     task_manager_.release(release);
@@ -221,12 +225,44 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
   return done;
 }
 
-Status Caller::take_offer(Attempt& attempt, std::uint64_t body_size) {
+void Caller::note_place(Attempt& attempt) {
+  attempt.report.cluster = attempt.grant.cluster();
+  attempt.report.node = attempt.grant.node();
+  attempt.report.instance = attempt.grant.instance();
+  attempt.report.tee_kind = attempt.grant.tee_kind();
+}
+
+/// The next task of a burst lease. UNAVAILABLE, not accepted: the burst is over.
+Status Caller::go_on(Attempt& attempt, RequestBody& body, ResultSink& result) {
+  attempt.grant = std::move(attempt.burst->grant);
+  attempt.descriptor = std::move(attempt.burst->descriptor);
+  note_place(attempt);
+  return exchange(attempt, body, result);
+}
+
+Status Caller::take_lease(Attempt& attempt) {
+  attempt.grant.Clear();
+  attempt.burst.reset();
+  const auto asked = Deadline::Clock::now();
+  attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
+  TCFDL_ASSIGN(attempt.grant, task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel));
+  attempt.report.wait_us += micros_since(asked);
+  note_place(attempt);
+  TCFDL_ASSIGN(attempt.lease, wire::parse<wire::Lease>(attempt.grant.lease().statement()));
+  const milliseconds time(attempt.lease.burst_ms());
+  if (attempt.lease.burst_tasks() > 1) {
+    attempt.burst = std::make_unique<CallerBurst>(CallerBurst{.until = Deadline::after(time - time / 10),
+                                                              .end = Deadline(attempt.deadline.when() + time),
+                                                              .left = attempt.lease.burst_tasks()});
+  }
+  return {};
+}
+
+Status Caller::take_offer(Attempt& attempt) {
   TCFDL_ASSIGN(attempt.descriptor, check_offer(attempt.grant, attempt.request.function(), attempt.options.assurance));
   auto known = names_->check(attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !known && known.error().code() == Code::kFailedPrecondition;
   if (!known) return known.error().within("cluster " + attempt.grant.cluster());
-  TCFDL_TRY(check_size(attempt.descriptor, body_size));
   return check_protection(attempt.descriptor, attempt.options.protection);
 }
 
@@ -243,6 +279,7 @@ Status Caller::confirm_owner(Attempt& attempt, const ReadyCapsule& capsule) {
 Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
   if (attempt.options.protection != Protection::kHse) {
     attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
+    if (attempt.burst && attempt.burst->connection) return std::move(attempt.burst->connection);
     return pool_.take(attempt.grant, attempt.deadline);
   }
   TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
@@ -270,7 +307,18 @@ Status Caller::take_receipt(Attempt& attempt, Bytes receipt) const {
   return {};
 }
 
+/// For the next task: under the same lease, if it is a burst that goes on.
+void Caller::keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance, bool ran) {
+  auto burst = std::move(attempt.burst);
+  if (!burst || !ran || --burst->left == 0) return pool_.give_back(attempt.grant.instance(), std::move(instance));
+  burst->connection = std::move(instance);
+  burst->grant = std::move(attempt.grant);
+  burst->descriptor = std::move(attempt.descriptor);
+  bursts_.give_back(attempt.kind, std::move(burst));
+}
+
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
+  TCFDL_TRY(check_size(attempt.descriptor, body.size()));
   const auto start = Deadline::Clock::now();
   std::shared_ptr<const ReadyCapsule> capsule;
   if (attempt.options.protection == Protection::kEae) {
@@ -285,13 +333,13 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   header.set_assurance(attempt.grant.assurance());
   header.set_epoch(capsule ? capsule->header.epoch() : attempt.descriptor.epoch());
   header.set_sender(identity_.name);
-  header.set_expires_ms(unix_millis_at(attempt.deadline));
+  header.set_expires_ms(unix_millis() + attempt.deadline.left_millis());
   header.set_content_type(attempt.options.content_type);
   header.set_protection(attempt.request.protection());
   if (capsule) header.set_capsule_id(capsule->header.capsule_id());
-  const auto sealing_us =
-      static_cast<std::uint64_t>(duration_cast<microseconds>(Deadline::Clock::now() - start).count());
+  const auto sealing_us = micros_since(start);
 
+  const bool goes_on = attempt.burst && attempt.burst->connection;
   TCFDL_ASSIGN(auto instance, connect(attempt));
   if (attempt.options.receipt) {
     header.set_receipt(true);
@@ -301,8 +349,8 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   Status done;
   {
     const std::stop_callback cancel(attempt.options.cancel, [&] { instance->connection->shutdown(); });
-    const ExchangeInput input{identity_,     attempt.grant,           header,
-                              capsule.get(), attempt.report.attempts, attempt.deadline};
+    const ExchangeInput input{identity_,        attempt.grant, header, capsule.get(), attempt.report.attempts,
+                              attempt.deadline, goes_on};
     done = exchange_task(*instance, input, body, result, output);
     const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
                            !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
@@ -312,13 +360,15 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
     attempt.refused_keys = true;
     capsules_.forget(attempt.request.function(), attempt.grant.assurance(), *capsule);
   }
-  attempt.accepted = output.accepted;
+  // Of a burst the task manager does not know what began: what may have begun has.
+  attempt.accepted = output.accepted || (attempt.burst && !output.in_step);
   attempt.answered = output.answered;
-  if (output.in_step) pool_.give_back(attempt.grant.instance(), std::move(instance));
+  const bool ran = done || output.answered;
   attempt.report.seal_us += sealing_us + output.seal_us;
   attempt.report.run_us = output.run_us;
   attempt.report.open_us = output.open_us;
   if (done && attempt.options.receipt) done = take_receipt(attempt, std::move(output.receipt));
+  if (output.in_step) keep(attempt, std::move(instance), ran);
   const auto spent = output.seal_us + output.run_us + output.open_us;
   attempt.report.transfer_us = output.total_us > spent ? output.total_us - spent : 0;
   return done;

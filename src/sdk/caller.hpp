@@ -1,6 +1,7 @@
 // The client: lease, capsule, sealed exchange, and another attempt where that is safe.
 #pragma once
 
+#include "sdk/caller_bursts.hpp"
 #include "sdk/capsule_session.hpp"
 #include "sdk/exchange.hpp"
 #include "sdk/instance_pool.hpp"
@@ -39,17 +40,22 @@ private:
   static void wait(const Attempt& attempt, std::chrono::nanoseconds pause);
   static bool come_again(const Attempt& attempt, const Error& refusal);
   Status attempt(Attempt& attempt, RequestBody& body, ResultSink& result);
-  Status take_offer(Attempt& attempt, std::uint64_t body_size);
+  Status go_on(Attempt& attempt, RequestBody& body, ResultSink& result);
+  Status take_lease(Attempt& attempt);
+  static void note_place(Attempt& attempt);
+  Status take_offer(Attempt& attempt);
   Status confirm_owner(Attempt& attempt, const ReadyCapsule& capsule);
   Result<std::unique_ptr<InstanceConnection>> connect(Attempt& attempt);
   Status take_receipt(Attempt& attempt, Bytes receipt) const;
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);
+  void keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance, bool ran);
 
   TaskManager& task_manager_;
   const Identity& identity_;
   const Clock& clock_;
   CapsuleSession capsules_;
   InstancePool pool_;
+  CallerBursts bursts_;
   const std::unique_ptr<wire::KnownNames> names_;
 };
 

@@ -50,8 +50,10 @@ private:
   Status send_head() {
     const auto start = Deadline::Clock::now();
     wire::TaskRequest request;
-    *request.mutable_lease() = input_.grant.lease();
-    *request.mutable_master_certificate() = input_.grant.master_certificate();
+    if (!input_.goes_on) {
+      *request.mutable_lease() = input_.grant.lease();
+      *request.mutable_master_certificate() = input_.grant.master_certificate();
+    }
     header_ = input_.header.SerializeAsString();
     request.set_sealed_header(header_);
     request.set_attempt(input_.attempt);

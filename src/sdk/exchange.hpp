@@ -37,6 +37,7 @@ struct ExchangeInput {
   const ReadyCapsule* capsule; ///< nullptr: no protection
   unsigned attempt;
   Deadline deadline;
+  bool goes_on = false; ///< under the burst lease that the connection has shown
 };
 
 /// How far it came and what it cost, microseconds.

@@ -1,4 +1,4 @@
-// What a caller needs of the platform.
+// What callers and instances need of the platform.
 #pragma once
 
 #include "wire/messages.hpp"
@@ -26,6 +26,13 @@ public:
   virtual void release(const wire::LeaseRelease& release) = 0;
   /// A connection to an instance that cannot be reached directly.
   virtual Result<std::unique_ptr<wire::Connection>> open_relay(const wire::OpenRelay& relay, Deadline deadline) = 0;
+};
+
+/// Where starts and ends of tasks are told.
+class TaskEvents {
+public:
+  virtual ~TaskEvents() = default;
+  virtual void report(const wire::TaskEvent& event) = 0;
 };
 
 } // namespace tcfdl::sdk

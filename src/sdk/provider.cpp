@@ -261,12 +261,13 @@ void AgentClient::report(const wire::TaskEvent& event) {
   if (!sent) spdlog::debug("cannot report to the node's daemon: {}", sent.error().message());
 }
 
-std::optional<milliseconds> AgentClient::wait_for_drain() {
+std::optional<milliseconds> AgentClient::wait_for_drain(const std::function<void(const std::string&)>& recall) {
   for (;;) {
     const auto command = wire::receive_message<wire::InstanceCommand>(*connection_, Deadline::after(hours(24)));
     if (!command && command.error().code() == Code::kDeadlineExceeded) continue;
     if (!command) return std::nullopt;
     if (command->has_drain()) return milliseconds(command->drain().within_ms());
+    if (command->has_recall()) recall(command->recall().lease_id());
   }
 }
 
@@ -306,7 +307,7 @@ Status run_instance(Attended& instance, Work work) {
   for (const auto& door : doors) addresses.push_back(door->address());
   TCFDL_TRY(agent->ready(environment.agent_token, addresses));
   spdlog::info("ready: provides {}", environment.function);
-  const auto within = agent->wait_for_drain();
+  const auto within = agent->wait_for_drain([&server](const auto& lease) { server.recall_burst(lease); });
   if (!within) return Error(Code::kUnavailable, "the node's daemon is gone");
   server.drain(Deadline::after(*within));
   spdlog::info("drained");

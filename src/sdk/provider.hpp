@@ -75,15 +75,16 @@ Result<std::unique_ptr<Attended>> attend(InstanceEnvironment environment, const 
 /// Has the certificate of an attached process renewed: of one that processes no tasks. Gives its next chain for TLS.
 Result<TlsChain> renew_certificate(const Identity& identity, Proxy& proxy, const Clock& clock, Deadline deadline);
 
-/// Tells the node's daemon that the instance is ready and about its tasks; hears when to drain.
+/// Tells the node's daemon that the instance is ready and about its tasks; hears what it is to do.
 class AgentClient final : public TaskEvents {
 public:
   static Result<std::unique_ptr<AgentClient>> connect(const wire::Address& address, Deadline deadline);
   Status ready(const std::string& token, const std::vector<wire::Address>& addresses);
   void report(const wire::TaskEvent& event) override;
 
-  /// Waits for the command to drain; nullopt when the daemon is gone.
-  std::optional<std::chrono::milliseconds> wait_for_drain();
+  /// Waits for the command to drain, and tells `recall` the burst leases that are wanted back until then; nullopt when
+  /// the daemon is gone.
+  std::optional<std::chrono::milliseconds> wait_for_drain(const std::function<void(const std::string&)>& recall);
   /// Ends the wait from another thread.
   void shutdown() noexcept { connection_->shutdown(); }
 

@@ -1,20 +1,15 @@
 #include "sdk/receipts.hpp"
 
+#include "base/clock.hpp"
 #include "crypto/random.hpp"
 #include "wire/proto/hop.pb.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace tcfdl::sdk {
 namespace {
 
 constexpr std::array<std::string_view, 4> kWays{"local", "tcp", "relay", "proxies"};
-
-std::int64_t receipt_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// What certificate and descriptor state of this instance.
 Result<wire::ReceiptStatement> receipt_statement_of(const wire::Signed& signed_certificate,
@@ -55,7 +50,7 @@ void add_receipt_task(wire::ReceiptStatement& statement, const ReceiptTask& task
 ReceiptDraft::ReceiptDraft()
     : input_salt_(crypto::random_array<crypto::kSaltSize>()), output_salt_(crypto::random_array<crypto::kSaltSize>()),
       input_(wire::ReceiptBody::kInput, input_salt_), output_(wire::ReceiptBody::kOutput, output_salt_),
-      started_ms_(receipt_millis()) {}
+      started_ms_(unix_millis()) {}
 
 Result<Bytes> ReceiptIssuer::issue(ReceiptDraft& draft, const ReceiptTask& task) const {
   const auto certificate = identity_.certificate.get();
@@ -64,7 +59,7 @@ Result<Bytes> ReceiptIssuer::issue(ReceiptDraft& draft, const ReceiptTask& task)
   statement.set_input_hash(wire::field(draft.input_.finish()));
   statement.set_output_hash(wire::field(draft.output_.finish()));
   statement.set_started_ms(draft.started_ms_);
-  statement.set_finished_ms(std::max(receipt_millis(), draft.started_ms_));
+  statement.set_finished_ms(std::max(unix_millis(), draft.started_ms_));
   auto receipt = wire::sign_receipt(identity_.signing, statement, certificate, descriptor_);
   receipt.set_input_salt(wire::field(draft.input_salt_));
   receipt.set_output_salt(wire::field(draft.output_salt_));

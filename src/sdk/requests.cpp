@@ -1,14 +1,8 @@
 #include "sdk/requests.hpp"
 
-#include <chrono>
 #include <fmt/ranges.h>
 
 namespace tcfdl::sdk {
-
-std::int64_t unix_millis_at(Deadline deadline) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count() + deadline.left_millis();
-}
 
 wire::Priority wire_priority(Priority priority) {
   switch (priority) {

@@ -1,15 +1,11 @@
 // What calls and submitted tasks have in common before anything travels: is the offer good, will the function take it?
 #pragma once
 
-#include "base/deadline.hpp"
 #include "wire/descriptor.hpp"
 
 #include <tcfdl/client.hpp>
 
 namespace tcfdl::sdk {
-
-/// Unix milliseconds of a deadline, for a sealed header.
-std::int64_t unix_millis_at(Deadline deadline);
 
 wire::Priority wire_priority(Priority priority);
 

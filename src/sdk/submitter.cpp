@@ -105,7 +105,7 @@ Result<std::shared_ptr<const ReadyCapsule>> Submitter::make_capsule(const Offere
   TCFDL_TRY(names_.accept(offered.descriptor, offered.statement));
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(capsule->capsule.proxy_certificate().statement()));
   const auto good_until = std::min(capsule->header.expires(), turner.expires());
-  if (unix_millis_at(task) <= good_until * 1000) return capsule;
+  if (unix_millis() + task.left_millis() <= good_until * 1000) return capsule;
   return make_error(Code::kFailedPrecondition, "what is sealed for {} now ends in {} s; use a shorter timeout",
                     function, good_until - clock_.now());
 }
@@ -126,7 +126,7 @@ Result<std::string> Submitter::submit(const std::string& function, BytesView bod
   header.set_assurance(offered.assurance);
   header.set_epoch(offered.descriptor.epoch());
   header.set_sender(identity_.name);
-  header.set_expires_ms(unix_millis_at(task_deadline));
+  header.set_expires_ms(unix_millis() + task_deadline.left_millis());
   header.set_content_type(options.content_type);
   header.set_protection(std::string(protection_name(options.protection)));
   header.set_courier(offered.cluster);

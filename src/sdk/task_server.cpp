@@ -17,11 +17,6 @@ constexpr std::size_t kMostMasters = 256;
 constexpr std::size_t kMostOutcomes = 100'000;
 constexpr std::int64_t kOutcomeLifetime = 600;
 
-std::int64_t unix_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 } // namespace
 
 TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy,
@@ -30,7 +25,7 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
     : settings_(std::move(settings)), identity_(identity), events_(events), outgoing_(outgoing), work_(std::move(work)),
       clock_(clock), revocations_(revocations), keys_({settings_.instance, settings_.function, settings_.isolated},
                                                       identity, std::move(key), proxy, clock, revocations),
-      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
+      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock), bursts_(settings_.instance, events),
       receipts_(identity, settings_.descriptor) {}
 
 void TaskServer::serve(wire::Connection& connection) {
@@ -45,7 +40,12 @@ void TaskServer::serve_tasks(Session& session) {
   hello.set_name(settings_.instance);
   if (!wire::send_message(connection, hello, Deadline::after(seconds(10)))) return;
   for (;;) {
-    const auto request = wire::receive_message<wire::TaskRequest>(connection, Deadline::after(hours(24)));
+    const auto until = session.burst ? session.burst->until() : Deadline::after(hours(24));
+    const auto request = wire::receive_message<wire::TaskRequest>(connection, until);
+    if (!request && session.burst && request.error().code() == Code::kDeadlineExceeded) {
+      session.burst.reset();
+      continue;
+    }
     if (!request) return;
     if (!request->hop().empty() && session.hop == nullptr) return serve_path(connection, as_bytes(request->hop()));
     if (!(request->has_cancel() ? handle_cancel(session, *request) : handle(session, *request))) return;
@@ -98,12 +98,15 @@ void TaskServer::drain(Deadline deadline) {
   idle_.wait_until(lock, deadline.when(), [this] { return busy_ == 0; });
 }
 
-bool TaskServer::enter() {
+Status TaskServer::enter(const Task& task) {
   const std::scoped_lock lock(mutex_);
-  if (draining_ || running_ >= settings_.concurrency) return false;
+  if (draining_ || running_ >= settings_.concurrency) {
+    return make_error(Code::kUnavailable, "{} takes no task now: it is busy or draining", settings_.instance);
+  }
+  if (task.burst != nullptr) TCFDL_TRY(task.burst->begin());
   ++running_;
   ++busy_;
-  return true;
+  return {};
 }
 
 void TaskServer::end_work(Task& task) {
@@ -123,8 +126,8 @@ void TaskServer::leave() {
 /// Returns whether the connection can carry another task.
 bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
   auto task = admit(session, request);
-  if (task && !enter()) {
-    task = make_error(Code::kUnavailable, "{} takes no task now: it is busy or draining", settings_.instance);
+  if (task) {
+    if (const auto entered = enter(*task); !entered) task = entered.error();
   }
   if (!task) {
     const auto deadline = Deadline::after(seconds(30));
@@ -149,8 +152,10 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
 }
 
 Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskRequest& request) {
-  TCFDL_ASSIGN(auto lease, check_lease(session, request));
+  TCFDL_ASSIGN(auto lease, lease_of(session, request));
   TCFDL_ASSIGN(auto header, wire::parse<wire::SealedHeader>(request.sealed_header()));
+  const bool is_burst = lease.burst_tasks() > 0;
+  if (is_burst) lease.set_task_id(header.task_id());
   if (header.task_id() != lease.task_id() || header.function() != settings_.function) {
     return make_error(Code::kInvalidArgument, "the body is of task {} of {}, the lease of task {} of {}",
                       header.task_id(), header.function(), lease.task_id(), settings_.function);
@@ -168,7 +173,9 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
             {},
             true,
             0,
-            0};
+            0,
+            {},
+            is_burst ? session.burst.get() : nullptr};
   if (std::ranges::find(settings_.protections, task.header.protection()) == settings_.protections.end()) {
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", settings_.function,
                       task.header.protection(), fmt::join(settings_.protections, ", "));
@@ -206,6 +213,28 @@ Status TaskServer::check_protection(const Session& session, const Task& task) co
   }
   return make_error(Code::kPermissionDenied, "the path is of {}, the task of {}", session.route->caller(),
                     task.header.sender());
+}
+
+/// The lease that the request shows, or the burst that its connection has.
+Result<wire::Lease> TaskServer::lease_of(Session& session, const wire::TaskRequest& request) {
+  if (!request.has_lease()) {
+    if (!session.burst) return Error(Code::kUnavailable, "the connection has no burst lease; ask for a lease");
+    TCFDL_TRY(revocations_.check_key(session.burst->lease().caller_key(), "the caller"));
+    return session.burst->lease();
+  }
+  TCFDL_ASSIGN(auto lease, check_lease(session, request));
+  if (lease.burst_tasks() > 0) TCFDL_TRY(open_burst(session, lease));
+  return lease;
+}
+
+Status TaskServer::open_burst(Session& session, const wire::Lease& lease) {
+  if (settings_.isolated || session.hop != nullptr) {
+    return make_error(Code::kPermissionDenied, "a burst lease for {}, where each task has a lease of its own",
+                      settings_.isolated ? "isolated instances" : "a path of proxies");
+  }
+  if (session.burst && session.burst->lease().lease_id() == lease.lease_id()) return {};
+  TCFDL_ASSIGN(session.burst, bursts_.open(lease));
+  return {};
 }
 
 Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRequest& request) {
@@ -261,6 +290,7 @@ Status TaskServer::check_possession(Session& session, const wire::TaskRequest& r
 }
 
 void TaskServer::report(const Task& task, bool done) {
+  if (task.burst != nullptr) return done ? task.burst->end(task.code, task.run_us) : task.burst->report_start();
   wire::TaskEvent event;
   event.set_lease_id(task.lease.lease_id());
   event.set_instance(settings_.instance);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/guarded.hpp"
+#include "sdk/burst_leases.hpp"
 #include "sdk/outcome_store.hpp"
 #include "sdk/presented_tasks.hpp"
 #include "sdk/processor_keys.hpp"
@@ -29,13 +30,6 @@ struct TaskServerSettings {
   bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
 };
 
-/// Where starts and ends of tasks are told.
-class TaskEvents {
-public:
-  virtual ~TaskEvents() = default;
-  virtual void report(const wire::TaskEvent& event) = 0;
-};
-
 /// Serves each connection on the thread that calls `serve`. Thread-safe.
 class TaskServer {
 public:
@@ -52,6 +46,9 @@ public:
   /// Erases keys and capsules of epochs that are over, and capsules of senders who are revoked.
   void erase_void() { keys_.erase_void(); }
 
+  /// No further task of a burst lease: others wait for its slot.
+  void recall_burst(const std::string& lease_id) { bursts_.recall(lease_id); }
+
   /// Refuses new tasks and waits until the running ones have ended or `deadline` passed.
   void drain(Deadline deadline);
 
@@ -64,11 +61,13 @@ private:
   Result<std::vector<std::string>> check_route(const wire::HopRoute& route, const wire::Certificate& proxy) const;
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
   Status check_protection(const Session& session, const Task& task) const;
+  Result<wire::Lease> lease_of(Session& session, const wire::TaskRequest& request);
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
   Status check_possession(Session& session, const wire::TaskRequest& request, const std::string& holder) const;
   Status check_presented(const Session& session, const Task& task) const;
   bool handle_cancel(Session& session, const wire::TaskRequest& request);
   Status cancel_presented(Session& session, const wire::TaskRequest& request);
+  Status open_burst(Session& session, const wire::Lease& lease);
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);
@@ -77,7 +76,7 @@ private:
   Outcome outcome_of(const Session& session, Task& task, BytesView body, Result<Bytes> result) const;
   Status send_outcome(Session& session, const Task& task, const Outcome& outcome) const;
   void report(const Task& task, bool done);
-  bool enter();
+  Status enter(const Task& task);
   void end_work(Task& task);
   void leave();
 
@@ -99,6 +98,7 @@ private:
   wire::HangupWatcher watcher_;
   OutcomeStore outcomes_;
   PresentedTasks presented_;
+  BurstLeases bursts_;
   const ReceiptIssuer receipts_;
   std::mutex mutex_;
   std::condition_variable idle_;

@@ -5,7 +5,8 @@
 
 namespace tcfdl::task_manager {
 
-/// A view of a configuration, thread-safe. A client that calls over HTTP waits as itself; all callers of another cluster wait as one.
+/// A view of a configuration, thread-safe. A client that calls over HTTP waits as itself; all callers of another
+/// cluster wait as one.
 class Claims {
 public:
   explicit Claims(const CallerShares& shares) : shares_(shares) {}

@@ -1,6 +1,7 @@
 // What the task manager needs from others.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/deadline.hpp"
 #include "wire/messages.hpp"
 
@@ -28,6 +29,21 @@ public:
   virtual void release(const wire::LeaseRelease& release) = 0;
 };
 
+/// A burst lease that is wanted back.
+struct Recall {
+  NodeId node;
+  InstanceId instance;
+  std::string lease_id;
+};
+
+/// The way to instances that hold bursts. Called without any lock held, by many threads at once; does not block.
+class Recalls {
+public:
+  virtual ~Recalls() = default;
+  /// What gets lost on the way ends by its time.
+  virtual void recall(const Recall& burst) = 0;
+};
+
 /// Time as a parameter, in the two forms that leases need.
 class TimeSource {
 public:
@@ -42,10 +58,7 @@ public:
   [[nodiscard]] std::chrono::steady_clock::time_point steady() const override {
     return std::chrono::steady_clock::now();
   }
-  [[nodiscard]] std::int64_t unix_millis() const override {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  }
+  [[nodiscard]] std::int64_t unix_millis() const override { return tcfdl::unix_millis(); }
 };
 
 } // namespace tcfdl::task_manager

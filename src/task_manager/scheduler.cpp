@@ -165,6 +165,20 @@ void Scheduler::abandon(Ticket& ticket, Error error) {
   ticket.settle(std::move(error));
 }
 
+std::vector<Recall> Scheduler::recalls(const Ticket& ticket) {
+  std::vector<Recall> recalls;
+  auto* function = find_function(FunctionName(ticket.request().function()));
+  if (function == nullptr) return recalls;
+  auto wanted = function->queue.size();
+  for (auto* lease : function->bursts) {
+    if (wanted-- == 0) break;
+    if (std::exchange(lease->recalled, true)) continue;
+    const auto& info = *lease->instance->info;
+    recalls.push_back({info.node, info.id, lease->id});
+  }
+  return recalls;
+}
+
 Error Scheduler::overdue(const Ticket& ticket) const {
   const auto found = functions_.find(FunctionName(ticket.request().function()));
   const std::string problem = found == functions_.end() ? std::string() : found->second.problem;
@@ -250,9 +264,19 @@ bool Scheduler::place(Function& function, Ticket& ticket) {
   auto* instance = function.pool.choose(ask_of(function, ticket.request()));
   if (instance == nullptr) return false;
   auto placed = grant(function, *instance, ticket, make_uuid());
-  open_lease(function, *instance, ticket, placed.lease.lease_id());
+  if (may_burst(function, ticket.request())) {
+    placed.lease.clear_task_id();
+    placed.lease.set_burst_tasks(settings_.burst_tasks);
+    placed.lease.set_burst_ms(static_cast<std::uint32_t>(settings_.burst_time.count()));
+  }
+  open_lease(function, *instance, ticket, placed.lease);
   ticket.settle(std::move(placed));
   return true;
+}
+
+/// Who waits, waits for single tasks: a ticket that comes from the queue is in it still.
+bool Scheduler::may_burst(const Function& function, const wire::LeaseRequest& request) const {
+  return request.burst() && settings_.burst_tasks > 0 && function.policy().bursts && function.queue.size() == 0;
 }
 
 Placed Scheduler::grant(const Function& function, const Instance& instance, const Ticket& ticket,
@@ -293,6 +317,7 @@ std::vector<FunctionStats> Scheduler::stats() const {
     stats.waiting = function.queue.size();
     stats.median_us = function.times.median();
     stats.in_flight = function.in_flight;
+    stats.bursts = function.bursts.size();
     stats.started = function.started;
     stats.service_us = function.pool.service_us();
     result.push_back(std::move(stats));

@@ -53,6 +53,8 @@ public:
   Status enqueue(Ticket& ticket);
   /// Takes a ticket out of its queue and settles it with an error; nothing if it is settled.
   void abandon(Ticket& ticket, Error error);
+  /// The bursts to take back for those who wait in the ticket's queue, one for each of them; each is named once.
+  std::vector<Recall> recalls(const Ticket& ticket);
   /// What a ticket is told whose deadline passed.
   [[nodiscard]] Error overdue(const Ticket& ticket) const;
   /// Settles all that wait.
@@ -85,6 +87,7 @@ private:
     RecentTimes times;
     std::string problem;
     Queue queue;
+    std::vector<ActiveLease*> bursts; // oldest first
     std::size_t in_flight = 0;
     std::size_t started = 0;
     [[nodiscard]] const FunctionPolicy& policy() const { return *policies.rbegin()->second; }
@@ -98,7 +101,8 @@ private:
   [[nodiscard]] Ask ask_of(const Function& function, const wire::LeaseRequest& request);
   bool settle_known(Function& function, Ticket& ticket);
   bool place(Function& function, Ticket& ticket);
-  void open_lease(Function& function, Instance& instance, const Ticket& ticket, const std::string& id);
+  [[nodiscard]] bool may_burst(const Function& function, const wire::LeaseRequest& request) const;
+  void open_lease(Function& function, Instance& instance, const Ticket& ticket, const wire::Lease& granted);
   Placed grant(const Function& function, const Instance& instance, const Ticket& ticket, std::string lease_id);
   void dispatch(Function& function);
   void tidy(const FunctionName& name);
@@ -109,6 +113,7 @@ private:
   void end_lease(ActiveLease& lease);
   void note_start(ActiveLease& lease);
   void finish(const ActiveLease& lease, const wire::TaskEvent& event);
+  void count(const ActiveLease& lease, std::uint32_t code, std::uint64_t run_us);
 
   const TaskManagerSettings& settings_;
   const TimeSource& time_;
@@ -122,10 +127,10 @@ private:
   std::uint64_t incarnations_ = 0;
 };
 
-/// A slot of an instance that a task holds.
+/// A slot of an instance that a task holds, or the tasks of a burst one after the other.
 struct ActiveLease {
   std::string id;
-  std::string key; ///< of the task in the history
+  std::string key; ///< of the task in the history; empty for bursts, whose tasks are not remembered
   Scheduler::Function* function = nullptr;
   Instance* instance = nullptr;
   std::string from; ///< the caller's node
@@ -136,6 +141,8 @@ struct ActiveLease {
   std::chrono::steady_clock::time_point end_by;
   Scheduler::Timers::iterator timer;
   bool started = false;
+  bool burst = false;
+  bool recalled = false; ///< a burst that was asked to end
 };
 
 /// How long until a queue is half empty: `waiting` tasks that take `service_us` each on `slots`; a second where nothing

@@ -9,12 +9,12 @@ ActiveLease* Scheduler::find_lease(const std::string& id) {
   return found == leases_.end() ? nullptr : found->second.get();
 }
 
-void Scheduler::open_lease(Function& function, Instance& instance, const Ticket& ticket, const std::string& id) {
+void Scheduler::open_lease(Function& function, Instance& instance, const Ticket& ticket, const wire::Lease& granted) {
   const auto now = time_.steady();
   auto owned = std::make_unique<ActiveLease>();
   auto& lease = *owned;
-  lease.id = id;
-  lease.key = TaskHistory::key(ticket.request().caller(), ticket.request().task_id());
+  lease.id = granted.lease_id();
+  lease.burst = granted.burst_tasks() > 0;
   lease.function = &function;
   lease.instance = &instance;
   lease.from = ticket.request().caller_node();
@@ -22,19 +22,25 @@ void Scheduler::open_lease(Function& function, Instance& instance, const Ticket&
   lease.granted_at = now;
   lease.accept_by = now + settings_.accept_within;
   lease.end_by = std::max(now, ticket.until()) + settings_.grace;
+  if (lease.burst) lease.end_by += settings_.burst_time;
   lease.timer = timers_.end();
   set_timer(lease);
   instance.leases.push_back(&lease);
   ++function.in_flight;
   function.pool.refresh(instance);
-  history_.put(lease.key,
-               {.function = function.stats.function,
-                .cluster = {},
-                .instance = instance.info->id,
-                .incarnation = instance.incarnation,
-                .lease_id = id},
-               std::max(now, ticket.until()) + settings_.retention);
-  leases_.emplace(id, std::move(owned));
+  if (lease.burst) {
+    function.bursts.push_back(&lease);
+  } else {
+    lease.key = TaskHistory::key(ticket.request().caller(), ticket.request().task_id());
+    history_.put(lease.key,
+                 {.function = function.stats.function,
+                  .cluster = {},
+                  .instance = instance.info->id,
+                  .incarnation = instance.incarnation,
+                  .lease_id = lease.id},
+                 std::max(now, ticket.until()) + settings_.retention);
+  }
+  leases_.emplace(lease.id, std::move(owned));
 }
 
 void Scheduler::set_timer(ActiveLease& lease) {
@@ -47,6 +53,7 @@ void Scheduler::drop(ActiveLease& lease) {
   auto& instance = *lease.instance;
   timers_.erase(lease.timer);
   std::erase(instance.leases, &lease);
+  std::erase(function.bursts, &lease);
   --function.in_flight;
   if (lease.started) --function.started;
   const auto id = std::move(lease.id);
@@ -112,10 +119,15 @@ void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& runni
 /// Counts an outcome. A task that was refused before its start may be placed again.
 void Scheduler::finish(const ActiveLease& lease, const wire::TaskEvent& event) {
   if (!lease.started && event.code() != 0) history_.erase(lease.key);
+  if (!lease.burst) return count(lease, event.code(), event.run_us());
+  for (const auto& run : event.runs()) count(lease, run.code(), run.run_us());
+}
+
+void Scheduler::count(const ActiveLease& lease, std::uint32_t code, std::uint64_t run_us) {
   auto& function = *lease.function;
-  ++function.stats.done[event.code() < kCodes ? event.code() : static_cast<std::size_t>(Code::kUnknown)];
-  if (event.code() != 0 || event.run_us() == 0) return;
-  const auto sample = static_cast<double>(event.run_us());
+  ++function.stats.done[code < kCodes ? code : static_cast<std::size_t>(Code::kUnknown)];
+  if (code != 0 || run_us == 0) return;
+  const auto sample = static_cast<double>(run_us);
   function.pool.learn(*lease.instance, sample, time_.steady());
   function.times.add(sample);
 }

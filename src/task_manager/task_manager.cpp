@@ -51,9 +51,10 @@ private:
   std::condition_variable wake_;
 };
 
-TaskManager::TaskManager(TaskManagerSettings settings, LeaseSigner& signer, Peers& peers, const TimeSource& time)
-    : settings_(std::move(settings)), signer_(signer), peers_(peers), time_(time), claims_(settings_.callers),
-      scheduler_(settings_, time) {}
+TaskManager::TaskManager(TaskManagerSettings settings, LeaseSigner& signer, Peers& peers, Recalls& recalls,
+                         const TimeSource& time)
+    : settings_(std::move(settings)), signer_(signer), peers_(peers), recalls_(recalls), time_(time),
+      claims_(settings_.callers), scheduler_(settings_, time) {}
 
 void TaskManager::start() {
   const std::scoped_lock lock(mutex_);
@@ -126,14 +127,17 @@ Result<wire::LeaseGrant> TaskManager::acquire_here(Waiter& ticket, const std::st
   const auto& request = ticket.request();
   Standing standing{};
   Status queued;
+  std::vector<Recall> recalls;
   ClusterId elsewhere;
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) return stopping();
     standing = scheduler_.attempt(ticket);
     if (standing == Standing::kBusy) queued = scheduler_.enqueue(ticket);
+    if (standing == Standing::kBusy && queued) recalls = scheduler_.recalls(ticket);
     if (standing == Standing::kElsewhere) elsewhere = scheduler_.cluster_of(request);
   }
+  for (const auto& burst : recalls) recalls_.recall(burst);
   if (standing == Standing::kSettled) return finish(ticket);
   if (standing == Standing::kElsewhere) {
     auto again = request;

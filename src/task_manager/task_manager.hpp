@@ -16,7 +16,8 @@ namespace tcfdl::task_manager {
 /// returned before destruction, which `stop` makes them do.
 class TaskManager {
 public:
-  TaskManager(TaskManagerSettings settings, LeaseSigner& signer, Peers& peers, const TimeSource& time);
+  TaskManager(TaskManagerSettings settings, LeaseSigner& signer, Peers& peers, Recalls& recalls,
+              const TimeSource& time);
   TaskManager(const TaskManager&) = delete;
   TaskManager& operator=(const TaskManager&) = delete;
   ~TaskManager() { stop(); }
@@ -96,6 +97,7 @@ private:
   const TaskManagerSettings settings_;
   LeaseSigner& signer_;
   Peers& peers_;
+  Recalls& recalls_;
   std::function<void(const FunctionName&)> no_instance_; // constant after the start
   const TimeSource& time_;
   const Claims claims_;

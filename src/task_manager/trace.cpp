@@ -152,7 +152,8 @@ std::string write_trace(const Trace& trace) {
   fmt::format_to(std::back_inserter(out), "{}\n", kHeader);
   for (const auto& task : trace.tasks) {
     fmt::format_to(std::back_inserter(out), "{},{},{},{},{},{},{}\n", task.at_us, trace.functions[task.function],
-                   task.service_us, task.body, trace.callers[task.caller], wire::priority_word(task.priority), task.timeout_ms);
+                   task.service_us, task.body, trace.callers[task.caller], wire::priority_word(task.priority),
+                   task.timeout_ms);
   }
   return fmt::to_string(out);
 }

@@ -32,6 +32,8 @@ struct TaskManagerSettings {
   std::chrono::milliseconds reclaim_every{250};  ///< period of the timer thread
   std::chrono::seconds retention{600};           ///< how long a task's id is remembered
   std::size_t max_remembered = 65536;            ///< task ids; the oldest is forgotten first
+  unsigned burst_tasks = 64;                     ///< of one burst lease at most; 0: there are none
+  std::chrono::milliseconds burst_time{50};      ///< from its first task on, in which the others begin
   CallerShares callers{};
   PlacementKind placement = PlacementKind::kPredicted;
   std::uint64_t seed = 1; ///< of the draws among many free instances
@@ -46,6 +48,7 @@ struct FunctionPolicy {
   unsigned concurrency = 1;                     ///< tasks an instance runs at once; 0 counts as 1
   std::size_t queue_limit = kDefaultQueueLimit; ///< waiting tasks of all callers; 0 counts as the default
   bool idempotent = false;
+  bool bursts = true; ///< a lease may be for several tasks
   wire::Signed descriptor;
   std::string assurance; ///< the class of our nodes, told to callers
 };
@@ -67,6 +70,7 @@ struct FunctionStats {
   std::size_t instances = 0;
   std::size_t waiting = 0;
   std::size_t in_flight = 0;                ///< leases
+  std::size_t bursts = 0;                   ///< of them, for several tasks
   std::size_t started = 0;                  ///< of them, with a handler that began
   std::array<std::uint64_t, kCodes> done{}; ///< by code
   std::uint64_t refused = 0;                ///< the queue was full, or became so for one that was over its share

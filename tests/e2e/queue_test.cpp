@@ -72,6 +72,29 @@ TEST_F(QueuesUnderLoad, ServeALightCallerBesideOneWithManyTasks) {
   for (auto& each : many) EXPECT_TRUE(each.get()) << "and lose nothing";
 }
 
+TEST_F(QueuesUnderLoad, TakeABurstBackForWhoWaits) {
+  deploy("");
+  std::atomic<bool> enough = false;
+  std::atomic<unsigned> in_bursts = 0;
+  auto busy = std::async(std::launch::async, [&] {
+    while (!enough.load()) {
+      const auto done = heavy_->call("slow", as_bytes("sleep 5"), options());
+      EXPECT_TRUE(done) << done.error().to_string();
+      if (done && done->report.wait_us == 0) ++in_bursts; // no lease was asked for
+    }
+  });
+  std::uint64_t longest = 0;
+  for (int i = 0; i < 10; ++i) {
+    const auto before = in_bursts.load();
+    EXPECT_TRUE(eventually([&] { return in_bursts.load() > before; })) << "nobody waits, and there is no burst";
+    const auto served = light_->call("slow", as_bytes("echo hello"), options());
+    EXPECT_TRUE(served) << served.error().to_string();
+    if (served) longest = std::max(longest, served->report.wait_us);
+  }
+  enough = true;
+  EXPECT_LT(longest, 300'000U) << "a burst of 64 such tasks takes longer";
+}
+
 TEST_F(QueuesUnderLoad, ServeHighPriorityFirstWhereItIsPermitted) {
   deploy("");
   const auto refused = light_->call("slow", as_bytes("echo hello"), options(Priority::kHigh));

@@ -33,6 +33,11 @@ public:
     lease.set_caller_key(caller_key);
     lease.set_expires_ms((now_seconds() + 20) * 1000);
     lease.set_cluster("west");
+    if (request.burst() && burst_ms > 0) {
+      lease.clear_task_id();
+      lease.set_burst_tasks(burst_tasks);
+      lease.set_burst_ms(burst_ms);
+    }
     *grant.mutable_lease() = wire::sign(*master, lease);
     return grant;
   }
@@ -50,6 +55,8 @@ public:
   std::string caller_key;
   int given = 0;
   int released = 0;
+  unsigned burst_tasks = 3;
+  unsigned burst_ms = 0; ///< 0: no bursts, whatever is asked for
 };
 
 /// The caller's proxy with the authority behind it, which states whose `echo` is.
@@ -191,6 +198,52 @@ TEST_F(Calls, GoToTheOwnersFunction) {
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(as_text(result->body), "hello");
   EXPECT_EQ(leases_.released, 0);
+}
+
+TEST_F(Calls, ShareABurstLeaseWhereTheyFollowEachOther) {
+  leases_.burst_ms = 60'000;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(call({grant(5)}));
+  EXPECT_EQ(leases_.asked, 3) << "one for the first, a burst of three, another for the last";
+  EXPECT_EQ(ran_.load(), 5);
+  const auto events = events_.all();
+  const auto burst = std::ranges::find(events, 3, [](const auto& event) { return event.runs_size(); });
+  ASSERT_NE(burst, events.end());
+  EXPECT_TRUE(burst->done());
+  EXPECT_EQ(std::ranges::count_if(events, [&](const auto& event) { return event.lease_id() == burst->lease_id(); }), 2)
+      << "its start and its end";
+}
+
+TEST_F(Calls, GoOnUnderAnotherLeaseWhenTheirBurstIsOver) {
+  leases_.burst_ms = 60'000;
+  ASSERT_TRUE(call({grant(5)}));
+  ASSERT_TRUE(call({grant(5)}));
+  server_->recall_burst("lease-2");
+  const auto result = call({grant(5)});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(result->report.attempts, 1U);
+  EXPECT_EQ(leases_.asked, 3);
+}
+
+TEST_F(Calls, WithAnIdOfTheirOwnHaveALeaseOfTheirOwn) {
+  leases_.burst_ms = 60'000;
+  ASSERT_TRUE(call({grant(5)}));
+  ASSERT_TRUE(call({grant(5)}));
+  CallOptions options;
+  options.task_id = make_uuid();
+  Client& client = caller_;
+  ASSERT_TRUE(client.call("echo", as_bytes("hello"), options));
+  EXPECT_EQ(leases_.asked, 3) << "what is repeated must be remembered";
+}
+
+TEST_F(Calls, OfAnotherKindDoNotUseABurst) {
+  leases_.burst_ms = 60'000;
+  ASSERT_TRUE(call({grant(5)}));
+  ASSERT_TRUE(call({grant(5)}));
+  CallOptions options;
+  options.priority = Priority::kLow;
+  Client& client = caller_;
+  ASSERT_TRUE(client.call("echo", as_bytes("hello"), options));
+  EXPECT_EQ(leases_.asked, 3);
 }
 
 TEST_F(Calls, ComeAgainWhenAFullQueueSaysThatIsWorthIt) {

@@ -252,6 +252,7 @@ protected:
     Bytes body = to_bytes("hello");
     ExchangeOutput output = {};
     Deadline deadline = Deadline::after(seconds(20));
+    bool goes_on = false; ///< without its lease
   };
   Call call_of(const Identity& caller, const ReadyCapsule* capsule) {
     Call call{.caller = &caller,
@@ -282,7 +283,8 @@ protected:
     grant.set_instance(settings_.instance);
     WholeBody body(call.body);
     WholeResult result;
-    TCFDL_TRY(exchange_task(session.instance, {*call.caller, grant, call.header, call.capsule, 1, call.deadline}, body,
+    TCFDL_TRY(exchange_task(session.instance,
+                            {*call.caller, grant, call.header, call.capsule, 1, call.deadline, call.goes_on}, body,
                             result, call.output));
     return result.text;
   }

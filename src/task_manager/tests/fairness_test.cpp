@@ -212,7 +212,8 @@ TEST_F(Permits, AreCheckedBeforeATaskLeavesForAnotherCluster) {
 }
 
 TEST_F(Permits, OfAClientHoldOverHttpToo) {
-  TaskManager manager({.callers = {{"anna", {.weight = 1, .highest = wire::PRIORITY_HIGH}}}}, signer_, peers_, time_);
+  TaskManager manager({.callers = {{"anna", {.weight = 1, .highest = wire::PRIORITY_HIGH}}}}, signer_, peers_, recalls_,
+                      time_);
   auto asked = request(1);
   asked.set_caller("gateway-1 for anna");
   asked.set_on_behalf_of("anna");

@@ -53,6 +53,22 @@ public:
   std::vector<std::string> released;
 };
 
+class FakeRecalls final : public Recalls {
+public:
+  void recall(const Recall& burst) override {
+    const std::scoped_lock lock(mutex_);
+    leases_.push_back(burst.lease_id);
+  }
+  std::vector<std::string> leases() {
+    const std::scoped_lock lock(mutex_);
+    return leases_;
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::string> leases_; // guarded by mutex_
+};
+
 class TaskManagerTest : public ::testing::Test {
 protected:
   static constexpr const char* kFunction = "plates/read";
@@ -113,7 +129,8 @@ protected:
   ManualTime time_;
   FakeSigner signer_;
   FakePeers peers_;
-  TaskManager manager_{{.cluster = ClusterId("here")}, signer_, peers_, time_};
+  FakeRecalls recalls_;
+  TaskManager manager_{{.cluster = ClusterId("here")}, signer_, peers_, recalls_, time_};
 };
 
 /// An `acquire` on a thread of its own.
