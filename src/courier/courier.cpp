@@ -16,13 +16,13 @@ int rank_of(const OpenTask& task) {
 } // namespace
 
 Courier::Courier(CourierSettings settings, TaskStore& store, Leases& leases, Instances& instances, UnixMillis now)
-    : settings_(settings), store_(store), leases_(leases), instances_(instances), now_(std::move(now)) {}
+    : settings_(settings), store_(store), now_(std::move(now)),
+      parts_{store, leases, instances, now_, Deadline::after(settings.known_within)} {}
 
 Status Courier::start() {
-  if (parts_) return {};
+  if (!threads_.empty()) return {};
   TCFDL_ASSIGN(const auto left, store_.unfinished());
   if (!left.empty()) spdlog::info("{} asynchronous tasks of before go on", left.size());
-  parts_.emplace(DeliveryParts{store_, leases_, instances_, now_, Deadline::after(settings_.known_within)});
   for (const auto& task : left) enqueue(task);
   for (unsigned i = 0; i < settings_.threads; ++i) {
     threads_.emplace_back([this] { work(); });
@@ -90,7 +90,7 @@ std::optional<OpenTask> Courier::take() {
 
 void Courier::deliver(const OpenTask& task, Interruption& interruption) {
   auto job = store_.job(task.ref);
-  if (job) return Delivery(*std::move(job), *parts_, interruption).run();
+  if (job) return Delivery(*std::move(job), parts_, interruption).run();
   spdlog::error("task {} cannot be read: {}", task.ref.id, job.error().to_string());
   const auto ended = store_.end(task.ref, End::of(wire::TASK_STATE_FAILED, job.error()));
   if (!ended) spdlog::error("nor can its end be recorded: {}", ended.error().to_string());

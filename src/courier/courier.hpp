@@ -49,10 +49,8 @@ private:
 
   const CourierSettings settings_;
   TaskStore& store_;
-  Leases& leases_;
-  Instances& instances_;
   const UnixMillis now_;
-  std::optional<DeliveryParts> parts_; // constant after the start
+  const DeliveryParts parts_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -138,7 +138,7 @@ std::optional<End> Delivery::place_elsewhere(const wire::LeaseGrant& grant, bool
 std::optional<End> Delivery::after_presentation(const Presented& presented, const Status& done,
                                                 const wire::LeaseGrant& grant, bool is_repeat) {
   if (interruption_.cancelled) return end_cancelled();
-  if (presented.header) return end_of(presented);
+  if (presented.header) return end_of(presented, *presented.header);
   if (!done && done.error().code() == Code::kResourceExhausted) return failed(done.error());
   if (!presented.refused) { // the connection broke; the instance may go on
     pause(back_off(attempts_));
@@ -157,11 +157,11 @@ std::optional<End> Delivery::after_presentation(const Presented& presented, cons
   return failed(*presented.refused);
 }
 
-End Delivery::end_of(const Presented& presented) const {
+End Delivery::end_of(const Presented& presented, const wire::ResultHeader& header) {
   End end;
-  end.code = presented.header->code();
+  end.code = header.code();
   end.state = state_of(end.code);
-  end.run_us = presented.header->run_us();
+  end.run_us = header.run_us();
   end.result_header = presented.head.header();
   end.result_salt = presented.head.salt();
   end.result_size = presented.size;

@@ -39,7 +39,7 @@ private:
   std::optional<End> after_presentation(const Presented& presented, const Status& done, const wire::LeaseGrant& grant,
                                         bool is_repeat);
   std::optional<End> place_elsewhere(const wire::LeaseGrant& grant, bool failed_before);
-  [[nodiscard]] End end_of(const Presented& presented) const;
+  static End end_of(const Presented& presented, const wire::ResultHeader& header);
   End end_cancelled();
   void tell_to_end();
   [[nodiscard]] wire::LeaseRequest request() const;
