@@ -54,7 +54,7 @@ bool is_reserved(std::string_view name) {
 
 /// Appends a field; control characters cannot start another one.
 void append_field(std::string& head, std::string_view name, std::string_view value) {
-  fmt::format_to(std::back_inserter(head), "{}: {}\r\n", printable(name, name.size()), printable(value, value.size()));
+  head += fmt::format("{}: {}\r\n", printable(name, name.size()), printable(value, value.size()));
 }
 
 } // namespace

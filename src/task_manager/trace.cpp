@@ -148,14 +148,12 @@ Result<Trace> parse_trace(std::string_view text) {
 }
 
 std::string write_trace(const Trace& trace) {
-  fmt::memory_buffer out;
-  fmt::format_to(std::back_inserter(out), "{}\n", kHeader);
+  std::string out = fmt::format("{}\n", kHeader);
   for (const auto& task : trace.tasks) {
-    fmt::format_to(std::back_inserter(out), "{},{},{},{},{},{},{}\n", task.at_us, trace.functions[task.function],
-                   task.service_us, task.body, trace.callers[task.caller], wire::priority_word(task.priority),
-                   task.timeout_ms);
+    out += fmt::format("{},{},{},{},{},{},{}\n", task.at_us, trace.functions[task.function], task.service_us, task.body,
+                       trace.callers[task.caller], wire::priority_word(task.priority), task.timeout_ms);
   }
-  return fmt::to_string(out);
+  return out;
 }
 
 Trace generate_trace(const GeneratorSettings& settings) {
