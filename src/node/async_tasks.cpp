@@ -154,9 +154,10 @@ bool AsyncTasks::submit(wire::Connection& connection, const courier::Owner& owne
                         const wire::SubmitTask& task) {
   const auto taken = take_in(connection, owner, caller, task);
   if (!taken) return refuse(connection, taken.error());
-  if (!*taken) return false;
+  const auto& stored = *taken;
+  if (!stored) return false;
   wire::TaskManagerReply reply;
-  *reply.mutable_task() = **taken;
+  *reply.mutable_task() = *stored;
   return answer_with(connection, reply);
 }
 

@@ -1,5 +1,7 @@
 #include "sdk/requests.hpp"
 
+#include "wire/signed.hpp"
+
 #include <fmt/ranges.h>
 
 namespace tcfdl::sdk {
