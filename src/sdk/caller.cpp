@@ -259,11 +259,29 @@ Status Caller::take_lease(Attempt& attempt) {
 }
 
 Status Caller::take_offer(Attempt& attempt) {
-  TCFDL_ASSIGN(attempt.descriptor, check_offer(attempt.grant, attempt.request.function(), attempt.options.assurance));
+  TCFDL_ASSIGN(attempt.descriptor, descriptor_of(attempt.grant.descriptor()));
+  TCFDL_TRY(check_offer(attempt.descriptor, attempt.grant, attempt.request.function(), attempt.options.assurance));
   auto known = names_->check(attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !known && known.error().code() == Code::kFailedPrecondition;
   if (!known) return known.error().within("cluster " + attempt.grant.cluster());
   return check_protection(attempt.descriptor, attempt.options.protection);
+}
+
+/// The same offer comes with every lease: its owner's signature is verified once.
+Result<wire::Descriptor> Caller::descriptor_of(const wire::Signed& offered) {
+  constexpr std::size_t kMostKept = 256;
+  const auto name = offered.SerializeAsString();
+  auto known = descriptors_.with([&](const auto& descriptors) {
+    const auto found = descriptors.find(name);
+    return found == descriptors.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (known) return *std::move(known);
+  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(offered));
+  descriptors_.with([&](auto& descriptors) {
+    if (descriptors.size() >= kMostKept) descriptors.clear();
+    descriptors.emplace(name, descriptor);
+  });
+  return descriptor;
 }
 
 /// The authority states whose the name is beside the key that the capsule was made with.

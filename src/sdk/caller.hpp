@@ -44,6 +44,7 @@ private:
   Status take_lease(Attempt& attempt);
   static void note_place(Attempt& attempt);
   Status take_offer(Attempt& attempt);
+  Result<wire::Descriptor> descriptor_of(const wire::Signed& offered);
   Status confirm_owner(Attempt& attempt, const ReadyCapsule& capsule);
   Result<std::unique_ptr<InstanceConnection>> connect(Attempt& attempt);
   Status take_receipt(Attempt& attempt, Bytes receipt) const;
@@ -57,6 +58,7 @@ private:
   InstancePool pool_;
   CallerBursts bursts_;
   const std::unique_ptr<wire::KnownNames> names_;
+  Guarded<std::map<std::string, wire::Descriptor>> descriptors_; ///< that were verified, by their signed form
 };
 
 } // namespace tcfdl::sdk

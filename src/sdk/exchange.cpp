@@ -24,7 +24,7 @@ public:
       : instance_(instance), connection_(*instance.connection), input_(input), output_(output) {}
 
   Status send(RequestBody& body) {
-    TCFDL_TRY(send_head());
+    TCFDL_TRY(send_head(body.size() > 0));
     auto keys = keys_for(input_.capsule, salt_, wire::kRequestDirection, as_bytes(header_));
     wire::SegmentWriter writer(connection_, std::move(keys), input_.deadline);
     TCFDL_TRY(body.send(writer));
@@ -47,7 +47,8 @@ public:
   }
 
 private:
-  Status send_head() {
+  /// `with_body`: the body follows at once.
+  Status send_head(bool with_body) {
     const auto start = Deadline::Clock::now();
     wire::TaskRequest request;
     if (!input_.goes_on) {
@@ -71,6 +72,7 @@ private:
                                           {as_bytes(instance_.hello.nonce()), as_bytes(instance_.hello.name())})));
     }
     output_.seal_us += micros_since(start);
+    if (with_body) return wire::send_head(connection_, request, input_.deadline);
     return wire::send_message(connection_, request, input_.deadline);
   }
 

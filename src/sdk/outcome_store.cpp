@@ -4,7 +4,7 @@ namespace tcfdl::sdk {
 
 Result<std::optional<std::shared_ptr<const Outcome>>> OutcomeStore::begin(const std::string& sender,
                                                                           const std::string& task,
-                                                                          const crypto::Sha256Digest& body,
+                                                                          const crypto::Fingerprint& body,
                                                                           Deadline deadline) {
   std::unique_lock lock(mutex_);
   const Key key{sender, task};

@@ -3,7 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/deadline.hpp"
-#include "crypto/hash.hpp"
+#include "crypto/fingerprint.hpp"
 
 #include <condition_variable>
 #include <list>
@@ -35,7 +35,7 @@ public:
   /// The right to run a task, or what became of it. nullopt: run it, then call `finish`.
   /// ALREADY_EXISTS for a repeat with another body or one whose outcome was not kept; DEADLINE_EXCEEDED while joining.
   Result<std::optional<std::shared_ptr<const Outcome>>> begin(const std::string& sender, const std::string& task,
-                                                              const crypto::Sha256Digest& body, Deadline deadline);
+                                                              const crypto::Fingerprint& body, Deadline deadline);
 
   /// Ends a task that `begin` gave out. nullptr: its outcome went straight to the caller and is not kept.
   void finish(const std::string& sender, const std::string& task, std::shared_ptr<const Outcome> outcome);
@@ -43,7 +43,7 @@ public:
 private:
   using Key = std::pair<std::string, std::string>;
   struct Entry {
-    crypto::Sha256Digest body;
+    crypto::Fingerprint body;
     bool running = true;
     std::shared_ptr<const Outcome> outcome{};
     std::int64_t expires = 0;

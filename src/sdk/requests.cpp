@@ -15,9 +15,8 @@ wire::Priority wire_priority(Priority priority) {
   return wire::PRIORITY_NORMAL;
 }
 
-Result<wire::Descriptor> check_offer(const wire::LeaseGrant& offer, const std::string& function,
-                                     const std::string& least_class) {
-  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(offer.descriptor()));
+Status check_offer(const wire::Descriptor& descriptor, const wire::LeaseGrant& offer, const std::string& function,
+                   const std::string& least_class) {
   const auto refuse = [&](const std::string& why) {
     return make_error(Code::kPermissionDenied, "cluster {} offers {}: {}", offer.cluster(), function, why);
   };
@@ -29,7 +28,7 @@ Result<wire::Descriptor> check_offer(const wire::LeaseGrant& offer, const std::s
   if (!least_class.empty() && !wire::assurance_meets(offer.assurance(), least_class)) {
     return refuse(fmt::format("it is of class '{}'; the caller wants '{}'", offer.assurance(), least_class));
   }
-  return descriptor;
+  return {};
 }
 
 Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {

@@ -9,11 +9,11 @@ namespace tcfdl::sdk {
 
 wire::Priority wire_priority(Priority priority);
 
-/// The function as its owner describes it, of the cluster that offers it: what is asked for, in a class that owner and
-/// caller admit, by a cluster that the owner admits. Whose the name is says the authority, beside a sender's key.
+/// Holds an offer against the function as its owner describes it: what is asked for, in a class that owner and caller
+/// admit, by a cluster that the owner admits. Whose the name is says the authority, beside a sender's key.
 /// `least_class`: empty for any.
-Result<wire::Descriptor> check_offer(const wire::LeaseGrant& offer, const std::string& function,
-                                     const std::string& least_class);
+Status check_offer(const wire::Descriptor& descriptor, const wire::LeaseGrant& offer, const std::string& function,
+                   const std::string& least_class);
 
 /// Refuses a body that the function would refuse.
 Status check_size(const wire::Descriptor& descriptor, std::uint64_t size);

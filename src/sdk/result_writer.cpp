@@ -31,7 +31,7 @@ Result<wire::SegmentWriter*> ResultWriter::open(std::uint32_t code, std::uint64_
           crypto::derive_stream_keys(secret_->key.span(), salt, wire::kReceiptDirection, as_bytes(head.header()));
     }
   }
-  TCFDL_TRY(wire::send_message(connection_, reply, deadline_));
+  TCFDL_TRY(wire::send_head(connection_, reply, deadline_));
   return &segments_.emplace(connection_, std::move(keys), deadline_);
 }
 

@@ -82,10 +82,10 @@ Result<Submitter::Offered> Submitter::ask_offer(const std::string& function, con
   TCFDL_ASSIGN(const auto master, wire::verify_certificate(identity_.authority, answer.master_certificate(),
                                                            {wire::ROLE_MASTER}, clock_.now()));
   wire::LeaseGrant offer;
-  *offer.mutable_descriptor() = answer.descriptor();
   offer.set_cluster(master.cluster());
   offer.set_assurance(answer.assurance());
-  TCFDL_ASSIGN(auto descriptor, check_offer(offer, function, options.assurance));
+  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(answer.descriptor()));
+  TCFDL_TRY(check_offer(descriptor, offer, function, options.assurance));
   TCFDL_TRY(names_.check(descriptor, answer.descriptor()));
   TCFDL_TRY(check_protection(descriptor, options.protection));
   if (descriptor.isolate_instance()) {

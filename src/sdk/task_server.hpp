@@ -96,6 +96,7 @@ private:
   ProcessorKeys keys_;
   Guarded<std::map<std::string, KnownMaster>> masters_; // by certificate
   wire::HangupWatcher watcher_;
+  const crypto::Fingerprints fingerprints_; // of bodies
   OutcomeStore outcomes_;
   PresentedTasks presented_;
   BurstLeases bursts_;

@@ -75,8 +75,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
     const auto sent = wire::send_message(session.connection, reply, task.deadline);
     return drained ? sent : drained;
   }
-  const auto digest = crypto::sha256(*body);
-  auto begun = outcomes_.begin(task.sender(), task.header.task_id(), digest, task.deadline);
+  auto begun = outcomes_.begin(task.sender(), task.header.task_id(), fingerprints_.of(*body), task.deadline);
   if (begun && task.receipt && lacks_receipt(*begun)) {
     begun = make_error(Code::kAlreadyExists, "task {} ran without a receipt; use a new task id", task.header.task_id());
   }
@@ -123,7 +122,7 @@ Outcome TaskServer::outcome_of(const Session& session, Task& task, BytesView bod
 
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
   wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
-  const crypto::Sha256Digest streamed{};
+  const crypto::Fingerprint streamed{};
   auto begun = outcomes_.begin(task.sender(), task.header.task_id(), streamed, task.deadline);
   if (!begun) {
     TCFDL_TRY(reader.drain());

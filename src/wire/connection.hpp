@@ -24,6 +24,11 @@ public:
   /// Sends one frame. UNAVAILABLE when the peer is gone, DEADLINE_EXCEEDED; afterwards the connection is of no use.
   virtual Status send(FrameKind kind, BytesView payload, Deadline deadline) = 0;
 
+  /// Like `send`, for a frame that another one follows at once: it may be kept until then, to go with it.
+  virtual Status send_with_next(FrameKind kind, BytesView payload, Deadline deadline) {
+    return send(kind, payload, deadline);
+  }
+
   /// Receives one frame into `payload`, whose capacity is reused. Errors as `send`, INVALID_ARGUMENT for a bad frame.
   virtual Result<FrameKind> receive(Bytes& payload, Deadline deadline) = 0;
 

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kHeaderSize = 5;
 constexpr std::size_t kBufferSize = std::size_t{72} * 1024;
+constexpr std::size_t kMostKept = std::size_t{16} * 1024;
 
 std::array<std::uint8_t, kHeaderSize> make_header(FrameKind kind, std::size_t size) {
   return {static_cast<std::uint8_t>(size >> 24U), static_cast<std::uint8_t>(size >> 16U),
@@ -21,7 +22,18 @@ FramedConnection::FramedConnection() : buffer_(kBufferSize) {}
 Status FramedConnection::send(FrameKind kind, BytesView payload, Deadline deadline) {
   if (payload.size() > kMaxFrame)
     return make_error(Code::kInternal, "a frame of {} bytes is too large", payload.size());
-  return write(make_header(kind, payload.size()), payload, deadline);
+  const auto header = make_header(kind, payload.size());
+  if (kept_.empty()) return write(header, payload, deadline);
+  kept_.insert(kept_.end(), header.begin(), header.end());
+  return write(std::exchange(kept_, {}), payload, deadline);
+}
+
+Status FramedConnection::send_with_next(FrameKind kind, BytesView payload, Deadline deadline) {
+  if (kept_.size() + payload.size() > kMostKept) return send(kind, payload, deadline);
+  const auto header = make_header(kind, payload.size());
+  kept_.insert(kept_.end(), header.begin(), header.end());
+  kept_.insert(kept_.end(), payload.begin(), payload.end());
+  return {};
 }
 
 Result<FrameKind> FramedConnection::receive(Bytes& payload, Deadline deadline) {

@@ -13,6 +13,7 @@ namespace tcfdl::wire {
 class FramedConnection : public Connection {
 public:
   Status send(FrameKind kind, BytesView payload, Deadline deadline) final;
+  Status send_with_next(FrameKind kind, BytesView payload, Deadline deadline) final;
   Result<FrameKind> receive(Bytes& payload, Deadline deadline) final;
 
 protected:
@@ -33,6 +34,7 @@ private:
   Result<Frame> begin_frame(Bytes payload, Deadline deadline);
   Status fill(Frame& frame, Deadline deadline);
 
+  Bytes kept_;   // frames that go with the next one
   Bytes buffer_; // bytes received and not yet given out: [begin_, end_)
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

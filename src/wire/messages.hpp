@@ -33,6 +33,11 @@ template <class Message> Status send_message(Connection& connection, const Messa
   return connection.send(FrameKind::kMessage, serialize(message), deadline);
 }
 
+/// A message that a body follows at once.
+template <class Message> Status send_head(Connection& connection, const Message& message, Deadline deadline) {
+  return connection.send_with_next(FrameKind::kMessage, serialize(message), deadline);
+}
+
 /// Receives a frame that must be a message of this type.
 template <class Message> Result<Message> receive_message(Connection& connection, Deadline deadline) {
   Bytes payload;

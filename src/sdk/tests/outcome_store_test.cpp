@@ -15,12 +15,12 @@ private:
   UnixSeconds now_ = 1'800'000'000;
 };
 
-const crypto::Sha256Digest kBody{1};
-const crypto::Sha256Digest kOtherBody{2};
+const crypto::Fingerprint kBody{1};
+const crypto::Fingerprint kOtherBody{2};
 
 class OutcomeStoreTest : public testing::Test {
 protected:
-  auto begin(const std::string& task, const crypto::Sha256Digest& body = kBody, const std::string& sender = "anna") {
+  auto begin(const std::string& task, const crypto::Fingerprint& body = kBody, const std::string& sender = "anna") {
     return store_.begin(sender, task, body, Deadline::after(std::chrono::seconds(10)));
   }
   bool is_new(const std::string& task) {
@@ -28,7 +28,7 @@ protected:
     return begun && !*begun;
   }
   /// The kept outcome's text, or the code that refuses a repeat.
-  std::string repeat(const std::string& task, const crypto::Sha256Digest& body = kBody) {
+  std::string repeat(const std::string& task, const crypto::Fingerprint& body = kBody) {
     const auto begun = begin(task, body);
     if (!begun) return std::string(code_name(begun.error().code()));
     return *begun ? std::string(as_text((**begun)->body)) : "new";

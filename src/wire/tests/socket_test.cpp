@@ -45,6 +45,31 @@ TEST_P(LocalConnection, EchoesFramesOfEverySizeInOrder) {
   }
 }
 
+TEST_P(LocalConnection, SendsAFrameWithTheNextOne) {
+  std::promise<std::vector<std::size_t>> received;
+  auto listener = Listener::start(address(), {.name = "sink"}, [&](Connection& connection) {
+    Bytes payload;
+    std::vector<std::size_t> sizes;
+    while (connection.receive(payload, Deadline::after(seconds(10)))) sizes.push_back(payload.size());
+    received.set_value(sizes);
+  });
+  ASSERT_TRUE(listener);
+  auto connection = connect((*listener)->address(), Deadline::after(seconds(5)));
+  ASSERT_TRUE(connection);
+  const auto send = [&](auto how, std::size_t size) {
+    const Bytes payload(size, 1);
+    EXPECT_TRUE(((**connection).*how)(FrameKind::kMessage, payload, Deadline::after(seconds(5))));
+  };
+  send(&Connection::send_with_next, 100);
+  send(&Connection::send_with_next, 200);
+  send(&Connection::send, 70'000);
+  send(&Connection::send_with_next, 500'000); // too large to be kept
+  send(&Connection::send, 1);
+  send(&Connection::send_with_next, 7); // nothing follows
+  (*connection)->shutdown();
+  EXPECT_EQ(received.get_future().get(), (std::vector<std::size_t>{100, 200, 70'000, 500'000, 1}));
+}
+
 TEST_P(LocalConnection, ReceiveEndsAtItsDeadlineAndWhenThePeerCloses) {
   auto listener = Listener::start(address(), {.name = "silent"}, [](Connection& connection) {
     Bytes payload;
