@@ -5,10 +5,12 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <tcfdl/bytes.hpp>
 #include <tcfdl/result.hpp>
+#include <vector>
 
 namespace tcfdl {
 
@@ -83,6 +85,55 @@ struct CallResult {
   CallReport report;
 };
 
+/// The longest that a submitted task may take from its submission to its end, waiting included: the capsule in which
+/// its data is sealed ends soon after.
+constexpr std::chrono::minutes kLongestTask{9};
+
+/// How a task is submitted that its caller does not wait for.
+struct SubmitOptions {
+  /// `kEae`, or `kNone` where the function admits it. What is sealed hop by hop cannot be stored.
+  Protection protection = Protection::kEae;
+  /// From the submission to the end of the task; at most `kLongestTask`.
+  std::chrono::milliseconds timeout = kLongestTask;
+  /// As in `CallOptions`.
+  std::string assurance;
+  /// A UUID that makes the submission idempotent; empty: a new one is drawn.
+  std::string task_id;
+  std::string content_type = "application/octet-stream";
+  Priority priority = Priority::kNormal;
+};
+
+/// What becomes of a submitted task. The last four are ends.
+enum class TaskState : std::uint8_t { kWaiting, kRunning, kSucceeded, kFailed, kCancelled, kExpired };
+
+/// `waiting`, `running`, `succeeded`, `failed`, `cancelled` or `expired`.
+std::string_view task_state_name(TaskState state) noexcept;
+
+/// A submitted task as its cluster knows it. Times are Unix milliseconds, 0 for what did not happen yet.
+struct TaskInfo {
+  std::string task_id;
+  std::string function;
+  TaskState state = TaskState::kWaiting;
+  std::int64_t submitted_ms = 0;
+  std::int64_t started_ms = 0;
+  std::int64_t finished_ms = 0;
+  std::int64_t expires_ms = 0; ///< its deadline
+  std::string instance;        ///< that runs or ran it
+  std::string node;
+  std::uint64_t run_us = 0; ///< in the handler
+  Priority priority = Priority::kNormal;
+  /// Why it ended without success, with gRPC's code names. A handler's own text is sealed: `task_get` and `task_wait`
+  /// open it, in lists it is missing.
+  std::optional<Error> error;
+
+  [[nodiscard]] bool ended() const noexcept { return state != TaskState::kWaiting && state != TaskState::kRunning; }
+};
+
+struct TaskOutcome {
+  TaskInfo info;
+  Bytes result; ///< of a task that succeeded; opened here
+};
+
 /// Reads a body piece by piece.
 class BodyReader {
 public:
@@ -118,6 +169,25 @@ public:
   /// is not attempted twice.
   virtual Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                                   const CallOptions& options) = 0;
+
+  /// Leaves a task to the cluster and returns its id once it is stored there, sealed: it outlives this process and the
+  /// cluster's. A repeat with the same id and body is the same task. Errors beside those of a call: INVALID_ARGUMENT
+  /// for a timeout above `kLongestTask`, ALREADY_EXISTS for an id that was used with another body,
+  /// RESOURCE_EXHAUSTED says which quota is spent, FAILED_PRECONDITION for functions that keep instances apart.
+  virtual Result<std::string> submit(const std::string& function, BytesView body, const SubmitOptions& options = {});
+
+  /// A task of this caller, with its result if it is there. NOT_FOUND for what it did not submit, and for what was
+  /// pruned. `protection`: with which it was submitted; UNAUTHENTICATED for a result with less.
+  Result<TaskOutcome> task_get(const std::string& id, Protection protection = Protection::kEae) {
+    return task_wait(id, std::chrono::milliseconds(0), protection);
+  }
+  /// The same after its end, or as it is after `timeout`.
+  virtual Result<TaskOutcome> task_wait(const std::string& id, std::chrono::milliseconds timeout,
+                                        Protection protection = Protection::kEae);
+  /// Ends a task: it does not start, or its handler is told. What had ended before stays as it is.
+  virtual Result<TaskInfo> task_cancel(const std::string& id);
+  /// The tasks of this caller, newest first.
+  virtual Result<std::vector<TaskInfo>> task_list();
 
 protected:
   virtual Result<CallResult> call_whole(const std::string& function, BytesView body, const CallOptions& options) = 0;

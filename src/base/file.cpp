@@ -120,6 +120,12 @@ Status write_file(const std::filesystem::path& path, BytesView content, mode_t m
   return {};
 }
 
+Status sync_directory(const std::filesystem::path& directory) {
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return errno_error("cannot sync", directory);
+  return {};
+}
+
 Status make_private_directory(const std::filesystem::path& path) {
   std::error_code failure;
   if (std::filesystem::create_directories(path, failure)) ::chmod(path.c_str(), 0700);

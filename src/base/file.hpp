@@ -32,6 +32,9 @@ std::string file_tail(const std::filesystem::path& path, std::size_t most_lines)
 /// Replaces a file atomically and durably (temporary file, fsync, rename).
 Status write_file(const std::filesystem::path& path, BytesView content, mode_t mode = kPublicFile);
 
+/// Makes new names in a directory survive a crash.
+Status sync_directory(const std::filesystem::path& directory);
+
 /// Creates a directory and its parents, for the owner only.
 Status make_private_directory(const std::filesystem::path& path);
 

@@ -1,18 +1,15 @@
 #include "base/file.hpp"
+#include "cli/bodies.hpp"
 #include "cli/command.hpp"
 #include "crypto/secret.hpp"
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <fcntl.h>
 #include <fmt/ranges.h>
 #include <memory>
 #include <tcfdl/client.hpp>
 
 namespace tcfdl::cli {
 namespace {
-
-constexpr std::size_t kLargestBody = std::size_t{1} << 30U;
 
 struct InvokeOptions {
   std::string function;
@@ -28,32 +25,6 @@ struct InvokeOptions {
   bool fail_when_full = false;
   std::chrono::milliseconds timeout{30'000};
 };
-
-Result<Bytes> read_input() {
-  Bytes content;
-  Bytes piece(std::size_t{64} << 10U);
-  for (;;) {
-    const auto got = ::read(STDIN_FILENO, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error("cannot read", "standard input");
-    if (got == 0) return content;
-    content.insert(content.end(), piece.begin(), piece.begin() + got);
-    if (content.size() > kLargestBody) return Error(Code::kResourceExhausted, "the input is larger than 1 GiB");
-  }
-}
-
-/// Devices and pipes are written to, files replaced as a whole.
-Status write_output(const std::string& out, BytesView body) {
-  if (out == "-") return write_all(STDOUT_FILENO, body);
-  std::error_code ignored;
-  const auto kind = std::filesystem::status(out, ignored).type();
-  if (kind == std::filesystem::file_type::not_found || kind == std::filesystem::file_type::regular) {
-    return write_file(std::filesystem::absolute(out), body);
-  }
-  const UniqueFd fd(::open(out.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd.valid()) return errno_error("cannot open", out);
-  return write_all(fd.get(), body);
-}
 
 Json document_of(const CallReport& report, std::size_t bytes) {
   return {{"task_id", report.task_id},         {"function", report.function},
@@ -99,10 +70,10 @@ Status invoke(const InvokeOptions& options, const Session& session) {
   call.receipt = !options.receipt.empty();
   TCFDL_ASSIGN(call.priority, priority_from_name(options.priority));
   call.retry_busy = !options.fail_when_full;
-  TCFDL_ASSIGN(const auto body, options.in == "-" ? read_input() : read_file(options.in, kLargestBody));
+  TCFDL_ASSIGN(const auto body, read_body(options.in));
   TCFDL_ASSIGN(const auto client, Client::connect(session.context));
   TCFDL_ASSIGN(const auto result, client->call(options.function, body, call));
-  TCFDL_TRY(write_output(options.out, result.body));
+  TCFDL_TRY(write_body(options.out, result.body));
   if (call.receipt) {
     // It holds the salts, so it is for the caller alone.
     TCFDL_TRY(write_file(std::filesystem::absolute(options.receipt), result.report.receipt, kPrivateFile));

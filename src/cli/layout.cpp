@@ -94,8 +94,8 @@ Status write_configuration(const Layout& layout, const Topology& topology) {
                                   "gateway_tls: {}\n{}",
                                   cluster.name, cluster.host_instances, cluster.calls_per_second, cluster.api_tls,
                                   cluster.gateway_tls, node::write_caller_shares(cluster.callers));
-    TCFDL_TRY(write_text(layout.config(master), node_yaml(layout, topology, master) + more +
-                                                    write_autoscaling(cluster) + write_placement(cluster, master)));
+    TCFDL_TRY(write_text(layout.config(master), node_yaml(layout, topology, master) + more + write_sections(cluster) +
+                                                    write_placement(cluster, master)));
     for (const auto& worker : cluster.workers) {
       TCFDL_TRY(
           write_text(layout.config(worker), node_yaml(layout, topology, worker) + write_placement(cluster, worker)));

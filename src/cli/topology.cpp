@@ -27,9 +27,12 @@ std::string flow(const TopologyTexts& texts) {
   return "{" + line + "}";
 }
 
-void read_autoscaling(ConfigMapping& mapping, TopologyCluster& cluster) {
+/// Checked as the master will, kept as they were written.
+void read_sections(ConfigMapping& mapping, TopologyCluster& cluster) {
   (void)node::read_autoscaling(mapping);
   cluster.autoscaling = mapping.text_map("autoscaling");
+  (void)node::read_async_tasks(mapping);
+  cluster.async_tasks = mapping.text_map("async_tasks");
 }
 
 Result<TopologyNode> read_node(ConfigMapping& mapping, const TopologyCluster& cluster) {
@@ -55,7 +58,7 @@ Result<TopologyCluster> read_cluster(ConfigMapping& mapping) {
   TCFDL_ASSIGN(cluster.callers, node::read_caller_shares(mapping));
   cluster.api_tls = mapping.boolean_or("api_tls", false);
   cluster.gateway_tls = mapping.boolean_or("gateway_tls", false);
-  read_autoscaling(mapping, cluster);
+  read_sections(mapping, cluster);
   for (auto& entry : mapping.mappings("nodes")) {
     TCFDL_ASSIGN(auto node, read_node(entry, cluster));
     cluster.nodes.push_back(std::move(node));
@@ -142,9 +145,14 @@ std::string write_software_tee(const Topology& topology) {
   return fmt::format("software_tee: {{require: [{}]}}\n", fmt::join(*topology.required_layers, ", "));
 }
 
-std::string write_autoscaling(const TopologyCluster& cluster) {
-  if (cluster.autoscaling.empty()) return {};
-  return fmt::format("autoscaling: {}\n", flow(cluster.autoscaling));
+std::string write_sections(const TopologyCluster& cluster, std::string_view indent) {
+  std::string text;
+  const auto add = [&](std::string_view name, const TopologyTexts& section) {
+    if (!section.empty()) text += fmt::format("{}{}: {}\n", indent, name, flow(section));
+  };
+  add("autoscaling", cluster.autoscaling);
+  add("async_tasks", cluster.async_tasks);
+  return text;
 }
 
 std::string write_placement(const TopologyCluster& cluster, const std::string& name) {
@@ -167,7 +175,7 @@ std::string write_topology(const Topology& topology) {
       text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", cluster.workers[i]);
     }
     text += "]\n";
-    if (!cluster.autoscaling.empty()) text += fmt::format("    {}", write_autoscaling(cluster));
+    text += write_sections(cluster, "    ");
     if (!cluster.nodes.empty()) text += "    nodes:\n";
     for (const auto& node : cluster.nodes) {
       text += fmt::format("      - {{name: \"{}\", labels: {}", node.name, flow(node.labels));

@@ -34,6 +34,7 @@ struct TopologyCluster {
   bool api_tls = false;              ///< whether the master's API is HTTPS
   bool gateway_tls = false;          ///< whether the gateway is
   TopologyTexts autoscaling = {};    ///< as in a master's configuration, checked
+  TopologyTexts async_tasks = {};    ///< likewise
   std::vector<TopologyNode> nodes = {};
   task_manager::CallerShares callers = {};
 
@@ -61,8 +62,9 @@ Result<Topology> read_topology(const std::filesystem::path& path);
 /// The line about the software TEE, in topologies and configurations of nodes; empty for the default.
 std::string write_software_tee(const Topology& topology);
 
-/// The line about autoscaling, in topologies and configurations of masters; empty for the default.
-std::string write_autoscaling(const TopologyCluster& cluster);
+/// The lines about autoscaling and asynchronous tasks, in topologies (indented) and configurations of masters; empty
+/// for the defaults.
+std::string write_sections(const TopologyCluster& cluster, std::string_view indent = {});
 /// The lines of a node's configuration about placement; empty when nothing is said.
 std::string write_placement(const TopologyCluster& cluster, const std::string& name);
 

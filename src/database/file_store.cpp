@@ -3,7 +3,6 @@
 #include "base/file.hpp"
 
 #include <algorithm>
-#include <fcntl.h>
 
 namespace tcfdl::database {
 namespace {
@@ -20,13 +19,6 @@ Status check_digest(std::string_view digest) {
 
 std::filesystem::path place_of(std::string_view digest) {
   return std::filesystem::path(digest.substr(0, 2)) / digest.substr(2);
-}
-
-/// Makes a new name in the directory survive a crash.
-Status sync_directory(const std::filesystem::path& directory) {
-  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || ::fsync(fd.get()) != 0) return errno_error("cannot sync", directory);
-  return {};
 }
 
 } // namespace

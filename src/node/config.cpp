@@ -168,6 +168,26 @@ task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config) {
   return settings;
 }
 
+courier::StoreSettings read_async_tasks(ConfigMapping& config) {
+  courier::StoreSettings settings;
+  auto section = config.mapping("async_tasks");
+  if (!section) return settings;
+  const auto size = [&](const char* key, std::int64_t otherwise) {
+    const auto text = section->text_or(key, fmt::format("{}B", otherwise));
+    const auto parsed = parse_size(text);
+    if (!parsed) section->refuse(key, parsed.error().message());
+    return static_cast<std::int64_t>(parsed.value_or(0));
+  };
+  settings.most_bytes_each = size("quota_per_caller", settings.most_bytes_each);
+  settings.most_bytes = size("quota", settings.most_bytes);
+  settings.most_tasks_each = section->integer_or("tasks_per_caller", settings.most_tasks_each, 1, 1'000'000);
+  const auto retention = parse_duration(section->text_or("retention", "24h"));
+  if (!retention) section->refuse("retention", retention.error().message());
+  settings.retention = std::chrono::duration_cast<std::chrono::seconds>(retention.value_or(settings.retention));
+  if (const auto good = section->finish(); !good) config.refuse("async_tasks", good.error().message());
+  return settings;
+}
+
 Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   ServiceManagerConfig result;
@@ -211,6 +231,7 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.call_rate = static_cast<unsigned>(config.integer_or("calls_per_second", result.call_rate, 0, kHighestRate));
   result.autoscaling = read_autoscaling(config);
   TCFDL_ASSIGN(result.callers, read_caller_shares(config));
+  result.async_tasks = read_async_tasks(config);
   TCFDL_TRY(config.finish());
   return result;
 }

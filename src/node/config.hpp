@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/config.hpp"
+#include "courier/task_store.hpp"
 #include "task_manager/autoscaler.hpp"
 #include "task_manager/types.hpp"
 
@@ -49,6 +50,10 @@ struct ServiceManagerConfig {
 /// The section `autoscaling`, which may be absent; what is wrong is remembered by the section or by `config`.
 task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config);
 
+/// The section `async_tasks`, which may be absent; what is wrong is remembered by the section or by `config`. The
+/// directory is left open.
+courier::StoreSettings read_async_tasks(ConfigMapping& config);
+
 /// What masters and workers have in common.
 struct HostConfig {
   std::string node;
@@ -76,6 +81,7 @@ struct MasterConfig {
   unsigned call_rate = 0;  ///< calls a second of one caller; 0: no limit
   task_manager::AutoscalingSettings autoscaling;
   task_manager::CallerShares callers;
+  courier::StoreSettings async_tasks; ///< without its directory
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

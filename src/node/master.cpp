@@ -391,14 +391,20 @@ private:
                           config_.host.node,
                           identity_->proxy_certificate,
                           config_.call_rate};
+    auto stored = config_.async_tasks;
+    stored.directory = config_.host.state / "tasks";
+    TCFDL_ASSIGN(async_, AsyncTasks::open(*database_, std::move(stored), config_.cluster,
+                                          {*tasks_, *host_, identity_->signing, identity_->certificate}));
     certificates_ =
         std::make_unique<ClientCertificates>([this](const std::string& client) { return renew_certificate(client); },
                                              identity_->authority, revocations_->known(), clock_);
-    TCFDL_ASSIGN(
-        door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *bus_, *audit_,
-                                                 identity_->authority, revocations_->known(), *certificates_, clock_}));
+    TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *bus_, *audit_,
+                                                          identity_->authority, revocations_->known(), *certificates_,
+                                                          *async_, clock_}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
+    TCFDL_TRY(async_->start());
+    stops_.add([this] { async_->stop(); }); // its tasks go on after a restart, rather than to hear that this stops
     TCFDL_TRY(gateway_->start());
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(MasterApiParts{
@@ -470,6 +476,7 @@ private:
   std::optional<collaboration::LinkService> link_service_;
   std::unique_ptr<Host> host_;
   std::unique_ptr<GatewayKeeper> gateway_;
+  std::unique_ptr<AsyncTasks> async_;
   std::unique_ptr<ClientCertificates> certificates_;
   std::unique_ptr<TaskDoor> door_;
   std::unique_ptr<MasterApi> api_;

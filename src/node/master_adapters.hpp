@@ -45,6 +45,7 @@ public:
   Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request) override {
     auto here = request;
     here.set_cluster(cluster_);
+    here.clear_presented();
     return tasks_.acquire(here, {});
   }
   void release(const wire::LeaseRelease& release) override { tasks_.release(release.lease_id()); }

@@ -14,6 +14,22 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
+/// A caller that waits for its answer, until it hangs up.
+struct Presence {
+  Presence(wire::HangupWatcher& watcher, const wire::Connection& caller)
+      : watch(watcher.watch(caller.descriptor(), Deadline::after(hours(24)), gone)) {}
+  std::stop_source gone;
+  wire::HangupWatcher::Watch watch;
+};
+
+Error too_many(const std::string& caller) {
+  auto error =
+      make_error(Code::kResourceExhausted,
+                 "{} has {} connections to the task manager, as many as it may; try again later", caller, kMostEach);
+  error.set_retry_after(seconds(1));
+  return error;
+}
+
 wire::TaskManagerReply refusal(const Error& error) {
   wire::TaskManagerReply reply;
   *reply.mutable_error() = wire::to_info(error);
@@ -30,6 +46,13 @@ Status check_own_keys(const wire::Certificate& caller, const wire::ProxyRequest&
   TCFDL_ASSIGN(const auto named, wire::parse<wire::Certificate>(request.sender_keys().certificate().statement()));
   if (named.subject() == caller.subject() && named.verify_key() == caller.verify_key()) return {};
   return make_error(Code::kPermissionDenied, "{} asks for keys of {}", caller.subject(), named.subject());
+}
+
+/// As whom a caller is known to the queues and the store. A gateway calls for others.
+courier::Owner owner_of(const wire::Certificate& caller, const std::string& on_behalf_of) {
+  const bool for_another = caller.role() == wire::ROLE_GATEWAY && !on_behalf_of.empty();
+  return {for_another ? fmt::format("{} for {}", caller.subject(), on_behalf_of) : caller.subject(),
+          caller.verify_key(), for_another ? on_behalf_of : std::string(), caller.node()};
 }
 
 /// The other routes are addresses of the cluster's machines, which mean something else on the caller's.
@@ -75,6 +98,13 @@ void TaskDoor::serve(wire::Connection& connection, Origin origin) {
   auto admitted = admit(connection, *welcome.mutable_welcome());
   if (!admitted) {
     (void)send(connection, refusal(admitted.error())); // the peer may be gone already
+    return;
+  }
+  // A gateway's are those of all who call over HTTP, for whom it has bounds of its own.
+  const bool is_bounded = admitted->role() != wire::ROLE_GATEWAY;
+  const auto place = is_bounded ? shares_.enter(admitted->subject()) : std::nullopt;
+  if (is_bounded && !place) {
+    (void)send(connection, refusal(too_many(admitted->subject())));
     return;
   }
   welcome.mutable_welcome()->set_cluster(settings_.cluster);
@@ -123,6 +153,8 @@ bool TaskDoor::handle(wire::Connection& connection, const Caller& caller, const 
     return false;
   }
   if (request.has_open_relay()) return relay(connection, request.open_relay());
+  if (request.has_submit()) return submit(connection, caller.certificate, request.submit());
+  if (request.has_query()) return query(connection, caller.certificate, request.query());
   if (request.has_fetch_file()) return send_file(connection, caller.certificate, request.fetch_file().digest());
   const auto reply = answer(connection, caller, request);
   return send(connection, reply ? *reply : refusal(reply.error()));
@@ -146,6 +178,14 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   } else if (request.has_proxy()) {
     TCFDL_TRY(check_own_keys(caller.certificate, request.proxy()));
     TCFDL_ASSIGN(*reply.mutable_proxy(), parts_.proxy.entry(request.proxy(), Deadline::after(seconds(20))));
+  } else if (request.has_describe()) {
+    TCFDL_ASSIGN(*reply.mutable_offer(), describe(caller.certificate, request.describe().function()));
+  } else if (request.has_cancel()) {
+    const auto owner = owner_of(caller.certificate, request.cancel().on_behalf_of());
+    TCFDL_ASSIGN(*reply.mutable_task(), parts_.async.cancel(owner, request.cancel().task_id()));
+  } else if (request.has_list()) {
+    TCFDL_ASSIGN(*reply.mutable_tasks(),
+                 parts_.async.list(owner_of(caller.certificate, request.list().on_behalf_of())));
   } else {
     return Error(Code::kUnimplemented, "the task manager does not know this request");
   }
@@ -166,26 +206,46 @@ Result<wire::Signed> TaskDoor::newest(const wire::Certificate& caller, const wir
 
 Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const Caller& peer, wire::LeaseRequest request) {
   const auto& caller = peer.certificate;
-  const bool on_behalf = caller.role() == wire::ROLE_GATEWAY && !request.on_behalf_of().empty();
-  const auto who = on_behalf ? fmt::format("{} for {}", caller.subject(), request.on_behalf_of()) : caller.subject();
-  if (const auto allowed = check_call(caller, who, request.function()); !allowed) {
-    parts_.audit.add(
-        {who, "caller", "", "CALL", request.function(), false, std::string(code_name(allowed.error().code()))});
-    return allowed.error();
-  }
-  request.set_caller(who);
-  request.set_caller_node(caller.node());
+  const auto owner = owner_of(caller, request.on_behalf_of());
+  TCFDL_TRY(admit_call(caller, owner.name, request.function()));
+  request.set_caller(owner.name);
+  request.set_caller_node(owner.node);
   request.clear_peer();
-  if (!on_behalf) request.clear_on_behalf_of();
-  request.set_caller_key(caller.verify_key());
-  std::stop_source gone;
-  const auto watch = watcher_.watch(connection.descriptor(), Deadline::after(hours(24)), gone);
-  TCFDL_ASSIGN(auto grant, parts_.tasks.acquire(request, gone.get_token()));
+  request.clear_presented();
+  request.set_on_behalf_of(owner.on_behalf_of);
+  request.set_caller_key(owner.key);
+  const Presence presence(watcher_, connection);
+  TCFDL_ASSIGN(auto grant, parts_.tasks.acquire(request, presence.gone.get_token()));
   if (peer.origin == Origin::kNetwork) keep_relays(grant);
   return grant;
 }
 
-/// `who`: as whom the caller is counted.
+bool TaskDoor::submit(wire::Connection& connection, const wire::Certificate& caller, const wire::SubmitTask& task) {
+  const auto owner = owner_of(caller, task.on_behalf_of());
+  const auto header = wire::parse<wire::SealedHeader>(task.task().header());
+  const auto admitted = header ? admit_call(caller, owner.name, header->function()) : Status(header.error());
+  if (!admitted) return send(connection, refusal(admitted.error()));
+  return parts_.async.submit(connection, owner, caller, task);
+}
+
+bool TaskDoor::query(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskQuery& query) {
+  const Presence presence(watcher_, connection);
+  return parts_.async.query(connection, owner_of(caller, query.on_behalf_of()), query, presence.gone.get_token());
+}
+
+Result<wire::FunctionOffer> TaskDoor::describe(const wire::Certificate& caller, const std::string& function) const {
+  if (wire::grants_allow(caller, function)) return parts_.async.describe(function);
+  return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), function);
+}
+
+Status TaskDoor::admit_call(const wire::Certificate& caller, const std::string& who, const std::string& function) {
+  auto allowed = check_call(caller, who, function);
+  if (!allowed) {
+    parts_.audit.add({who, "caller", "", "CALL", function, false, std::string(code_name(allowed.error().code()))});
+  }
+  return allowed;
+}
+
 Status TaskDoor::check_call(const wire::Certificate& caller, const std::string& who, const std::string& function) {
   if (!wire::grants_allow(caller, function)) {
     return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), function);

@@ -4,7 +4,9 @@
 #include "base/rate_limiter.hpp"
 #include "collaboration/links.hpp"
 #include "database/file_store.hpp"
+#include "node/async_tasks.hpp"
 #include "node/client_certificates.hpp"
+#include "node/connection_shares.hpp"
 #include "node/host.hpp"
 #include "node/task_streams.hpp"
 #include "security_manager/audit_log.hpp"
@@ -32,6 +34,9 @@ struct TaskDoorSettings {
   unsigned call_rate = 0;            ///< calls a second of one caller; 0: no limit
 };
 
+/// Connections of one caller that is no gateway; each of its calls that waits has one.
+constexpr std::size_t kMostEach = 512;
+
 /// What the door opens to; all outlive it.
 struct TaskDoorParts {
   task_manager::TaskManager& tasks;
@@ -44,6 +49,7 @@ struct TaskDoorParts {
   const crypto::VerifyKey& authority;
   const wire::Revocations& revocations;
   ClientCertificates& certificates;
+  AsyncTasks& async;
   const Clock& clock;
 };
 
@@ -75,7 +81,12 @@ private:
   Result<wire::TaskManagerReply> answer(wire::Connection& connection, const Caller& caller,
                                         const wire::TaskManagerRequest& request);
   Result<wire::LeaseGrant> lease(wire::Connection& connection, const Caller& caller, wire::LeaseRequest request);
+  /// `who`: as whom the caller is counted.
   [[nodiscard]] Status check_call(const wire::Certificate& caller, const std::string& who, const std::string& function);
+  [[nodiscard]] Status admit_call(const wire::Certificate& caller, const std::string& who, const std::string& function);
+  bool submit(wire::Connection& connection, const wire::Certificate& caller, const wire::SubmitTask& task);
+  bool query(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskQuery& query);
+  Result<wire::FunctionOffer> describe(const wire::Certificate& caller, const std::string& function) const;
   Result<wire::Signed> newest(const wire::Certificate& caller, const wire::Signed& unverified);
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
@@ -84,6 +95,7 @@ private:
   const TaskDoorSettings settings_;
   const TaskDoorParts parts_;
   RateLimiter calls_;
+  ConnectionShares shares_{kMostEach};
   wire::HangupWatcher watcher_;
   std::unique_ptr<wire::Listener> listener_;
   std::unique_ptr<wire::Listener> network_; // may be null

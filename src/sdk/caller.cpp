@@ -1,13 +1,13 @@
 #include "sdk/caller.hpp"
 
 #include "crypto/random.hpp"
+#include "sdk/requests.hpp"
 #include "wire/lease_request.hpp"
 #include "wire/receipt.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <fmt/ranges.h>
 #include <mutex>
 
 namespace tcfdl::sdk {
@@ -75,55 +75,13 @@ private:
   bool begun_ = false;
 };
 
-/// Refuses a body that the function would refuse, before it travels.
-Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
-  if (descriptor.max_body() == 0 || size <= descriptor.max_body()) return {};
-  return make_error(Code::kInvalidArgument, "the body has {} bytes; {} takes at most {}", size, descriptor.name(),
-                    descriptor.max_body());
-}
-
-/// The function as its owner describes it, of the cluster that offers it: what is asked for, in a class that owner and
-/// caller admit, by a cluster that the owner admits. Whose the name is says the authority (`confirm_owner`).
-Status check_grant(const wire::Descriptor& descriptor, const wire::LeaseGrant& grant, const wire::LeaseRequest& request,
-                   const std::string& least_class) {
-  const auto refuse = [&](const std::string& why) {
-    return make_error(Code::kPermissionDenied, "cluster {} offers {}: {}", grant.cluster(), request.function(), why);
-  };
-  if (descriptor.name() != request.function()) return refuse("its descriptor is of " + descriptor.name());
-  if (!wire::admits_provider(descriptor, grant.cluster())) return refuse("its owner does not admit that cluster");
-  if (!wire::contains_text(descriptor.assurance(), grant.assurance())) {
-    return refuse(fmt::format("its owner does not admit the class '{}'", grant.assurance()));
-  }
-  if (!least_class.empty() && !wire::assurance_meets(grant.assurance(), least_class)) {
-    return refuse(fmt::format("it is of class '{}'; the caller wants '{}'", grant.assurance(), least_class));
-  }
-  return {};
-}
-
 /// How often a call asks anew when what it was offered is an older version, as while a new one is deployed.
 constexpr unsigned kOlderOffers = 5;
 /// How often a call gets other keys, as while epochs change.
 constexpr unsigned kMostNewKeys = 3;
 
-/// Refuses what the instance would refuse, before anything travels.
-Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
-  const auto name = protection_name(protection);
-  if (wire::contains_text(descriptor.protections(), name)) return {};
-  return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", descriptor.name(), name,
-                    fmt::join(descriptor.protections(), ", "));
-}
-
 /// 20 ms, then each time twice that, to a second.
 milliseconds back_off(unsigned times) { return milliseconds(std::min(20U << std::min(times, 6U), 1000U)); }
-
-wire::Priority wire_priority(Priority priority) {
-  switch (priority) {
-  case Priority::kLow: return wire::PRIORITY_LOW;
-  case Priority::kHigh: return wire::PRIORITY_HIGH;
-  case Priority::kNormal: break;
-  }
-  return wire::PRIORITY_NORMAL;
-}
 
 /// Errors of the platform before the handler ran; another instance may do better.
 bool worth_another_instance(const Error& error) { return error.code() == Code::kUnavailable; }
@@ -248,7 +206,8 @@ void Caller::wait(const Attempt& attempt, std::chrono::nanoseconds pause) {
 Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) {
   attempt.accepted = attempt.answered = attempt.older = attempt.refused_keys = false;
   const bool may_burst = !attempt.kind.empty() && attempt.report.attempts == 1;
-  if (may_burst && (attempt.burst = bursts_.take(attempt.kind, attempt.deadline))) {
+  attempt.burst = may_burst ? bursts_.take(attempt.kind, attempt.deadline) : nullptr;
+  if (attempt.burst) {
     auto done = go_on(attempt, body, result);
     const bool is_over = !done && !attempt.accepted && done.error().code() == Code::kUnavailable;
     if (!is_over) return done;
@@ -302,7 +261,7 @@ Status Caller::take_lease(Attempt& attempt) {
 
 Status Caller::take_offer(Attempt& attempt) {
   TCFDL_ASSIGN(attempt.descriptor, descriptor_of(attempt.grant.descriptor()));
-  TCFDL_TRY(check_grant(attempt.descriptor, attempt.grant, attempt.request, attempt.options.assurance));
+  TCFDL_TRY(check_offer(attempt.descriptor, attempt.grant, attempt.request.function(), attempt.options.assurance));
   auto known = names_->check(attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !known && known.error().code() == Code::kFailedPrecondition;
   if (!known) return known.error().within("cluster " + attempt.grant.cluster());

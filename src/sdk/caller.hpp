@@ -21,6 +21,10 @@ public:
   Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                           const CallOptions& options) override;
 
+  /// What it knows of its functions, for tasks that are submitted in the same name.
+  [[nodiscard]] CapsuleSession& capsules() noexcept { return capsules_; }
+  [[nodiscard]] wire::KnownNames& names() noexcept { return *names_; }
+
   /// Drops capsules and keys that a newer list voids.
   void forget_void(const wire::Revocations& revocations) { capsules_.forget_void(revocations); }
 

@@ -16,15 +16,15 @@ std::string entry_name(const std::string& function, const std::string& assurance
 
 } // namespace
 
-Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::get(const std::string& function,
-                                                                const std::string& assurance, std::uint32_t least_epoch,
-                                                                Deadline deadline, const std::string& instance) {
+Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const std::string& function,
+                                                                    const std::string& assurance,
+                                                                    std::uint32_t least_epoch, Deadline deadline,
+                                                                    const std::string& instance, bool shared) {
   const auto found = entry(entry_name(function, assurance));
   const std::scoped_lock lock(found->mutex);
   const auto now = clock_.now();
   if (found->is_void.exchange(false)) found->capsule.reset();
-  if (instance.empty() && found->capsule && found->capsule->good_until > now &&
-      found->capsule->header.epoch() >= least_epoch) {
+  if (shared && found->capsule && found->capsule->good_until > now && found->capsule->header.epoch() >= least_epoch) {
     return found->capsule;
   }
   if (const auto& key = found->key;
@@ -41,8 +41,20 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::get(const std::strin
     TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
     made = make(*found, instance, deadline);
   }
-  if (made && instance.empty()) found->capsule = *made;
+  if (made && shared) found->capsule = *made;
   return made;
+}
+
+Result<std::shared_ptr<const wire::SenderKey>>
+CapsuleSession::key(const std::string& function, const std::string& assurance, std::uint32_t epoch, Deadline deadline) {
+  const auto found = entry(entry_name(function, assurance));
+  const std::scoped_lock lock(found->mutex);
+  if (!found->key || found->key->scope.epoch() != epoch) {
+    TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
+  }
+  if (found->key->scope.epoch() == epoch) return found->key;
+  return make_error(Code::kFailedPrecondition, "epoch {} of the keys of {} is over, epoch {} is in force", epoch,
+                    function, found->key->scope.epoch());
 }
 
 void CapsuleSession::forget(const std::string& function, const std::string& assurance, const ReadyCapsule& capsule) {
@@ -120,7 +132,7 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& en
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(reply.capsule().proxy_certificate().statement()));
   const auto until = good_until(header, turner);
   return std::make_shared<const ReadyCapsule>(
-      ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret), key->scope, until});
+      ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret), key->scope, until, made.capsule.ek2()});
 }
 
 } // namespace tcfdl::sdk

@@ -21,6 +21,7 @@ struct ReadyCapsule {
   wire::KeyScope scope = {}; ///< of the sender's key: whose the function is, as the authority states it
   /// Unix seconds: no task begins with it later. Capsule and countersigner's certificate outlive that.
   std::int64_t good_until = 0;
+  std::string own_ek2 = {}; ///< EK2 in the sender's form
 };
 
 /// Thread-safe. A function's keys and capsule are asked for once, also by callers that come at the same time.
@@ -35,7 +36,18 @@ public:
   /// one that all calls share.
   Result<std::shared_ptr<const ReadyCapsule>> get(const std::string& function, const std::string& assurance,
                                                   std::uint32_t least_epoch, Deadline deadline,
-                                                  const std::string& instance = {});
+                                                  const std::string& instance = {}) {
+    return provide(function, assurance, least_epoch, deadline, instance, instance.empty());
+  }
+  /// One for a task that is stored: at the start of its life, and used by no other.
+  Result<std::shared_ptr<const ReadyCapsule>> get_fresh(const std::string& function, const std::string& assurance,
+                                                        std::uint32_t least_epoch, Deadline deadline) {
+    return provide(function, assurance, least_epoch, deadline, {}, false);
+  }
+  /// The key with which capsules of that epoch are made, and opened again by who made them. FAILED_PRECONDITION where
+  /// another epoch is in force.
+  Result<std::shared_ptr<const wire::SenderKey>> key(const std::string& function, const std::string& assurance,
+                                                     std::uint32_t epoch, Deadline deadline);
   /// Drops a capsule that an instance refuses, and the key that it was made with.
   void forget(const std::string& function, const std::string& assurance, const ReadyCapsule& capsule);
   /// After a newer list: every capsule is made anew, since an instance that was revoked may know what is in it, and
@@ -51,6 +63,9 @@ private:
     std::atomic<bool> is_void = false;           // what `capsule` is
   };
 
+  Result<std::shared_ptr<const ReadyCapsule>> provide(const std::string& function, const std::string& assurance,
+                                                      std::uint32_t least_epoch, Deadline deadline,
+                                                      const std::string& instance, bool shared);
   std::shared_ptr<Entry> entry(const std::string& name);
   Status fetch_key(Entry& entry, const std::string& function, const std::string& assurance, Deadline deadline);
   Result<std::shared_ptr<const ReadyCapsule>> make(const Entry& entry, const std::string& instance, Deadline deadline);

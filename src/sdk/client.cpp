@@ -3,6 +3,11 @@
 #include <tcfdl/client.hpp>
 
 namespace tcfdl {
+namespace {
+
+Error keeps_no_tasks() { return {Code::kUnimplemented, "this client calls functions; it submits no tasks"}; }
+
+} // namespace
 
 std::string_view protection_name(Protection protection) noexcept {
   switch (protection) {
@@ -35,6 +40,25 @@ Result<Priority> priority_from_name(std::string_view name) {
   }
   return make_error(Code::kInvalidArgument, "no priority is called '{}'; there are low, normal and high", name);
 }
+
+std::string_view task_state_name(TaskState state) noexcept {
+  switch (state) {
+  case TaskState::kRunning: return "running";
+  case TaskState::kSucceeded: return "succeeded";
+  case TaskState::kFailed: return "failed";
+  case TaskState::kCancelled: return "cancelled";
+  case TaskState::kExpired: return "expired";
+  case TaskState::kWaiting: break;
+  }
+  return "waiting";
+}
+
+Result<std::string> Client::submit(const std::string&, BytesView, const SubmitOptions&) { return keeps_no_tasks(); }
+Result<TaskOutcome> Client::task_wait(const std::string&, std::chrono::milliseconds, Protection) {
+  return keeps_no_tasks();
+}
+Result<TaskInfo> Client::task_cancel(const std::string&) { return keeps_no_tasks(); }
+Result<std::vector<TaskInfo>> Client::task_list() { return keeps_no_tasks(); }
 
 Result<CallResult> Client::call(const std::string& function, BytesView body, const CallOptions& options) {
   return call_whole(function, body, options);

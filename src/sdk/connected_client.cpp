@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "base/renewal.hpp"
 #include "sdk/caller.hpp"
+#include "sdk/submitter.hpp"
 #include "sdk/task_manager_client.hpp"
 #include "wire/tls_connection.hpp"
 
@@ -32,6 +33,7 @@ public:
       : identity_(std::move(identity)),
         task_manager_(std::move(connector), std::move(token), identity_, std::move(on_renewed)),
         caller_(identity_, task_manager_, task_manager_, clock_, std::move(names)),
+        submitter_(identity_, task_manager_, caller_.capsules(), caller_.names(), clock_),
         renewal_(
             {.what = "the client's certificate"}, clock_, [this] { return identity_.certificate.lifetime(); },
             [this] { return task_manager_.renew(Deadline::after(std::chrono::seconds(20))); }) {}
@@ -40,6 +42,15 @@ public:
                           const CallOptions& options) override {
     return caller_.call(function, body, result, options);
   }
+  Result<std::string> submit(const std::string& function, BytesView body, const SubmitOptions& options) override {
+    return submitter_.submit(function, body, options);
+  }
+  Result<TaskOutcome> task_wait(const std::string& id, std::chrono::milliseconds timeout,
+                                Protection protection) override {
+    return submitter_.wait(id, timeout, protection);
+  }
+  Result<TaskInfo> task_cancel(const std::string& id) override { return submitter_.cancel(id); }
+  Result<std::vector<TaskInfo>> task_list() override { return submitter_.list(); }
 
 protected:
   Result<CallResult> call_whole(const std::string& function, BytesView body, const CallOptions& options) override {
@@ -51,6 +62,7 @@ private:
   sdk::Identity identity_;
   sdk::TaskManagerClient task_manager_;
   sdk::Caller caller_;
+  sdk::Submitter submitter_;
   Renewal renewal_; // ends first
 };
 

@@ -1,7 +1,5 @@
 #include "sdk/task_manager_client.hpp"
 
-#include "wire/body.hpp"
-
 #include <poll.h>
 
 namespace tcfdl::sdk {

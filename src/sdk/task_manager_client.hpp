@@ -4,6 +4,7 @@
 #include "base/guarded.hpp"
 #include "sdk/identity.hpp"
 #include "sdk/ports.hpp"
+#include "wire/body.hpp"
 #include "wire/socket.hpp"
 
 #include <functional>
@@ -40,6 +41,17 @@ public:
   /// that is newer.
   Status renew(Deadline deadline);
 
+  // Of asynchronous tasks; docs/formats/task_protocol.md.
+  Result<wire::FunctionOffer> describe(const std::string& function, Deadline deadline);
+  /// Sends the body, sealed where there are keys, unless the id is known already.
+  Result<wire::StoredTask> submit(const wire::SubmitTask& task, std::optional<crypto::StreamKeys> keys, BytesView body,
+                                  Deadline deadline);
+  /// `read` takes the result's segments, where the answer has a result.
+  using ReadResult = std::function<Status(const wire::StoredTask&, wire::Connection&)>;
+  Result<wire::StoredTask> query(const wire::TaskQuery& query, Deadline deadline, const ReadResult& read);
+  Result<wire::StoredTask> cancel(const wire::TaskCancel& cancel, Deadline deadline);
+  Result<wire::StoredTasks> list(const wire::TaskListing& listing, Deadline deadline);
+
   /// What took the place of a client's certificate, unverified; an empty one for none. For gateways.
   Result<wire::Signed> newest_certificate(const wire::Signed& certificate, Deadline deadline);
 
@@ -51,6 +63,8 @@ private:
   void give_back(ConnectionPtr connection);
   Result<wire::TaskManagerReply> exchange(const wire::TaskManagerRequest& request, Deadline deadline,
                                           const std::stop_token& cancel = {});
+  /// As `exchange`, and gives the connection on which frames of a body follow.
+  Result<wire::TaskManagerReply> begin(const wire::TaskManagerRequest& request, Deadline deadline, ConnectionPtr& used);
   Result<wire::TaskManagerReply> exchange_on(ConnectionPtr connection, const wire::TaskManagerRequest& request,
                                              Deadline deadline, const std::stop_token& cancel);
 

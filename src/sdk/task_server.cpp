@@ -48,7 +48,7 @@ void TaskServer::serve_tasks(Session& session) {
     }
     if (!request) return;
     if (!request->hop().empty() && session.hop == nullptr) return serve_path(connection, as_bytes(request->hop()));
-    if (!handle(session, *request)) return;
+    if (!(request->has_cancel() ? handle_cancel(session, *request) : handle(session, *request))) return;
   }
 }
 
@@ -139,7 +139,10 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
   }
   if (task->header.receipt()) task->receipt.emplace();
   report(*task, false);
-  const auto watch = watcher_.watch(session.connection.descriptor(), task->deadline, task->stop);
+  const auto cancellable = presented_.enter(task->lease, task->stop);
+  // A master that went away comes again for what it presented.
+  const auto peer = task->lease.presented() ? -1 : session.connection.descriptor();
+  const auto watch = watcher_.watch(peer, task->deadline, task->stop);
   const auto done = run(session, *task);
   if (!done && task->code == 0) task->code = static_cast<std::uint32_t>(done.error().code());
   end_work(*task);
@@ -178,6 +181,7 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
                       task.header.protection(), fmt::join(settings_.protections, ", "));
   }
   TCFDL_TRY(check_protection(session, task));
+  TCFDL_TRY(check_presented(session, task));
   if (task.header.protection() != "eae") return task;
   if (task.salt.size() != crypto::kSaltSize) return Error(Code::kInvalidArgument, "the salt has not 32 bytes");
   TCFDL_ASSIGN(task.secret, request.has_capsule()
@@ -243,7 +247,7 @@ Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRe
   }
   if (lease.expires_ms() <= unix_millis()) return Error(Code::kUnavailable, "the lease has expired; ask for another");
   TCFDL_TRY(revocations_.check_key(lease.caller_key(), "the caller"));
-  TCFDL_TRY(check_possession(session, request, lease));
+  TCFDL_TRY(check_possession(session, request, lease.presented() ? wire::field(master.bytes()) : lease.caller_key()));
   return lease;
 }
 
@@ -271,16 +275,17 @@ Result<crypto::VerifyKey> TaskServer::master_key(const wire::Signed& certificate
   return key;
 }
 
+/// `holder`: the key that is to be proven, in a session once.
 Status TaskServer::check_possession(Session& session, const wire::TaskRequest& request,
-                                    const wire::Lease& lease) const {
+                                    const std::string& holder) const {
   if (session.caller_key.empty()) {
-    TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(lease.caller_key())));
+    TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(holder)));
     auto shown = wire::verify_labelled(key, "Possession", {session.nonce, as_bytes(settings_.instance)},
                                        as_bytes(request.possession()));
     if (!shown) return shown.error().within("the caller's proof of its key");
-    session.caller_key = lease.caller_key();
+    session.caller_key = holder;
   }
-  if (session.caller_key == lease.caller_key()) return {};
+  if (session.caller_key == holder) return {};
   return Error(Code::kPermissionDenied, "the lease was given to another caller than this connection's");
 }
 

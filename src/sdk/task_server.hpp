@@ -4,6 +4,7 @@
 #include "base/guarded.hpp"
 #include "sdk/burst_leases.hpp"
 #include "sdk/outcome_store.hpp"
+#include "sdk/presented_tasks.hpp"
 #include "sdk/processor_keys.hpp"
 #include "sdk/receipts.hpp"
 #include "wire/body.hpp"
@@ -62,8 +63,11 @@ private:
   Status check_protection(const Session& session, const Task& task) const;
   Result<wire::Lease> lease_of(Session& session, const wire::TaskRequest& request);
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
+  Status check_possession(Session& session, const wire::TaskRequest& request, const std::string& holder) const;
+  Status check_presented(const Session& session, const Task& task) const;
+  bool handle_cancel(Session& session, const wire::TaskRequest& request);
+  Status cancel_presented(Session& session, const wire::TaskRequest& request);
   Status open_burst(Session& session, const wire::Lease& lease);
-  Status check_possession(Session& session, const wire::TaskRequest& request, const wire::Lease& lease) const;
   Result<crypto::VerifyKey> master_key(const wire::Signed& certificate, const std::string& cluster);
   bool handle(Session& session, const wire::TaskRequest& request);
   Status run(Session& session, Task& task);
@@ -94,6 +98,7 @@ private:
   wire::HangupWatcher watcher_;
   const crypto::Fingerprints fingerprints_; // of bodies
   OutcomeStore outcomes_;
+  PresentedTasks presented_;
   BurstLeases bursts_;
   const ReceiptIssuer receipts_;
   std::mutex mutex_;

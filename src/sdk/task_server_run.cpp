@@ -75,7 +75,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
     const auto sent = wire::send_message(session.connection, reply, task.deadline);
     return drained ? sent : drained;
   }
-  auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), fingerprints_.of(*body), task.deadline);
+  auto begun = outcomes_.begin(task.sender(), task.header.task_id(), fingerprints_.of(*body), task.deadline);
   if (begun && task.receipt && lacks_receipt(*begun)) {
     begun = make_error(Code::kAlreadyExists, "task {} ran without a receipt; use a new task id", task.header.task_id());
   }
@@ -96,7 +96,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   task.run_us = micros_since(start);
   if (result && task.deadline.expired()) result = Deadline::exceeded("the handler");
   const auto kept = std::make_shared<const Outcome>(outcome_of(session, task, *body, std::move(result)));
-  outcomes_.finish(task.lease.caller_key(), task.header.task_id(), kept);
+  outcomes_.finish(task.sender(), task.header.task_id(), kept);
   task.code = kept->code;
   end_work(task);
   return send_outcome(session, task, *kept);
@@ -123,7 +123,7 @@ Outcome TaskServer::outcome_of(const Session& session, Task& task, BytesView bod
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
   wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
   const crypto::Fingerprint streamed{};
-  auto begun = outcomes_.begin(task.lease.caller_key(), task.header.task_id(), streamed, task.deadline);
+  auto begun = outcomes_.begin(task.sender(), task.header.task_id(), streamed, task.deadline);
   if (!begun) {
     TCFDL_TRY(reader.drain());
     wire::TaskReply reply;
@@ -143,7 +143,7 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
   if (done) done = input.note_rest();
   task.run_us = micros_since(start);
   if (done && task.deadline.expired()) done = Deadline::exceeded("the handler");
-  outcomes_.finish(task.lease.caller_key(), task.header.task_id(), nullptr);
+  outcomes_.finish(task.sender(), task.header.task_id(), nullptr);
   Status sent;
   if (done) {
     sent = writer.finish(task.run_us);

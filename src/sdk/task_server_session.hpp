@@ -10,7 +10,7 @@ namespace tcfdl::sdk {
 struct TaskServer::Session {
   wire::Connection& connection;
   std::array<std::uint8_t, 32> nonce = crypto::random_array<32>();
-  std::string caller_key = {};                ///< proven; empty before
+  std::string caller_key = {};                ///< or a presenting master's; proven; empty before
   const wire::HopChannel* hop = nullptr;      ///< `connection`, where it is the end of a path of proxies
   const wire::HopRoute* route = nullptr;      ///< of that path, as the last proxy vouches for it
   std::unique_ptr<OpenBurst> burst = nullptr; ///< the last that was shown
@@ -31,6 +31,12 @@ struct TaskServer::Task {
   std::uint64_t run_us = 0;
   std::optional<ReceiptDraft> receipt = {}; ///< where the caller asked for one
   OpenBurst* burst = nullptr;               ///< that it is of
+
+  /// As whose the outcome is kept. That a caller sent what its master presents without protection is the master's word:
+  /// it gives no way to what the caller itself sent.
+  [[nodiscard]] std::string sender() const {
+    return lease.presented() && !secret ? "presented " + lease.caller_key() : lease.caller_key();
+  }
 
   [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
     if (!secret) return std::nullopt;

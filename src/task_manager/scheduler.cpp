@@ -293,6 +293,7 @@ Placed Scheduler::grant(const Function& function, const Instance& instance, cons
   lease.set_caller_key(ticket.request().caller_key());
   lease.set_expires_ms(time_.unix_millis() + settings_.accept_within.count());
   lease.set_cluster(settings_.cluster.str());
+  lease.set_presented(ticket.request().presented());
   return placed;
 }
 

@@ -64,6 +64,11 @@ public:
   ClusterId cluster_of(const wire::LeaseRequest& request);
   void remember_elsewhere(const wire::LeaseRequest& request, const wire::LeaseGrant& grant);
 
+  /// Null for a function that is not here.
+  [[nodiscard]] std::shared_ptr<const FunctionPolicy> policy_of(const FunctionName& name) const;
+  /// Enters that a task may have begun at an instance. False where that instance is not known.
+  bool resume(const wire::LeaseRequest& request, const InstanceId& instance);
+
   void handle_event(const wire::TaskEvent& event);
   void release(const std::string& lease_id);
   /// The leases that a node says are running, in case that reports of starts and ends got lost on the way.

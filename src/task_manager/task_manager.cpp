@@ -218,6 +218,17 @@ Result<wire::LeaseGrant> TaskManager::finish(Ticket& ticket) const {
   return grant;
 }
 
+Result<std::shared_ptr<const FunctionPolicy>> TaskManager::policy(const FunctionName& name) const {
+  const std::scoped_lock lock(mutex_);
+  if (auto found = scheduler_.policy_of(name)) return found;
+  return make_error(Code::kNotFound, "no function {} in this cluster", name);
+}
+
+bool TaskManager::resume(const wire::LeaseRequest& request, const InstanceId& instance) {
+  const std::scoped_lock lock(mutex_);
+  return scheduler_.resume(request, instance);
+}
+
 void TaskManager::handle_event(const wire::TaskEvent& event) {
   const std::scoped_lock lock(mutex_);
   scheduler_.handle_event(event);

@@ -56,6 +56,14 @@ public:
   /// CANCELLED, and those of the other cluster.
   Result<wire::LeaseGrant> acquire(const wire::LeaseRequest& request, const std::stop_token& cancel);
 
+  /// How the newest version of a function is scheduled. NOT_FOUND when this cluster does not have it.
+  [[nodiscard]] Result<std::shared_ptr<const FunctionPolicy>> policy(const FunctionName& name) const;
+  /// For a task that may have begun at an instance, as before a restart of this process: the next `acquire` of its id
+  /// finds its first run there. False where that instance is not known (yet).
+  bool resume(const wire::LeaseRequest& request, const InstanceId& instance);
+  /// Whether the caller may ask for that priority. PERMISSION_DENIED.
+  [[nodiscard]] Status check_priority(const wire::LeaseRequest& request) const { return claims_.check(request); }
+
   /// A task's start or end, told by its instance. Unknown leases are ignored.
   void handle_event(const wire::TaskEvent& event);
   /// The leases that run on a node, by its heartbeat: a start or an end whose report was lost is noticed by it.

@@ -131,4 +131,17 @@ Result<crypto::CapsuleSecret> open_capsule(const crypto::DecryptionKey& key, con
   return secret;
 }
 
+Result<crypto::CapsuleSecret> open_own_capsule(const SenderKey& key, const crypto::VerifyKey& signer,
+                                               const Capsule& capsule) {
+  TCFDL_ASSIGN(const auto header, capsule_header_unverified(capsule));
+  if (!std::ranges::equal(as_bytes(header.sender_key()), signer.bytes())) {
+    return Error(Code::kUnauthenticated, "the capsule names another sender");
+  }
+  TCFDL_TRY(check_sender_signature(capsule, header));
+  if (const auto same = check_scope(header, key.scope); !same) {
+    return Error(Code::kFailedPrecondition, same.error().message());
+  }
+  return open_capsule(crypto::DecryptionKey(key.x), capsule);
+}
+
 } // namespace tcfdl::wire

@@ -52,4 +52,10 @@ Result<Capsule> finish_capsule(const Capsule& unverified, const ProxyKey& key, c
 /// Dec, equation (5), with EK2 in the holder's form. UNAUTHENTICATED when the commitment does not fit.
 Result<crypto::CapsuleSecret> open_capsule(const crypto::DecryptionKey& key, const Capsule& capsule);
 
+/// What a capsule holds that is still (or again) in its sender's form, for the sender: with the key that made it.
+/// UNAUTHENTICATED for one that `signer` did not make, FAILED_PRECONDITION for one of another key, as of an epoch that
+/// is over. Its life may be over.
+Result<crypto::CapsuleSecret> open_own_capsule(const SenderKey& key, const crypto::VerifyKey& signer,
+                                               const Capsule& capsule);
+
 } // namespace tcfdl::wire

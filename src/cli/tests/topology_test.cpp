@@ -32,6 +32,7 @@ TEST(Topology, IsWrittenAsItIsRead) {
   topology.clusters.back().api_tls = true;
   topology.clusters.back().gateway_tls = true;
   topology.clusters.back().autoscaling = {{"interval", "200ms"}, {"stable_window", "3s"}, {"panic_window", "600ms"}};
+  topology.clusters.back().async_tasks = {{"quota", "1GiB"}, {"retention", "2h"}};
   topology.clusters.back().nodes = {{"123-master", {{"zone", "a: \"b\""}, {"disk", "12"}}, "64MiB"}};
   topology.clusters.back().callers = {{"siren", {.weight = 1, .highest = wire::PRIORITY_HIGH}},
                                       {"fleet", {.weight = 4, .highest = wire::PRIORITY_NORMAL}}};
@@ -58,6 +59,8 @@ TEST(Topology, RefusesWhatCannotBeStartedWithItsLine) {
 TEST(Topology, RefusesAutoscalingAndNodesThatTheirDaemonsWouldRefuse) {
   const auto of = [](const std::string& more) { return refusal("clusters:\n  - name: a\n    workers: [w]\n" + more); };
   EXPECT_EQ(of("    autoscaling: {stable_window: 10s, panic_threshold: 150}\n"), "accepted");
+  EXPECT_EQ(of("    async_tasks: {quota_per_caller: 1MiB}\n"), "accepted");
+  EXPECT_NE(of("    async_tasks: {quota_per_caller: much}\n").find("quota_per_caller"), std::string::npos);
   EXPECT_NE(of("    autoscaling: {window: 10s}\n").find("unknown key 'window'"), std::string::npos);
   EXPECT_NE(of("    autoscaling: {interval: 10}\n").find("no whole number with a unit"), std::string::npos);
   EXPECT_NE(of("    autoscaling: {stable_window: 1s}\n").find("is longer than stable_window"), std::string::npos);

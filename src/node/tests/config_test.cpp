@@ -68,6 +68,19 @@ TEST_F(NodeConfigTest, AutoscalingHasDefaultsOfItsOwn) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "autoscaling: {windows: 1s}\n"), HasSubstr("windows"));
 }
 
+TEST_F(NodeConfigTest, AsynchronousTasksHaveQuotasAndARetention) {
+  EXPECT_EQ(read<MasterConfig>(master_)->async_tasks.retention, std::chrono::hours(24));
+  const auto config = read<MasterConfig>(master_ + "async_tasks: {quota_per_caller: 1MiB, quota: 1GiB, "
+                                                   "tasks_per_caller: 7, retention: 2h}\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->async_tasks.most_bytes_each, 1 << 20);
+  EXPECT_EQ(config->async_tasks.most_bytes, 1 << 30);
+  EXPECT_EQ(config->async_tasks.most_tasks_each, 7);
+  EXPECT_EQ(config->async_tasks.retention, std::chrono::hours(2));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "async_tasks: {retention: long}\n"), HasSubstr("retention"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "async_tasks: {tasks: 1}\n"), HasSubstr("tasks"));
+}
+
 TEST_F(NodeConfigTest, NodesHaveLabelsAndEnclaveMemory) {
   const std::string worker = "node: w1\nstate: /s\ntee: software\n";
   const auto config = read<WorkerConfig>(worker + "labels: {zone: north, camera: '2'}\nenclave_memory: 96MiB\n");

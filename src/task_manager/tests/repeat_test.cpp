@@ -31,6 +31,25 @@ TEST_F(Repeat, MeetsTheStoredOutcome) {
   EXPECT_EQ(stats().in_flight, 0U);
 }
 
+TEST_F(Repeat, OfATaskThatMayHaveBegunBeforeThisProcessMeetsItsInstance) {
+  auto earlier = request();
+  EXPECT_FALSE(manager_.resume(earlier, InstanceId("not here yet")));
+  ASSERT_TRUE(manager_.resume(earlier, InstanceId("b")));
+  EXPECT_EQ(acquire(earlier)->instance(), "b");
+  EXPECT_EQ(stats().in_flight, 1U) << "on no further slot than the fixture's";
+  earlier.add_exclude("b");
+  EXPECT_EQ(acquire(earlier)->instance(), "b") << "it may have begun, so it runs nowhere else";
+  manager_.remove_instance(InstanceId("b"), "exited");
+  EXPECT_EQ(acquire(earlier).error().code(), Code::kUnavailable);
+}
+
+TEST_F(Repeat, KeepsTheCourierInTheLease) {
+  auto presented = request();
+  presented.set_presented(true);
+  EXPECT_TRUE(lease_of(acquire(presented)).presented());
+  EXPECT_FALSE(lease_of(first_).presented());
+}
+
 TEST_F(Repeat, OfAnotherCallerIsAnotherTask) {
   asked_.set_caller("other");
   EXPECT_NE(acquire(asked_)->instance(), first_->instance());

@@ -57,6 +57,29 @@ TEST_F(CapsuleTest, CarriesTheKeyFromSenderToInstance) {
   EXPECT_TRUE(crypto::equal_constant_time(opened->key.span(), made.secret.key.span()));
 }
 
+TEST_F(CapsuleTest, IsOpenedAgainByItsSenderAlone) {
+  const auto made = make();
+  auto own = turned(made); // as it travels, with what only the sender can open
+  own.set_ek2(made.capsule.ek2());
+  const SenderKey key{x_i_.clone(), scope()};
+  const auto opened = open_own_capsule(key, sender_.public_key(), own);
+  ASSERT_TRUE(opened) << opened.error().to_string();
+  EXPECT_TRUE(crypto::equal_constant_time(opened->key.span(), made.secret.key.span()));
+
+  const auto refused = [&](const SenderKey& with, const crypto::SigningKey& signer, const Capsule& capsule) {
+    const auto result = open_own_capsule(with, signer.public_key(), capsule);
+    return result ? Code::kUnknown : result.error().code();
+  };
+  EXPECT_EQ(refused(key, proxy_, own), Code::kUnauthenticated) << "another's capsule";
+  EXPECT_EQ(refused(key, sender_, turned(made)), Code::kUnauthenticated) << "in f form";
+  auto changed = own;
+  changed.set_commitment(std::string(32, 'c'));
+  EXPECT_EQ(refused(key, sender_, changed), Code::kUnauthenticated) << "not what was signed";
+  auto newer = scope();
+  newer.set_epoch(2);
+  EXPECT_EQ(refused({x_i_.clone(), newer}, sender_, own), Code::kFailedPrecondition) << "an epoch that is over";
+}
+
 TEST_F(CapsuleTest, OpensForNobodyElse) {
   const auto finished = finish_capsule(turned(make()), processor(), authority(), kNow).value();
   EXPECT_EQ(open_capsule(crypto::DecryptionKey(crypto::Scalar::random()), finished).error().code(),

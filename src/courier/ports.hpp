@@ -1,0 +1,34 @@
+// What a courier needs of its master.
+#pragma once
+
+#include "wire/messages.hpp"
+
+#include <stop_token>
+
+namespace tcfdl::courier {
+
+/// The task manager, as submitters meet it. Thread-safe.
+class Leases {
+public:
+  virtual ~Leases() = default;
+  /// Waits in the function's queue; `stop` leaves it.
+  virtual Result<wire::LeaseGrant> acquire(const wire::LeaseRequest& request, const std::stop_token& stop) = 0;
+  virtual void release(const std::string& lease_id) = 0;
+  /// The task may have begun at that instance: the next lease finds its first run. False where the instance is not
+  /// known (yet).
+  virtual bool resume(const wire::LeaseRequest& request, const std::string& instance) = 0;
+  /// Whether tasks of the function may run twice.
+  virtual bool is_idempotent(const std::string& function) = 0;
+};
+
+/// Ways to instances, and the proof of who presents. Thread-safe.
+class Instances {
+public:
+  virtual ~Instances() = default;
+  virtual Result<std::unique_ptr<wire::Connection>> open(const std::string& node, const std::string& instance) = 0;
+  /// The master's signature over the instance's hello.
+  virtual std::string possession(const wire::Hello& hello) = 0;
+  virtual wire::Signed certificate() = 0;
+};
+
+} // namespace tcfdl::courier

@@ -1,0 +1,47 @@
+#include "sdk/requests.hpp"
+
+#include "wire/signed.hpp"
+
+#include <fmt/ranges.h>
+
+namespace tcfdl::sdk {
+
+wire::Priority wire_priority(Priority priority) {
+  switch (priority) {
+  case Priority::kLow: return wire::PRIORITY_LOW;
+  case Priority::kHigh: return wire::PRIORITY_HIGH;
+  case Priority::kNormal: break;
+  }
+  return wire::PRIORITY_NORMAL;
+}
+
+Status check_offer(const wire::Descriptor& descriptor, const wire::LeaseGrant& offer, const std::string& function,
+                   const std::string& least_class) {
+  const auto refuse = [&](const std::string& why) {
+    return make_error(Code::kPermissionDenied, "cluster {} offers {}: {}", offer.cluster(), function, why);
+  };
+  if (descriptor.name() != function) return refuse("its descriptor is of " + descriptor.name());
+  if (!wire::admits_provider(descriptor, offer.cluster())) return refuse("its owner does not admit that cluster");
+  if (!wire::contains_text(descriptor.assurance(), offer.assurance())) {
+    return refuse(fmt::format("its owner does not admit the class '{}'", offer.assurance()));
+  }
+  if (!least_class.empty() && !wire::assurance_meets(offer.assurance(), least_class)) {
+    return refuse(fmt::format("it is of class '{}'; the caller wants '{}'", offer.assurance(), least_class));
+  }
+  return {};
+}
+
+Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
+  if (descriptor.max_body() == 0 || size <= descriptor.max_body()) return {};
+  return make_error(Code::kInvalidArgument, "the body has {} bytes; {} takes at most {}", size, descriptor.name(),
+                    descriptor.max_body());
+}
+
+Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
+  const auto name = protection_name(protection);
+  if (wire::contains_text(descriptor.protections(), name)) return {};
+  return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", descriptor.name(), name,
+                    fmt::join(descriptor.protections(), ", "));
+}
+
+} // namespace tcfdl::sdk
