@@ -42,7 +42,9 @@ public:
   std::optional<Place> enter(const std::string& name) {
     const bool entered = counts_.with([&](auto& counts) {
       auto& count = counts[name];
-      return count < most_ && ++count > 0;
+      if (count >= most_) return false;
+      ++count;
+      return true;
     });
     return entered ? std::optional<Place>(std::in_place, counts_, name) : std::nullopt;
   }
