@@ -4,6 +4,7 @@
 #include <memory>
 
 struct bignum_st;
+struct ec_point_st;
 struct evp_cipher_ctx_st;
 struct evp_md_ctx_st;
 struct evp_pkey_ctx_st;

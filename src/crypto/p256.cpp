@@ -60,17 +60,22 @@ void encode(const EC_POINT* point, std::span<std::uint8_t, kPointSize> out) {
           "encoding a point");
 }
 
-void generator_times_into(const Scalar& scalar, std::span<std::uint8_t, kPointSize> out) {
-  const auto product = new_point();
+NativePtr<EC_POINT> multiple_of_generator(const Scalar& scalar) {
+  auto product = new_point();
   require(EC_POINT_mul(group(), product.get(), scalar.native(), nullptr, nullptr, scratch()), "a multiple of P");
-  encode(product.get(), out);
+  return product;
 }
 
-void times_into(const Point& point, const Scalar& scalar, std::span<std::uint8_t, kPointSize> out) {
-  const auto work = new_point();
-  require(decode(point.bytes(), work.get()), "decoding a checked point");
-  require(EC_POINT_mul(group(), work.get(), nullptr, work.get(), scalar.native(), scratch()), "a multiple of a point");
-  encode(work.get(), out);
+NativePtr<EC_POINT> multiple(const EC_POINT* point, const Scalar& scalar) {
+  auto product = new_point();
+  require(EC_POINT_mul(group(), product.get(), nullptr, point, scalar.native(), scratch()), "a multiple of a point");
+  return product;
+}
+
+SecretPoint secret_octets(const EC_POINT* point) {
+  SecretPoint octets;
+  encode(point, octets.span());
+  return octets;
 }
 
 } // namespace
@@ -132,38 +137,28 @@ Result<Point> Point::from_bytes(BytesView bytes) {
     return make_error(Code::kInvalidArgument, "an uncompressed P-256 point starts with 0x04, this one with 0x{:02x}",
                       bytes[0]);
   }
-  const auto parsed = new_point();
+  auto parsed = new_point();
   if (!decode(bytes, parsed.get()) || EC_POINT_is_at_infinity(group(), parsed.get()) != 0) {
     ERR_clear_error();
     return Error(Code::kInvalidArgument, "the 65 octets are not a point on P-256");
   }
-  Point point;
-  std::ranges::copy(bytes, point.bytes_.begin());
-  return point;
+  return Point(std::move(parsed), bytes.first<kPointSize>());
 }
 
-Point Point::generator_times(const Scalar& scalar) {
-  Point point;
-  generator_times_into(scalar, point.bytes_);
-  return point;
+Point::Point(Native native) : native_(std::move(native)) { encode(native_.get(), bytes_); }
+
+Point::Point(Native native, std::span<const std::uint8_t, kPointSize> octets) : native_(std::move(native)) {
+  std::ranges::copy(octets, bytes_.begin());
 }
 
-Point Point::times(const Scalar& scalar) const {
-  Point product;
-  times_into(*this, scalar, product.bytes_);
-  return product;
-}
+Point Point::generator_times(const Scalar& scalar) { return Point(multiple_of_generator(scalar)); }
 
-SecretPoint secret_generator_times(const Scalar& scalar) {
-  SecretPoint point;
-  generator_times_into(scalar, point.span());
-  return point;
-}
+Point Point::times(const Scalar& scalar) const { return Point(multiple(native_.get(), scalar)); }
+
+SecretPoint secret_generator_times(const Scalar& scalar) { return secret_octets(multiple_of_generator(scalar).get()); }
 
 SecretPoint secret_times(const Point& point, const Scalar& scalar) {
-  SecretPoint product;
-  times_into(point, scalar, product.span());
-  return product;
+  return secret_octets(multiple(point.native_.get(), scalar).get());
 }
 
 } // namespace tcfdl::crypto

@@ -38,9 +38,17 @@ private:
   BignumPtr value_;
 };
 
-/// A point on the curve other than the identity, always: no other value can be made. Copyable, immutable.
+/// A point that is itself a secret, as its 65 octets.
+using SecretPoint = SecretArray<kPointSize>;
+
+/// A point on the curve other than the identity, always: no other value can be made. Copyable, immutable, thread-safe.
 class Point {
 public:
+  /// Moving copies: what is left behind is a point, too.
+  Point(const Point&) = default;
+  Point& operator=(const Point&) = default;
+  ~Point() = default;
+
   /// From its 65 uncompressed octets. INVALID_ARGUMENT for another length or form, coordinates that are not on the
   /// curve or not below the field's prime, and the identity.
   static Result<Point> from_bytes(BytesView bytes);
@@ -53,16 +61,20 @@ public:
 
   [[nodiscard]] std::span<const std::uint8_t, kPointSize> bytes() const noexcept { return bytes_; }
 
-  friend bool operator==(const Point&, const Point&) = default;
+  friend bool operator==(const Point& left, const Point& right) { return left.bytes_ == right.bytes_; }
 
 private:
-  Point() = default;
+  using Native = std::shared_ptr<const ec_point_st>;
 
+  explicit Point(Native native);
+  /// `octets` are those of `native`.
+  Point(Native native, std::span<const std::uint8_t, kPointSize> octets);
+
+  /// As libcrypto holds it, so that a multiplication does not decode and check it again.
+  Native native_;
   std::array<std::uint8_t, kPointSize> bytes_{};
+  friend SecretPoint secret_times(const Point& point, const Scalar& scalar);
 };
-
-/// A point that is itself a secret, as its 65 octets.
-using SecretPoint = SecretArray<kPointSize>;
 
 SecretPoint secret_generator_times(const Scalar& scalar);
 SecretPoint secret_times(const Point& point, const Scalar& scalar);
