@@ -106,24 +106,28 @@ void Courier::put_back(const TaskRef& ref) {
 
 Result<wire::StoredTask> Courier::cancel(const TaskRef& ref) {
   std::shared_ptr<Interruption> running;
+  bool waited = false;
   {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(mutex_); // for both, as a thread takes it from one to the other
     const auto found = at_work_.find(ref);
-    if (found != at_work_.end()) running = found->second;
+    if (found != at_work_.end()) {
+      running = found->second;
+    } else {
+      waited = take_back(ref);
+    }
   }
   if (running) {
     running->cancelled = true;
     running->stop.request_stop();
-  } else if (take_back(ref)) {
+  } else if (waited) {
     TCFDL_TRY(store_.end(ref, End::of(wire::TASK_STATE_CANCELLED,
                                       {Code::kCancelled, "the submitter cancelled the task before its start"})));
   }
   return store_.get(ref);
 }
 
-/// Whether the task waited for a thread; now it does not.
+/// Whether the task waited for a thread; now it does not. With the mutex held.
 bool Courier::take_back(const TaskRef& ref) {
-  const std::scoped_lock lock(mutex_);
   const auto backlog = backlogs_.find(ref.owner);
   if (backlog == backlogs_.end()) return false;
   return std::erase_if(backlog->second.waiting, [&](const auto& task) { return task.second.ref == ref; }) > 0;
