@@ -101,6 +101,9 @@ struct SubmitOptions {
   std::string task_id;
   std::string content_type = "application/octet-stream";
   Priority priority = Priority::kNormal;
+  /// URL to which the cluster posts the task when it has ended, its result still sealed: `Client::task_open` reads what
+  /// comes. PERMISSION_DENIED where the cluster's operator does not admit it. Empty: nobody is told.
+  std::string callback;
 };
 
 /// What becomes of a submitted task. The last four are ends.
@@ -184,6 +187,9 @@ public:
   /// The same after its end, or as it is after `timeout`.
   virtual Result<TaskOutcome> task_wait(const std::string& id, std::chrono::milliseconds timeout,
                                         Protection protection = Protection::kEae);
+  /// A task from the body that a callback brought: docs/formats/task_document.md. INVALID_ARGUMENT for what is none,
+  /// UNAUTHENTICATED for a result that was changed or is of another task.
+  virtual Result<TaskOutcome> task_open(BytesView document, Protection protection = Protection::kEae);
   /// Ends a task: it does not start, or its handler is told. What had ended before stays as it is.
   virtual Result<TaskInfo> task_cancel(const std::string& id);
   /// The tasks of this caller, newest first.

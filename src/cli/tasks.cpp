@@ -2,6 +2,7 @@
 #include "cli/bodies.hpp"
 #include "cli/command.hpp"
 #include "crypto/secret.hpp"
+#include "sdk/task_document.hpp"
 
 #include <CLI/CLI.hpp>
 #include <ctime>
@@ -21,6 +22,7 @@ struct TaskOptions {
   std::string protection = "eae";
   std::string assurance;
   std::string task_id;
+  std::string callback;
   std::string priority = "normal";
   milliseconds timeout = kLongestTask;
 };
@@ -39,25 +41,6 @@ std::string time_of(std::int64_t millis) {
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-Json document_of(const TaskInfo& info) {
-  Json document{{"task_id", info.task_id},
-                {"function", info.function},
-                {"state", task_state_name(info.state)},
-                {"submitted_ms", info.submitted_ms},
-                {"started_ms", info.started_ms},
-                {"finished_ms", info.finished_ms},
-                {"expires_ms", info.expires_ms},
-                {"instance", info.instance},
-                {"node", info.node},
-                {"run_us", info.run_us},
-                {"priority", priority_name(info.priority)}};
-  if (info.error) {
-    document["code"] = code_name(info.error->code());
-    document["message"] = info.error->message();
-  }
-  return document;
-}
-
 Status submit_task(const TaskOptions& options, const Session& session) {
   SubmitOptions submission;
   TCFDL_ASSIGN(submission.protection, protection_from_name(options.protection));
@@ -65,6 +48,7 @@ Status submit_task(const TaskOptions& options, const Session& session) {
   submission.timeout = options.timeout;
   submission.assurance = options.assurance;
   submission.task_id = options.task_id;
+  submission.callback = options.callback;
   TCFDL_ASSIGN(const auto client, connect(session));
   TCFDL_ASSIGN(const auto body, read_body(options.in));
   TCFDL_ASSIGN(const auto id, client->submit(options.function, body, submission));
@@ -80,7 +64,7 @@ Status submit_task(const TaskOptions& options, const Session& session) {
 Status tell(const TaskOutcome& outcome, const Session& session) {
   const auto& info = outcome.info;
   const auto text =
-      session.json ? document_of(info).dump(2) + "\n"
+      session.json ? sdk::task_document(info).dump(2) + "\n"
                    : fmt::format("{}: {} is {}{}\n", info.function, info.task_id, task_state_name(info.state),
                                  info.instance.empty() ? "" : fmt::format(" ({} on {})", info.instance, info.node));
   return write_all(STDERR_FILENO, as_bytes(text));
@@ -110,11 +94,19 @@ Status wait_for_task(const TaskOptions& options, const Session& session) {
                     task_state_name(outcome.info.state), options.timeout.count());
 }
 
+Status open_task(const TaskOptions& options, const Session& session) {
+  TCFDL_ASSIGN(const auto protection, protection_from_name(options.protection));
+  TCFDL_ASSIGN(const auto client, connect(session));
+  TCFDL_ASSIGN(const auto document, read_body(options.in));
+  TCFDL_ASSIGN(const auto outcome, client->task_open(document, protection));
+  return give_out(outcome, options, session);
+}
+
 Status cancel_task(const TaskOptions& options, const Session& session) {
   TCFDL_ASSIGN(const auto client, connect(session));
   TCFDL_ASSIGN(const auto info, client->task_cancel(options.id));
   if (session.json) {
-    print_json(document_of(info));
+    print_json(sdk::task_document(info));
   } else {
     print(fmt::format("{} {}\n", info.task_id,
                       info.ended() ? task_state_name(info.state) : std::string_view("is told to end")));
@@ -127,7 +119,7 @@ Status list_tasks(const Session& session) {
   TCFDL_ASSIGN(const auto tasks, client->task_list());
   if (session.json) {
     auto document = Json::array();
-    for (const auto& task : tasks) document.push_back(document_of(task));
+    for (const auto& task : tasks) document.push_back(sdk::task_document(task));
     print_json(document);
     return {};
   }
@@ -153,18 +145,25 @@ void add_submit(CLI::App& group, Session& session) {
   command->add_option("--priority", options->priority, "low, normal or high; high where the cluster permits it")
       ->check(CLI::IsMember({"low", "normal", "high"}));
   command->add_option("--task-id", options->task_id, "makes repeats of the submission one task")->type_name("UUID");
+  command->add_option("--callback", options->callback, "the cluster posts the task there when it has ended")
+      ->type_name("URL");
   add_duration(*command, "--timeout", options->timeout,
                "to the end of the task, waiting included; default and most 9m");
   command->callback(session.run([&session, options] { return submit_task(*options, session); }));
 }
 
-/// Of `get` and `wait`.
+/// Of `get`, `wait` and `open`.
 std::shared_ptr<TaskOptions> add_outcome_options(CLI::App& command) {
   auto options = std::make_shared<TaskOptions>();
-  command.add_option("id", options->id, "as `task submit` printed it")->required();
   command.add_option("--out", options->out, "where the result goes; - is standard output")->type_name("FILE");
   command.add_option("--protection", options->protection, "with which it was submitted: eae or none")
       ->check(CLI::IsMember({"eae", "none"}));
+  return options;
+}
+
+std::shared_ptr<TaskOptions> add_named(CLI::App& command) {
+  auto options = add_outcome_options(command);
+  command.add_option("id", options->id, "as `task submit` printed it")->required();
   return options;
 }
 
@@ -175,11 +174,15 @@ void add_task_commands(CLI::App& app, Session& session) {
   group->require_subcommand(1);
   add_submit(*group, session);
   auto* get = group->add_subcommand("get", "the state of a task, and its result if it is there");
-  get->callback(session.run([&session, options = add_outcome_options(*get)] { return get_task(*options, session); }));
+  get->callback(session.run([&session, options = add_named(*get)] { return get_task(*options, session); }));
   auto* wait = group->add_subcommand("wait", "wait for the end of a task; gives its result");
-  const auto waiting = add_outcome_options(*wait);
+  const auto waiting = add_named(*wait);
   add_duration(*wait, "--timeout", waiting->timeout, "default 9m");
   wait->callback(session.run([&session, waiting] { return wait_for_task(*waiting, session); }));
+  auto* open = group->add_subcommand("open", "read what a callback brought; gives its result");
+  const auto opening = add_outcome_options(*open);
+  open->add_option("document", opening->in, "the whole body of the request; - is standard input")->type_name("FILE");
+  open->callback(session.run([&session, opening] { return open_task(*opening, session); }));
   auto* cancel = group->add_subcommand("cancel", "end a task; a running handler is told");
   auto cancelling = std::make_shared<TaskOptions>();
   cancel->add_option("id", cancelling->id, "as `task submit` printed it")->required();

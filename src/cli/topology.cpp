@@ -33,6 +33,7 @@ void read_sections(ConfigMapping& mapping, TopologyCluster& cluster) {
   cluster.autoscaling = mapping.text_map("autoscaling");
   (void)node::read_async_tasks(mapping);
   cluster.async_tasks = mapping.text_map("async_tasks");
+  cluster.callbacks = node::read_callbacks(mapping);
 }
 
 Result<TopologyNode> read_node(ConfigMapping& mapping, const TopologyCluster& cluster) {
@@ -152,7 +153,10 @@ std::string write_sections(const TopologyCluster& cluster, std::string_view inde
   };
   add("autoscaling", cluster.autoscaling);
   add("async_tasks", cluster.async_tasks);
-  return text;
+  if (cluster.callbacks.admitted.empty()) return text;
+  return text + fmt::format("{0}callbacks: {1}\n{0}callback_root: {2}\n", indent,
+                            nlohmann::json(cluster.callbacks.admitted).dump(),
+                            nlohmann::json(cluster.callbacks.root).dump());
 }
 
 std::string write_placement(const TopologyCluster& cluster, const std::string& name) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "node/callback_receivers.hpp"
 #include "task_manager/types.hpp"
 
 #include <filesystem>
@@ -35,6 +36,7 @@ struct TopologyCluster {
   bool gateway_tls = false;          ///< whether the gateway is
   TopologyTexts autoscaling = {};    ///< as in a master's configuration, checked
   TopologyTexts async_tasks = {};    ///< likewise
+  node::CallbackConfig callbacks = {};
   std::vector<TopologyNode> nodes = {};
   task_manager::CallerShares callers = {};
 

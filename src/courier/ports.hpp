@@ -31,4 +31,15 @@ public:
   virtual wire::Signed certificate() = 0;
 };
 
+/// Who is told of ends of tasks. Thread-safe.
+class Receivers {
+public:
+  virtual ~Receivers() = default;
+  /// PERMISSION_DENIED for a URL that the master's configuration does not admit, INVALID_ARGUMENT for none.
+  [[nodiscard]] virtual Status check(const std::string& url) const = 0;
+  /// Posts the task, then the segments of its result from `result` where there is one. The HTTP status; errors where
+  /// nobody answered.
+  virtual Result<int> post(const std::string& url, const wire::StoredTask& task, int result, Deadline deadline) = 0;
+};
+
 } // namespace tcfdl::courier

@@ -28,6 +28,11 @@ constexpr std::string_view kTable =
 
 constexpr std::string_view kIndex = "CREATE INDEX IF NOT EXISTS tasks_by_end ON tasks(finished) WHERE state > 2";
 
+constexpr std::string_view kCallbackTable =
+    "CREATE TABLE IF NOT EXISTS callbacks(owner TEXT NOT NULL, id TEXT NOT NULL, url TEXT NOT NULL, attempts INTEGER "
+    "NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(owner, id), FOREIGN KEY(owner, id) REFERENCES "
+    "tasks(owner, id) ON DELETE CASCADE) STRICT";
+
 constexpr std::string_view kGet =
     "SELECT id, function, state, code, message, submitted, started, finished, expires, instance, node, run_us, "
     "priority, result_header, result_salt, sealed FROM tasks WHERE owner = ? AND id = ? AND state != 0";
@@ -85,7 +90,7 @@ std::string mebibytes(std::int64_t bytes) { return fmt::format("{} MiB", bytes >
 
 } // namespace
 
-std::string Owner::id() const { return to_hex(as_bytes(key)) + '/' + on_behalf_of; }
+std::string Owner::id() const { return (is_gateway ? "gateway" : to_hex(as_bytes(key))) + '/' + on_behalf_of; }
 
 End End::of(wire::TaskState state, const Error& error) {
   End end;
@@ -100,6 +105,7 @@ Result<std::unique_ptr<TaskStore>> TaskStore::open(database::Database& database,
   TCFDL_TRY(make_private_directory(settings.directory));
   TCFDL_TRY(database.execute(kTable));
   TCFDL_TRY(database.execute(kIndex));
+  TCFDL_TRY(database.execute(kCallbackTable));
   TCFDL_TRY(database.execute("DELETE FROM tasks WHERE state = ?", {kArriving}));
   std::unique_ptr<TaskStore> store(new TaskStore(database, std::move(settings), std::move(now)));
   TCFDL_TRY(store->remove_strays());
@@ -213,6 +219,9 @@ Status TaskStore::insert(const Owner& owner, const wire::SubmitTask& task, const
   TCFDL_ASSIGN(const auto number,
                database_.query_one("SELECT last_insert_rowid()", {}, [](const Row& row) { return row.integer(0); }));
   open.number = number.value_or(0);
+  if (task.callback().empty()) return {};
+  TCFDL_TRY(database_.execute("INSERT INTO callbacks(owner, id, url) VALUES(?, ?, ?)",
+                              {open.ref.owner, open.ref.id, task.callback()}));
   return {};
 }
 
@@ -307,7 +316,10 @@ Result<Job> TaskStore::job(const TaskRef& ref) {
   TCFDL_ASSIGN(auto found, database_.query_one(kJob, {ref.owner, ref.id}, [&](const Row& row) {
     Job job;
     job.ref = ref;
-    job.owner = {row.text(0), text_of(row.blob(1)), row.text(2), row.text(3)};
+    job.owner.name = row.text(0);
+    job.owner.key = text_of(row.blob(1));
+    job.owner.on_behalf_of = row.text(2);
+    job.owner.node = row.text(3);
     job.priority = static_cast<wire::Priority>(row.integer(4));
     sealed = row.blob(5);
     job.body_size = row.integer(6);
@@ -400,6 +412,29 @@ Status TaskStore::forget(const TaskRef& ref, const std::string& files) {
   TCFDL_TRY(database_.execute("DELETE FROM tasks WHERE owner = ? AND id = ?", {ref.owner, ref.id}));
   remove_file(body_of(files));
   remove_file(result_of(files));
+  return {};
+}
+
+Result<std::vector<DueCallback>> TaskStore::due_callbacks() {
+  std::vector<DueCallback> due;
+  TCFDL_TRY(
+      database_.query("SELECT owner, id, url, attempts FROM callbacks JOIN tasks USING(owner, id) WHERE state > 2 "
+                      "AND due <= ? ORDER BY due LIMIT 100",
+                      {now_()}, [&](const Row& row) -> Status {
+                        due.push_back({{row.text(0), row.text(1)}, row.text(2), row.integer(3)});
+                        return {};
+                      }));
+  return due;
+}
+
+Status TaskStore::put_callback_off(const TaskRef& ref, std::chrono::milliseconds pause) {
+  TCFDL_TRY(database_.execute("UPDATE callbacks SET attempts = attempts + 1, due = ? WHERE owner = ? AND id = ?",
+                              {now_() + pause.count(), ref.owner, ref.id}));
+  return {};
+}
+
+Status TaskStore::remove_callback(const TaskRef& ref) {
+  TCFDL_TRY(database_.execute("DELETE FROM callbacks WHERE owner = ? AND id = ?", {ref.owner, ref.id}));
   return {};
 }
 

@@ -31,6 +31,7 @@ struct Owner {
   std::string key;          ///< that it has proven
   std::string on_behalf_of; ///< of a gateway: the client that calls over HTTP
   std::string node;         ///< where an instance or gateway runs
+  bool is_gateway = false;  ///< one of the cluster's, whose processes have a key each and share what they submit
 
   /// In the store.
   [[nodiscard]] std::string id() const;
@@ -79,6 +80,13 @@ struct End {
   std::int64_t result_size = 0;
 
   static End of(wire::TaskState state, const Error& error);
+};
+
+/// Somebody to be told of a task that has ended.
+struct DueCallback {
+  TaskRef ref;
+  std::string url;
+  std::int64_t attempts = 0; ///< that failed
 };
 
 /// Thread-safe; the database outlives it.
@@ -136,6 +144,10 @@ public:
   Status set_waiting(const TaskRef& ref);
   /// Does nothing for a task that has ended.
   Status end(const TaskRef& ref, const End& end);
+  /// The first 100 whose time has come.
+  Result<std::vector<DueCallback>> due_callbacks();
+  Status put_callback_off(const TaskRef& ref, std::chrono::milliseconds pause);
+  Status remove_callback(const TaskRef& ref);
   /// Forgets what ended before the retention.
   Status prune();
 

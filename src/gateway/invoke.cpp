@@ -1,7 +1,7 @@
 #include "gateway/invoke.hpp"
 
 #include "base/ids.hpp"
-#include "base/units.hpp"
+#include "gateway/options.hpp"
 #include "http/problem.hpp"
 
 #include <fmt/ranges.h>
@@ -32,7 +32,7 @@ Result<CallResult> invoke(Client& client, Callers& callers, const http::Request&
   TCFDL_TRY(callers.check_call(request, name.str()));
   TCFDL_ASSIGN(auto options, options_of(request));
   options.cancel = request.stop;
-  if (!request.tls_certificate.empty() && request.caller) options.on_behalf_of = request.caller->name;
+  options.on_behalf_of = client_of(request);
   return client.call(name.str(), request.body, options);
 }
 
@@ -41,29 +41,19 @@ Result<CallResult> invoke(Client& client, Callers& callers, const http::Request&
 Result<CallOptions> options_of(const http::Request& request) {
   CallOptions options;
   for (const auto& [key, value] : request.query) {
-    if (key == "timeout") {
-      TCFDL_ASSIGN(options.timeout, parse_duration(value));
-    } else if (key == "protection") {
-      TCFDL_ASSIGN(options.protection, protection_from_name(value));
-    } else if (key == "cluster") {
+    if (key == "cluster") {
       TCFDL_TRY(check_label(value, "cluster"));
       options.cluster = value;
-    } else if (key == "assurance") {
-      if (value != "software" && value != "hardware") {
-        return make_error(Code::kInvalidArgument, "assurance: '{}' is neither software nor hardware", value);
-      }
-      options.assurance = value;
-    } else {
+      continue;
+    }
+    TCFDL_ASSIGN(const bool known, take_parameter(key, value, options));
+    if (!known) {
       return make_error(Code::kInvalidArgument,
                         "the call has no parameter '{}'; it has timeout, protection, cluster and assurance", key);
     }
   }
-  options.task_id = request.headers.get("Idempotency-Key");
-  if (const auto priority = request.headers.get("Tcfdl-Priority"); !priority.empty()) {
-    TCFDL_ASSIGN(options.priority, priority_from_name(priority));
-  }
+  TCFDL_TRY(take_fields(request, options));
   options.retry_busy = false; // the caller waits without its body in our memory
-  if (const auto type = request.headers.get("Content-Type"); !type.empty()) options.content_type = type;
   return options;
 }
 

@@ -7,9 +7,6 @@
 
 namespace tcfdl::gateway {
 
-/// The largest body of a call over HTTP, bytes: it is held once in memory. The SDK streams larger ones.
-constexpr std::uint64_t kMaxBody = std::uint64_t{256} << 20U;
-
 /// Options of a call from its request: query `timeout` (as 5s), `protection`, `cluster`, `assurance`; header
 /// Idempotency-Key (the task id), Tcfdl-Priority, Content-Type. INVALID_ARGUMENT names the one at fault.
 Result<CallOptions> options_of(const http::Request& request);

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/renewal.hpp"
 #include "gateway/invoke.hpp"
+#include "gateway/task_routes.hpp"
 #include "gateway/tls.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/provider.hpp"
@@ -55,6 +56,27 @@ http::ServerSettings server_settings(const Door& door, std::shared_ptr<http::Ser
   return settings;
 }
 
+/// Tasks in the store of the gateway's master.
+class SubmittedTasks final : public StoredTasks {
+public:
+  explicit SubmittedTasks(sdk::Submitter& submitter) : submitter_(submitter) {}
+  Result<sdk::Submitted> submit(const std::string& function, BytesView body, const SubmitOptions& options,
+                                const std::string& client) override {
+    return submitter_.submit(function, body, options, client);
+  }
+  Result<TaskOutcome> wait(const std::string& id, std::chrono::milliseconds timeout, const sdk::ResultAccess& access,
+                           const std::string& client) override {
+    return submitter_.wait(id, timeout, access, client);
+  }
+  Result<TaskInfo> cancel(const std::string& id, const std::string& client) override {
+    return submitter_.cancel(id, client);
+  }
+  Result<std::vector<TaskInfo>> list(const std::string& client) override { return submitter_.list(client); }
+
+private:
+  sdk::Submitter& submitter_;
+};
+
 void wait_for_sigterm() {
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -74,6 +96,8 @@ Status serve() {
   sdk::TaskManagerClient task_manager(sdk::connector_to(environment.tasks), environment.tasks_token,
                                       attachment.identity);
   sdk::Caller caller(attachment.identity, task_manager, *proxy, clock);
+  sdk::Submitter submitter(attachment.identity, task_manager, caller.capsules(), caller.names(), clock);
+  SubmittedTasks tasks(submitter);
   wire::Revocations revocations(attachment.identity.authority);
   const auto forget_void = [&](bool is_newer) {
     if (is_newer) caller.forget_void(revocations);
@@ -94,6 +118,7 @@ Status serve() {
       [&](const wire::Signed& certificate, Deadline by) { return task_manager.newest_certificate(certificate, by); });
   http::Server server(server_settings(door, tls, callers));
   add_invoke_route(server, caller, callers);
+  add_task_routes(server, tasks, callers);
   server.add("GET", "/healthz", [](const http::Request&) { return http::Response::json(200, R"({"status":"ok"})"); },
              {.is_public = true});
   TCFDL_TRY(server.start());

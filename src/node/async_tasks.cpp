@@ -130,15 +130,24 @@ private:
 };
 
 Result<std::unique_ptr<AsyncTasks>> AsyncTasks::open(database::Database& database, courier::StoreSettings settings,
-                                                     std::string cluster, const AsyncTasksParts& parts) {
+                                                     const CallbackConfig& callbacks, std::string cluster,
+                                                     const AsyncTasksParts& parts) {
+  TCFDL_ASSIGN(auto receivers, CallbackReceivers::make(callbacks));
   TCFDL_ASSIGN(auto store, courier::TaskStore::open(database, std::move(settings), unix_millis));
-  return std::unique_ptr<AsyncTasks>(new AsyncTasks(std::move(store), std::move(cluster), parts));
+  return std::unique_ptr<AsyncTasks>(new AsyncTasks(std::move(store), std::move(receivers), std::move(cluster), parts));
 }
 
-AsyncTasks::AsyncTasks(std::unique_ptr<courier::TaskStore> store, std::string cluster, const AsyncTasksParts& parts)
-    : store_(std::move(store)), cluster_(std::move(cluster)), parts_(parts),
+AsyncTasks::AsyncTasks(std::unique_ptr<courier::TaskStore> store, std::unique_ptr<CallbackReceivers> receivers,
+                       std::string cluster, const AsyncTasksParts& parts)
+    : store_(std::move(store)), receivers_(std::move(receivers)), cluster_(std::move(cluster)), parts_(parts),
       leases_(std::make_unique<TaskLeases>(parts.tasks)), instances_(std::make_unique<TaskInstances>(parts_, cluster_)),
-      courier_({}, *store_, *leases_, *instances_, unix_millis) {}
+      courier_({}, *store_, *leases_, *instances_, unix_millis), callbacks_({}, *store_, *receivers_) {}
+
+Status AsyncTasks::start() {
+  TCFDL_TRY(courier_.start());
+  if (!receivers_->none()) callbacks_.start();
+  return {};
+}
 
 Result<wire::FunctionOffer> AsyncTasks::describe(const std::string& function) {
   TCFDL_ASSIGN(const auto name, parse_function_name(function));
@@ -203,6 +212,7 @@ Result<wire::SealedHeader> AsyncTasks::check(const courier::Owner& owner, const 
   if ((!sealed && header.protection() != "none") || sealed != task.task().has_capsule()) {
     return make_error(Code::kInvalidArgument, "tasks are stored under eae or none, not '{}'", header.protection());
   }
+  if (!task.callback().empty()) TCFDL_TRY(receivers_->check(task.callback()));
   if (sealed) TCFDL_TRY(check_capsule(task.task().capsule(), header, owner));
   TCFDL_TRY(check_function(owner, task, header));
   return header;

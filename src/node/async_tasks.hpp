@@ -1,7 +1,9 @@
 // Asynchronous tasks of a master: what callers ask for at its door, and the courier with its ways.
 #pragma once
 
+#include "courier/callbacks.hpp"
 #include "courier/courier.hpp"
+#include "node/callback_receivers.hpp"
 #include "node/host.hpp"
 #include "task_manager/task_manager.hpp"
 #include "wire/held_certificate.hpp"
@@ -19,11 +21,13 @@ struct AsyncTasksParts {
 class AsyncTasks {
 public:
   static Result<std::unique_ptr<AsyncTasks>> open(database::Database& database, courier::StoreSettings settings,
-                                                  std::string cluster, const AsyncTasksParts& parts);
-  Status start() { return courier_.start(); }
+                                                  const CallbackConfig& callbacks, std::string cluster,
+                                                  const AsyncTasksParts& parts);
+  Status start();
   void stop() noexcept {
     store_->close();
     courier_.stop();
+    callbacks_.stop();
   }
 
   /// What a body must be sealed for.
@@ -43,7 +47,8 @@ public:
 private:
   class TaskLeases;
   class TaskInstances;
-  AsyncTasks(std::unique_ptr<courier::TaskStore> store, std::string cluster, const AsyncTasksParts& parts);
+  AsyncTasks(std::unique_ptr<courier::TaskStore> store, std::unique_ptr<CallbackReceivers> receivers,
+             std::string cluster, const AsyncTasksParts& parts);
   Result<std::optional<wire::StoredTask>> take_in(wire::Connection& connection, const courier::Owner& owner,
                                                   const wire::Certificate& caller, const wire::SubmitTask& task);
   Result<wire::SealedHeader> check(const courier::Owner& owner, const wire::Certificate& caller,
@@ -52,11 +57,13 @@ private:
                                       const wire::SealedHeader& header);
 
   const std::unique_ptr<courier::TaskStore> store_;
+  const std::unique_ptr<CallbackReceivers> receivers_;
   const std::string cluster_;
   const AsyncTasksParts parts_;
   const std::unique_ptr<courier::Leases> leases_;
   const std::unique_ptr<courier::Instances> instances_;
   courier::Courier courier_;
+  courier::Callbacks callbacks_;
 };
 
 } // namespace tcfdl::node

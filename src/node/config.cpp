@@ -188,6 +188,14 @@ courier::StoreSettings read_async_tasks(ConfigMapping& config) {
   return settings;
 }
 
+CallbackConfig read_callbacks(ConfigMapping& config) {
+  CallbackConfig callbacks;
+  callbacks.admitted = config.texts("callbacks");
+  callbacks.root = config.text_or("callback_root", callbacks.root);
+  if (const auto good = CallbackReceivers::make(callbacks); !good) config.refuse("callbacks", good.error().message());
+  return callbacks;
+}
+
 Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   ServiceManagerConfig result;
@@ -232,6 +240,7 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.autoscaling = read_autoscaling(config);
   TCFDL_ASSIGN(result.callers, read_caller_shares(config));
   result.async_tasks = read_async_tasks(config);
+  result.callbacks = read_callbacks(config);
   TCFDL_TRY(config.finish());
   return result;
 }

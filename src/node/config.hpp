@@ -3,6 +3,7 @@
 
 #include "base/config.hpp"
 #include "courier/task_store.hpp"
+#include "node/callback_receivers.hpp"
 #include "task_manager/autoscaler.hpp"
 #include "task_manager/types.hpp"
 
@@ -54,6 +55,9 @@ task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config);
 /// directory is left open.
 courier::StoreSettings read_async_tasks(ConfigMapping& config);
 
+/// The keys `callbacks` and `callback_root`, likewise.
+CallbackConfig read_callbacks(ConfigMapping& config);
+
 /// What masters and workers have in common.
 struct HostConfig {
   std::string node;
@@ -82,6 +86,7 @@ struct MasterConfig {
   task_manager::AutoscalingSettings autoscaling;
   task_manager::CallerShares callers;
   courier::StoreSettings async_tasks; ///< without its directory
+  CallbackConfig callbacks;
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

@@ -393,7 +393,7 @@ private:
                           config_.call_rate};
     auto stored = config_.async_tasks;
     stored.directory = config_.host.state / "tasks";
-    TCFDL_ASSIGN(async_, AsyncTasks::open(*database_, std::move(stored), config_.cluster,
+    TCFDL_ASSIGN(async_, AsyncTasks::open(*database_, std::move(stored), config_.callbacks, config_.cluster,
                                           {*tasks_, *host_, identity_->signing, identity_->certificate}));
     certificates_ =
         std::make_unique<ClientCertificates>([this](const std::string& client) { return renew_certificate(client); },

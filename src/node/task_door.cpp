@@ -50,9 +50,13 @@ Status check_own_keys(const wire::Certificate& caller, const wire::ProxyRequest&
 
 /// As whom a caller is known to the queues and the store. A gateway calls for others.
 courier::Owner owner_of(const wire::Certificate& caller, const std::string& on_behalf_of) {
-  const bool for_another = caller.role() == wire::ROLE_GATEWAY && !on_behalf_of.empty();
-  return {for_another ? fmt::format("{} for {}", caller.subject(), on_behalf_of) : caller.subject(),
-          caller.verify_key(), for_another ? on_behalf_of : std::string(), caller.node()};
+  const bool is_gateway = caller.role() == wire::ROLE_GATEWAY;
+  const bool for_another = is_gateway && !on_behalf_of.empty();
+  return {.name = for_another ? fmt::format("{} for {}", caller.subject(), on_behalf_of) : caller.subject(),
+          .key = caller.verify_key(),
+          .on_behalf_of = for_another ? on_behalf_of : std::string(),
+          .node = caller.node(),
+          .is_gateway = is_gateway};
 }
 
 /// The other routes are addresses of the cluster's machines, which mean something else on the caller's.

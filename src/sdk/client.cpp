@@ -58,6 +58,7 @@ Result<TaskOutcome> Client::task_wait(const std::string&, std::chrono::milliseco
   return keeps_no_tasks();
 }
 Result<TaskInfo> Client::task_cancel(const std::string&) { return keeps_no_tasks(); }
+Result<TaskOutcome> Client::task_open(BytesView, Protection) { return keeps_no_tasks(); }
 Result<std::vector<TaskInfo>> Client::task_list() { return keeps_no_tasks(); }
 
 Result<CallResult> Client::call(const std::string& function, BytesView body, const CallOptions& options) {

@@ -43,11 +43,15 @@ public:
     return caller_.call(function, body, result, options);
   }
   Result<std::string> submit(const std::string& function, BytesView body, const SubmitOptions& options) override {
-    return submitter_.submit(function, body, options);
+    TCFDL_ASSIGN(auto submitted, submitter_.submit(function, body, options));
+    return std::move(submitted.task_id);
   }
   Result<TaskOutcome> task_wait(const std::string& id, std::chrono::milliseconds timeout,
                                 Protection protection) override {
-    return submitter_.wait(id, timeout, protection);
+    return submitter_.wait(id, timeout, {.protection = protection});
+  }
+  Result<TaskOutcome> task_open(BytesView document, Protection protection) override {
+    return submitter_.open(document, {.protection = protection});
   }
   Result<TaskInfo> task_cancel(const std::string& id) override { return submitter_.cancel(id); }
   Result<std::vector<TaskInfo>> task_list() override { return submitter_.list(); }

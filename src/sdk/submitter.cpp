@@ -2,6 +2,7 @@
 
 #include "crypto/random.hpp"
 #include "sdk/requests.hpp"
+#include "wire/task_document.hpp"
 
 namespace tcfdl::sdk {
 namespace {
@@ -63,6 +64,42 @@ Status check_options(const SubmitOptions& options) {
                     seconds(kLongestTask).count(), options.timeout.count());
 }
 
+Status check_access(const ResultAccess& access) {
+  if (access.key.empty() || access.key.size() == crypto::kAeadKeySize) return {};
+  return make_error(Code::kInvalidArgument, "the key of a result has {} bytes, this one {}", crypto::kAeadKeySize,
+                    access.key.size());
+}
+
+/// What was opened, with what the cluster says of the task.
+Result<TaskOutcome> with_info(TaskOutcome outcome, const wire::StoredTask& task) {
+  auto own = std::move(outcome.info.error);
+  outcome.info = info_of(task);
+  if (own) outcome.info.error = std::move(own);
+  if (outcome.info.state != TaskState::kSucceeded || !task.result_header().empty()) return outcome;
+  return make_error(Code::kDataLoss, "task {} succeeded and its result is missing", task.task_id());
+}
+
+/// The segments of a stored result, as a connection would bring them.
+class StoredSegments final : public wire::Connection {
+public:
+  StoredSegments(BytesView segments, bool sealed)
+      : left_(segments), size_(sealed ? crypto::kSealedSegmentSize : crypto::kSegmentSize) {}
+  Status send(wire::FrameKind, BytesView, Deadline) override {
+    return Error(Code::kUnimplemented, "a stored result is read only");
+  }
+  Result<wire::FrameKind> receive(Bytes& payload, Deadline) override {
+    const auto piece = left_.first(std::min(size_, left_.size()));
+    payload.assign(piece.begin(), piece.end());
+    left_ = left_.subspan(piece.size());
+    return left_.empty() ? wire::FrameKind::kLastSegment : wire::FrameKind::kSegment;
+  }
+  void shutdown() noexcept override {}
+
+private:
+  BytesView left_;
+  const std::size_t size_;
+};
+
 /// Tells the same body under the same id from another, to whoever cannot open it: keyed with what the caller alone has.
 std::string body_tag(const wire::SenderKey* key, const wire::SealedHeader& header, BytesView body) {
   const auto secret = key == nullptr ? crypto::SecretBytes() : key->x.to_bytes();
@@ -110,8 +147,8 @@ Result<std::shared_ptr<const ReadyCapsule>> Submitter::make_capsule(const Offere
                     function, good_until - clock_.now());
 }
 
-Result<std::string> Submitter::submit(const std::string& function, BytesView body, const SubmitOptions& options,
-                                      const std::string& client) {
+Result<Submitted> Submitter::submit(const std::string& function, BytesView body, const SubmitOptions& options,
+                                    const std::string& client) {
   TCFDL_ASSIGN(const auto name, parse_function_name(function));
   TCFDL_TRY(check_options(options));
   const auto task_deadline = Deadline::after(options.timeout);
@@ -133,6 +170,7 @@ Result<std::string> Submitter::submit(const std::string& function, BytesView bod
   auto& sealed = *task.mutable_task();
   std::optional<crypto::StreamKeys> keys;
   std::shared_ptr<const wire::SenderKey> key;
+  crypto::SecretBytes result_key;
   if (options.protection == Protection::kEae) {
     TCFDL_ASSIGN(const auto capsule, make_capsule(offered, task_deadline, deadline));
     header.set_epoch(capsule->header.epoch());
@@ -145,6 +183,7 @@ Result<std::string> Submitter::submit(const std::string& function, BytesView bod
     sealed.set_header(header.SerializeAsString());
     keys = crypto::derive_stream_keys(capsule->secret.key.span(), salt, wire::kRequestDirection,
                                       as_bytes(sealed.header()));
+    result_key = crypto::SecretBytes::copy_of(std::as_const(capsule->secret).key.span());
   } else {
     sealed.set_header(header.SerializeAsString());
   }
@@ -152,12 +191,15 @@ Result<std::string> Submitter::submit(const std::string& function, BytesView bod
   task.set_body_tag(body_tag(key.get(), header, body));
   task.set_priority(wire_priority(options.priority));
   task.set_on_behalf_of(client);
+  task.set_callback(options.callback);
   TCFDL_ASSIGN(const auto stored, task_manager_.submit(task, std::move(keys), body, deadline));
-  return stored.task_id();
+  if (stored.known) result_key = {};
+  return Submitted{stored.task.task_id(), std::move(result_key)};
 }
 
-Result<TaskOutcome> Submitter::wait(const std::string& id, milliseconds timeout, Protection protection,
+Result<TaskOutcome> Submitter::wait(const std::string& id, milliseconds timeout, const ResultAccess& access,
                                     const std::string& client) {
+  TCFDL_TRY(check_access(access));
   wire::TaskQuery query;
   query.set_task_id(id);
   query.set_on_behalf_of(client);
@@ -166,25 +208,39 @@ Result<TaskOutcome> Submitter::wait(const std::string& id, milliseconds timeout,
   query.set_wait_ms(static_cast<std::uint32_t>(timeout.count()));
   const auto deadline = Deadline::after(timeout + kBodyTime);
   TaskOutcome outcome;
-  std::optional<Error> own;
-  const auto read = [&](const wire::StoredTask& task, wire::Connection& connection) -> Status {
-    if (protection != Protection::kNone && !task.has_own_capsule()) {
-      return make_error(Code::kUnauthenticated, "the result of task {} is not sealed; was it submitted with none?", id);
-    }
-    TCFDL_TRY(read_result(task, connection, deadline, outcome));
-    own = outcome.info.error;
-    return {};
+  const auto read = [&](const wire::StoredTask& task, wire::Connection& connection) {
+    return take_outcome(task, connection, access, deadline, outcome);
   };
   TCFDL_ASSIGN(const auto task, task_manager_.query(query, deadline, read));
   if (task.task_id() != id) return Error(Code::kInternal, "the task manager answered with another task");
-  outcome.info = info_of(task);
-  if (own) outcome.info.error = std::move(own);
-  if (outcome.info.state != TaskState::kSucceeded || !task.result_header().empty()) return outcome;
-  return make_error(Code::kDataLoss, "task {} succeeded and its result is missing", id);
+  return with_info(std::move(outcome), task);
+}
+
+Result<TaskOutcome> Submitter::open(BytesView document, const ResultAccess& access) {
+  TCFDL_TRY(check_access(access));
+  TCFDL_ASSIGN(const auto parsed, wire::parse_task_document(document));
+  const auto& [task, segments] = parsed;
+  TaskOutcome outcome;
+  if (!task.result_header().empty()) {
+    StoredSegments connection(segments, task.has_own_capsule());
+    TCFDL_TRY(take_outcome(task, connection, access, Deadline::after(kAskTime), outcome));
+  }
+  return with_info(std::move(outcome), task);
+}
+
+/// The result, or the handler's error.
+Status Submitter::take_outcome(const wire::StoredTask& task, wire::Connection& connection, const ResultAccess& access,
+                               Deadline deadline, TaskOutcome& outcome) {
+  if (access.protection != Protection::kNone && !task.has_own_capsule()) {
+    return make_error(Code::kUnauthenticated, "the result of task {} is not sealed; was it submitted with none?",
+                      task.task_id());
+  }
+  return read_result(task, connection, access.key, deadline, outcome);
 }
 
 /// The keys of a stored result: its capsule is the caller's own, which the caller alone opens.
-Result<std::optional<crypto::StreamKeys>> Submitter::result_keys(const wire::StoredTask& task, Deadline deadline) {
+Result<std::optional<crypto::StreamKeys>> Submitter::result_keys(const wire::StoredTask& task, BytesView key,
+                                                                 Deadline deadline) {
   TCFDL_ASSIGN(const auto result, wire::parse<wire::ResultHeader>(task.result_header()));
   if (result.task_id() != task.task_id()) {
     return make_error(Code::kUnauthenticated, "the result is of task {}, not of {}", result.task_id(), task.task_id());
@@ -198,16 +254,30 @@ Result<std::optional<crypto::StreamKeys>> Submitter::result_keys(const wire::Sto
       task.result_salt().size() != crypto::kSaltSize) {
     return Error(Code::kUnauthenticated, "the result is of another capsule than the task");
   }
-  TCFDL_ASSIGN(const auto key, capsules_.key(header.function(), header.assurance(), header.epoch(), deadline));
-  TCFDL_ASSIGN(const auto secret, wire::open_own_capsule(*key, identity_.signing.public_key(), task.own_capsule()));
-  return std::optional(crypto::derive_stream_keys(std::as_const(secret).key.span(),
+  TCFDL_ASSIGN(const auto opened, capsule_key(task, header, key, deadline));
+  return std::optional(crypto::derive_stream_keys(opened.span(),
                                                   as_bytes(task.result_salt()).first<crypto::kSaltSize>(),
                                                   wire::kResultDirection, as_bytes(task.result_header())));
 }
 
-Status Submitter::read_result(const wire::StoredTask& task, wire::Connection& connection, Deadline deadline,
-                              TaskOutcome& outcome) {
-  TCFDL_ASSIGN(auto keys, result_keys(task, deadline));
+/// The one that is given, or what the submitter's own capsule holds.
+Result<Submitter::CapsuleKey> Submitter::capsule_key(const wire::StoredTask& task, const wire::CapsuleHeader& header,
+                                                     BytesView key, Deadline deadline) {
+  if (!key.empty()) return CapsuleKey::copy_of(key.first<crypto::kAeadKeySize>());
+  if (!std::ranges::equal(as_bytes(header.sender_key()), identity_.signing.public_key().bytes())) {
+    return make_error(Code::kFailedPrecondition,
+                      "the result of task {} is sealed for an earlier process of the submitter; it opens with the key "
+                      "that came with the submission",
+                      task.task_id());
+  }
+  TCFDL_ASSIGN(const auto x, capsules_.key(header.function(), header.assurance(), header.epoch(), deadline));
+  TCFDL_ASSIGN(auto secret, wire::open_own_capsule(*x, identity_.signing.public_key(), task.own_capsule()));
+  return std::move(secret.key);
+}
+
+Status Submitter::read_result(const wire::StoredTask& task, wire::Connection& connection, BytesView key,
+                              Deadline deadline, TaskOutcome& outcome) {
+  TCFDL_ASSIGN(auto keys, result_keys(task, key, deadline));
   TCFDL_ASSIGN(const auto header, wire::parse<wire::ResultHeader>(task.result_header()));
   wire::SegmentReader reader(connection, std::move(keys), deadline, kLargestStored);
   TCFDL_ASSIGN(auto body, reader.read_all());

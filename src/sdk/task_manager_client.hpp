@@ -43,9 +43,13 @@ public:
 
   // Of asynchronous tasks; docs/formats/task_protocol.md.
   Result<wire::FunctionOffer> describe(const std::string& function, Deadline deadline);
+  struct Submission {
+    wire::StoredTask task;
+    bool known = false; ///< from an earlier submission, as which it was sealed
+  };
   /// Sends the body, sealed where there are keys, unless the id is known already.
-  Result<wire::StoredTask> submit(const wire::SubmitTask& task, std::optional<crypto::StreamKeys> keys, BytesView body,
-                                  Deadline deadline);
+  Result<Submission> submit(const wire::SubmitTask& task, std::optional<crypto::StreamKeys> keys, BytesView body,
+                            Deadline deadline);
   /// `read` takes the result's segments, where the answer has a result.
   using ReadResult = std::function<Status(const wire::StoredTask&, wire::Connection&)>;
   Result<wire::StoredTask> query(const wire::TaskQuery& query, Deadline deadline, const ReadResult& read);

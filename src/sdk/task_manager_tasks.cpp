@@ -32,20 +32,22 @@ Result<wire::FunctionOffer> TaskManagerClient::describe(const std::string& funct
   return std::move(*reply.mutable_offer());
 }
 
-Result<wire::StoredTask> TaskManagerClient::submit(const wire::SubmitTask& task, std::optional<crypto::StreamKeys> keys,
-                                                   BytesView body, Deadline deadline) {
+Result<TaskManagerClient::Submission> TaskManagerClient::submit(const wire::SubmitTask& task,
+                                                                std::optional<crypto::StreamKeys> keys, BytesView body,
+                                                                Deadline deadline) {
   wire::TaskManagerRequest message;
   *message.mutable_submit() = task;
   ConnectionPtr connection;
   TCFDL_ASSIGN(auto reply, begin(message, deadline, connection));
-  if (!reply.has_task()) { // it has room for the body and wants it
+  const bool known = reply.has_task();
+  if (!known) { // it has room for the body and wants it
     TCFDL_TRY(wire::send_body(*connection, std::move(keys), body, deadline));
     TCFDL_ASSIGN(reply, wire::receive_message<wire::TaskManagerReply>(*connection, deadline));
     if (reply.has_error()) return wire::to_error(reply.error());
   }
   if (!reply.has_task()) return no_such_answer("task");
   give_back(std::move(connection));
-  return std::move(*reply.mutable_task());
+  return Submission{std::move(*reply.mutable_task()), known};
 }
 
 Result<wire::StoredTask> TaskManagerClient::query(const wire::TaskQuery& query, Deadline deadline,

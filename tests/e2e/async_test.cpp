@@ -2,6 +2,9 @@
 #include "support/platform.hpp"
 #include "support/search.hpp"
 
+#include "base/guarded.hpp"
+#include "http/server.hpp"
+
 #include <csignal>
 #include <future>
 #include <gmock/gmock.h>
@@ -187,6 +190,62 @@ TEST_F(AsyncQuota, IsSaidAndFreeAgainAfterwards) {
   EXPECT_THAT(refused.error().message(), HasSubstr("the caller's quota"));
   EXPECT_EQ(end_of(waiting).result.size(), 700'000U);
   EXPECT_EQ(end_of(running).info.state, TaskState::kSucceeded);
+}
+
+/// A receiver that has no time at first, and what it got.
+class Receiver {
+public:
+  Receiver() {
+    server_.add("POST", "/hooks/{name}",
+                [this](const http::Request& request) {
+                  const auto before = bodies_.with([&](auto& bodies) {
+                    bodies.emplace_back(as_text(request.body));
+                    return bodies.size();
+                  });
+                  return http::Response::empty(before == 1 ? 503 : 204);
+                },
+                {.is_public = true});
+    started = bool(server_.start());
+  }
+  [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}/hooks", server_.port()); }
+  [[nodiscard]] std::vector<std::string> bodies() {
+    return bodies_.with([](const auto& bodies) { return bodies; });
+  }
+  bool started = false;
+
+private:
+  Guarded<std::vector<std::string>> bodies_;
+  http::Server server_{http::ServerSettings{}};
+};
+
+class CallbacksOfTasks : public AsyncTasks {
+protected:
+  explicit CallbacksOfTasks(std::unique_ptr<Receiver> receiver = std::make_unique<Receiver>())
+      : AsyncTasks(
+            fmt::format("clusters:\n  - name: local\n    workers: [worker-1]\n    callbacks: [{}]\n", receiver->url())),
+        receiver_(std::move(receiver)) {}
+
+  const std::unique_ptr<Receiver> receiver_;
+};
+
+TEST_F(CallbacksOfTasks, BringTheSealedResultWhichItsOwnerOpens) {
+  ASSERT_TRUE(receiver_->started);
+  const auto url = receiver_->url() + "/anna";
+  const auto submitted = platform_.tcfdl({"task", "submit", "slow", "--callback", url}, "echo a secret word");
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
+  ASSERT_TRUE(eventually([&] { return receiver_->bodies().size() >= 2; })) << "again after the refusal";
+  const auto body = receiver_->bodies().back();
+  EXPECT_EQ(body.find("a secret word"), std::string::npos);
+  const auto opened = platform_.tcfdl({"task", "open", "-"}, body);
+  EXPECT_EQ(opened.out, "a secret word") << opened.err;
+  auto changed = body;
+  changed.back() = static_cast<char>(changed.back() ^ 1);
+  EXPECT_NE(platform_.tcfdl({"task", "open", "-"}, changed).exit_code, 0);
+  ASSERT_EQ(platform_.enrol("other").exit_code, 0);
+  EXPECT_NE(platform_.tcfdl({"--context", "other", "task", "open", "-"}, body).exit_code, 0);
+  const auto elsewhere = platform_.tcfdl({"task", "submit", "slow", "--callback", "http://127.0.0.1:9/x"}, "echo");
+  EXPECT_NE(elsewhere.exit_code, 0);
+  EXPECT_THAT(elsewhere.err, HasSubstr("its operator names where it may"));
 }
 
 } // namespace

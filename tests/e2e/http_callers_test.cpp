@@ -5,6 +5,7 @@
 #include "crypto/pem.hpp"
 #include "crypto/tls_certificate.hpp"
 
+#include <csignal>
 #include <gmock/gmock.h>
 #include <sdk/context.hpp>
 
@@ -64,9 +65,13 @@ protected:
     const auto line = finished.out.rfind('\n');
     return {std::stoi(finished.out.substr(line + 1)), finished.out.substr(0, line) + finished.err};
   }
+  [[nodiscard]] Curled gateway(const std::string& client, const std::string& path,
+                               std::vector<std::string> more = {}) const {
+    return curl("local.gateway.tcfdl.internal", owner_.gateway_url, client, path, std::move(more));
+  }
   [[nodiscard]] Curled call(const std::string& client, std::vector<std::string> more = {}) const {
     more.insert(more.end(), {"--data-binary", "hello"});
-    return curl("local.gateway.tcfdl.internal", owner_.gateway_url, client, "/v1/functions/echo/invoke", more);
+    return gateway(client, "/v1/functions/echo/invoke", std::move(more));
   }
   [[nodiscard]] Curled ask(const std::string& client, const std::string& path,
                            std::vector<std::string> more = {}) const {
@@ -127,6 +132,26 @@ TEST_F(HurriedHttpCallers, AreCountedEachByName) {
     });
   };
   EXPECT_TRUE(eventually(told));
+}
+
+TEST_F(HttpCallers, LeaveTasksWhoseResultsOutliveTheGateway) {
+  expect({"grant", "add", "anna", "echo"});
+  ASSERT_TRUE(soon(200));
+  const auto left = gateway("anna", "/v1/functions/echo/tasks", {"--data-binary", "hello"});
+  ASSERT_EQ(left.status, 202) << left.text;
+  const auto url = Json::parse(left.text).at("url").get<std::string>();
+  const auto id = Json::parse(left.text).at("task_id").get<std::string>();
+  EXPECT_EQ(gateway("anna", url + "?wait=20s").text, "hello");
+  EXPECT_EQ(gateway("", url, token(owner_.gateway_token)).status, 404) << "the URL serves its owner alone";
+
+  for (const auto pid : platform_.instances("tcfdl-gateway")) ::kill(pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return gateway("anna", url).text == "hello"; })) << gateway("anna", url).text;
+  const auto without_key = gateway("anna", "/v1/tasks/" + id);
+  EXPECT_EQ(without_key.status, 400);
+  EXPECT_THAT(without_key.text, HasSubstr("the key that came with the submission"));
+  EXPECT_THAT(gateway("anna", "/v1/tasks").text, HasSubstr(id));
+  EXPECT_EQ(gateway("anna", "/v1/functions/other/tasks", {"--data-binary", "hello"}).status, 404);
+  EXPECT_EQ(gateway("anna", "/v1/functions/slow/tasks", {"--data-binary", "hello"}).status, 403) << "not granted";
 }
 
 TEST_F(HttpCallers, OfAnotherAuthorityDoNotPassTls) {

@@ -33,6 +33,7 @@ TEST(Topology, IsWrittenAsItIsRead) {
   topology.clusters.back().gateway_tls = true;
   topology.clusters.back().autoscaling = {{"interval", "200ms"}, {"stable_window", "3s"}, {"panic_window", "600ms"}};
   topology.clusters.back().async_tasks = {{"quota", "1GiB"}, {"retention", "2h"}};
+  topology.clusters.back().callbacks = {{"https://hooks.example/tcfdl"}, "/etc/hooks.pem"};
   topology.clusters.back().nodes = {{"123-master", {{"zone", "a: \"b\""}, {"disk", "12"}}, "64MiB"}};
   topology.clusters.back().callers = {{"siren", {.weight = 1, .highest = wire::PRIORITY_HIGH}},
                                       {"fleet", {.weight = 4, .highest = wire::PRIORITY_NORMAL}}};
@@ -61,6 +62,7 @@ TEST(Topology, RefusesAutoscalingAndNodesThatTheirDaemonsWouldRefuse) {
   EXPECT_EQ(of("    autoscaling: {stable_window: 10s, panic_threshold: 150}\n"), "accepted");
   EXPECT_EQ(of("    async_tasks: {quota_per_caller: 1MiB}\n"), "accepted");
   EXPECT_NE(of("    async_tasks: {quota_per_caller: much}\n").find("quota_per_caller"), std::string::npos);
+  EXPECT_NE(of("    callbacks: [http://192.0.2.1/]\n").find("callbacks"), std::string::npos);
   EXPECT_NE(of("    autoscaling: {window: 10s}\n").find("unknown key 'window'"), std::string::npos);
   EXPECT_NE(of("    autoscaling: {interval: 10}\n").find("no whole number with a unit"), std::string::npos);
   EXPECT_NE(of("    autoscaling: {stable_window: 1s}\n").find("is longer than stable_window"), std::string::npos);

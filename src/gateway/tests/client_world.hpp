@@ -7,6 +7,9 @@
 
 namespace tcfdl::gateway {
 
+/// The bearer token of the servers.
+constexpr auto kToken = "0123456789abcdef";
+
 class ClientWorld {
 public:
   ClientWorld() {

@@ -98,8 +98,6 @@ protected:
   }
 };
 
-constexpr auto kToken = "0123456789abcdef";
-
 class InvokeRouteTest : public testing::Test {
 protected:
   InvokeRouteTest() {
