@@ -65,6 +65,9 @@ struct CallReport {
   std::string instance;
   std::string tee_kind;
   Protection protection = Protection::kEae;
+  /// The way to the instance: `local` (a socket of its node), `tcp`, `relay` (through the cluster's master) or
+  /// `proxies`.
+  std::string route;
   /// Under `kHse` the TEE proxies that opened and sealed the data, in order from the caller.
   std::vector<std::string> proxies;
   /// How often each piece of data was sealed in one direction: 1 under `kEae`, proxies + 1 under `kHse`, else 0.

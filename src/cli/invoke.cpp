@@ -27,14 +27,23 @@ struct InvokeOptions {
 };
 
 Json document_of(const CallReport& report, std::size_t bytes) {
-  return {{"task_id", report.task_id},         {"function", report.function},
-          {"cluster", report.cluster},         {"node", report.node},
-          {"instance", report.instance},       {"tee_kind", report.tee_kind},
-          {"attempts", report.attempts},       {"protection", protection_name(report.protection)},
-          {"seal_us", report.seal_us},         {"wait_us", report.wait_us},
-          {"transfer_us", report.transfer_us}, {"run_us", report.run_us},
-          {"open_us", report.open_us},         {"result_bytes", bytes},
-          {"proxies", report.proxies},         {"seals", report.seals}};
+  return {{"task_id", report.task_id},
+          {"function", report.function},
+          {"cluster", report.cluster},
+          {"node", report.node},
+          {"instance", report.instance},
+          {"tee_kind", report.tee_kind},
+          {"attempts", report.attempts},
+          {"protection", protection_name(report.protection)},
+          {"seal_us", report.seal_us},
+          {"wait_us", report.wait_us},
+          {"transfer_us", report.transfer_us},
+          {"run_us", report.run_us},
+          {"open_us", report.open_us},
+          {"result_bytes", bytes},
+          {"proxies", report.proxies},
+          {"seals", report.seals},
+          {"route", report.route}};
 }
 
 /// The protection in words, with the proxies that saw the data.

@@ -16,6 +16,7 @@ void add_report(http::Response& response, const CallReport& report) {
   response.headers.add("Tcfdl-Instance", report.instance);
   response.headers.add("Tcfdl-Tee-Kind", report.tee_kind);
   response.headers.add("Tcfdl-Protection", std::string(protection_name(report.protection)));
+  response.headers.add("Tcfdl-Route", report.route);
   if (!report.proxies.empty()) {
     response.headers.add("Tcfdl-Proxies", fmt::to_string(fmt::join(report.proxies, ", ")));
   }

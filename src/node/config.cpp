@@ -90,6 +90,21 @@ void read_placement(ConfigMapping& config, HostConfig& host) {
   host.enclave_memory = size.value_or(0);
 }
 
+/// `instance_address` and `instance_ports`.
+void read_instance_address(ConfigMapping& config, HostConfig& host) {
+  host.instance_address = config.text_or("instance_address", "");
+  host.instance_ports = config.text_or("instance_ports", "");
+  const auto address = parse_ipv4(host.instance_address);
+  if (!host.instance_address.empty() && (address.value_or(0) == 0 || is_ipv4_loopback(host.instance_address))) {
+    config.refuse("instance_address",
+                  fmt::format("'{}' is no IPv4 address of this machine that other nodes reach", host.instance_address));
+  }
+  if (host.instance_ports.empty()) return;
+  if (host.instance_address.empty()) config.refuse("instance_ports", "is of use with instance_address only");
+  const auto ports = wire::parse_ports(host.instance_ports);
+  if (!ports) config.refuse("instance_ports", ports.error().message());
+}
+
 HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   HostConfig host;
   host.node = label(config, "node", default_node.empty() ? config.text("node") : config.text_or("node", default_node));
@@ -110,6 +125,7 @@ HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   const auto adapter = config.text_or("local_adapter", "unix");
   if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");
   host.local_tcp = adapter == "tcp";
+  read_instance_address(config, host);
   host.log_level = config.text_or("log_level", "info");
   host.ready_file = config.text_or("ready_file", "");
   return host;

@@ -65,6 +65,8 @@ struct HostConfig {
   std::map<std::string, std::string> labels; ///< for placement, as reported
   std::uint64_t enclave_memory = 0;          ///< bytes of all enclaves; 0: what the machine says
   bool local_tcp = false;                    ///< local connections over loopback TCP in place of Unix sockets
+  std::string instance_address;              ///< numeric IPv4 where other nodes reach our instances; empty: nowhere
+  std::string instance_ports;                ///< FIRST-LAST of them; empty: any
   std::string log_level;
   std::filesystem::path ready_file;
 };

@@ -37,6 +37,9 @@ std::map<std::string, std::string> host_environment(const HostSettings& settings
                                                  {"TCFDL_AGENT", wire::to_string(settings.agent)},
                                                  {"TCFDL_TASKS", settings.tasks},
                                                  {"TCFDL_TASKS_TOKEN", settings.tasks_token}};
+  const auto& reached_at = settings.config.instance_address;
+  if (!reached_at.empty()) environment["TCFDL_LISTEN"] = reached_at;
+  if (!settings.config.instance_ports.empty()) environment["TCFDL_LISTEN_PORTS"] = settings.config.instance_ports;
   if (!settings.config.local_tcp) environment["TCFDL_RUN_DIR"] = runtime_directory(settings.config.state).string();
   return environment;
 }

@@ -299,7 +299,7 @@ Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
   if (attempt.options.protection != Protection::kHse) {
     attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
     if (attempt.burst && attempt.burst->connection) return std::move(attempt.burst->connection);
-    return pool_.take(attempt.grant, attempt.deadline);
+    return pool_.take(attempt.grant, attempt.options.protection, attempt.deadline);
   }
   TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
   TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), attempt.deadline));
@@ -329,7 +329,7 @@ Status Caller::take_receipt(Attempt& attempt, Bytes receipt) const {
 /// For the next task: under the same lease, if it is a burst that goes on.
 void Caller::keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance, bool ran) {
   auto burst = std::move(attempt.burst);
-  if (!burst || !ran || --burst->left == 0) return pool_.give_back(attempt.grant.instance(), std::move(instance));
+  if (!burst || !ran || --burst->left == 0) return pool_.give_back(std::move(instance));
   burst->connection = std::move(instance);
   burst->grant = std::move(attempt.grant);
   burst->descriptor = std::move(attempt.descriptor);
@@ -360,6 +360,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
 
   const bool goes_on = attempt.burst && attempt.burst->connection;
   TCFDL_ASSIGN(auto instance, connect(attempt));
+  attempt.report.route = instance->way;
   if (attempt.options.receipt) {
     header.set_receipt(true);
     header.set_claimed_route(instance->way);

@@ -58,8 +58,19 @@ Status take_slot(const wire::ProxyAttached& attached, crypto::SigningKey& signin
 /// The listening sockets of an instance, best first.
 using Doors = std::vector<std::unique_ptr<wire::Listener>>;
 
+/// For callers on other nodes, at the first port that is free.
+Result<std::unique_ptr<wire::Listener>> open_network_door(const InstanceEnvironment& environment, TaskServer& server) {
+  const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kNetwork); };
+  const auto& [first, last] = environment.listen_ports;
+  for (std::uint32_t port = first;; ++port) {
+    const wire::TcpAddress address{environment.listen, static_cast<std::uint16_t>(port)};
+    auto door = wire::Listener::start(address, {.name = "network", .exposure = wire::Exposure::kNetwork}, serve);
+    if (door || port >= last) return door;
+  }
+}
+
 Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& server) {
-  const auto serve = [&server](wire::Connection& connection) { server.serve(connection); };
+  const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kMachine); };
   Doors doors;
   if (!environment.run_directory.empty()) {
     TCFDL_ASSIGN(const auto path,
@@ -69,6 +80,9 @@ Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& ser
   }
   TCFDL_ASSIGN(auto tcp, wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "tcp"}, serve));
   doors.push_back(std::move(tcp));
+  if (environment.listen.empty()) return doors;
+  TCFDL_ASSIGN(auto network, open_network_door(environment, server));
+  doors.push_back(std::move(network));
   return doors;
 }
 
@@ -135,6 +149,10 @@ Result<InstanceEnvironment> InstanceEnvironment::read() {
   TCFDL_ASSIGN(environment.tasks, address_variable("TCFDL_TASKS"));
   TCFDL_ASSIGN(environment.tasks_token, variable("TCFDL_TASKS_TOKEN"));
   environment.run_directory = variable("TCFDL_RUN_DIR").value_or("");
+  environment.listen = variable("TCFDL_LISTEN").value_or("");
+  if (const auto ports = variable("TCFDL_LISTEN_PORTS")) {
+    TCFDL_ASSIGN(environment.listen_ports, wire::parse_ports(*ports));
+  }
   environment.content = {.bundle = variable("TCFDL_BUNDLE").value_or(""),
                          .sealed = variable("TCFDL_SEALED").value_or(""),
                          .opened = variable("TCFDL_CONFIDENTIAL").value_or("")};

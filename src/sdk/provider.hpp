@@ -21,8 +21,10 @@ struct InstanceEnvironment {
   std::string agent_token;
   wire::Address tasks; ///< the cluster's task manager
   std::string tasks_token;
-  std::string run_directory; ///< for a Unix socket; empty: there are none here
-  ContentPlaces content;     ///< of its confidential files; empty: it has none
+  std::string run_directory;    ///< for a Unix socket; empty: there are none here
+  std::string listen;           ///< numeric IPv4 where other nodes reach it; empty: nowhere
+  wire::PortRange listen_ports; ///< there; 0: any
+  ContentPlaces content;        ///< of its confidential files; empty: it has none
   unsigned concurrency = 1;
 
   /// Reads TCFDL_* variables. FAILED_PRECONDITION names the missing one: the process was not started by the platform.

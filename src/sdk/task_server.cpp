@@ -28,8 +28,8 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
       outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock), bursts_(settings_.instance, events),
       receipts_(identity, settings_.descriptor) {}
 
-void TaskServer::serve(wire::Connection& connection) {
-  Session session{connection};
+void TaskServer::serve(wire::Connection& connection, Reach reach) {
+  Session session{.connection = connection, .reach = reach};
   serve_tasks(session);
 }
 
@@ -40,7 +40,7 @@ void TaskServer::serve_tasks(Session& session) {
   hello.set_name(settings_.instance);
   if (!wire::send_message(connection, hello, Deadline::after(seconds(10)))) return;
   for (;;) {
-    const auto until = session.burst ? session.burst->until() : Deadline::after(hours(24));
+    const auto until = next_request_by(session);
     const auto request = wire::receive_message<wire::TaskRequest>(connection, until);
     if (!request && session.burst && request.error().code() == Code::kDeadlineExceeded) {
       session.burst.reset();
@@ -50,6 +50,12 @@ void TaskServer::serve_tasks(Session& session) {
     if (!request->hop().empty() && session.hop == nullptr) return serve_path(connection, as_bytes(request->hop()));
     if (!(request->has_cancel() ? handle_cancel(session, *request) : handle(session, *request))) return;
   }
+}
+
+/// Who has not proven a key is not waited for.
+Deadline TaskServer::next_request_by(const Session& session) {
+  if (session.burst) return session.burst->until();
+  return session.caller_key.empty() ? Deadline::after(seconds(10)) : Deadline::after(hours(24));
 }
 
 /// The connection is the last hop of a path that the node's proxy extends to this instance.
@@ -202,6 +208,9 @@ Status TaskServer::check_protection(const Session& session, const Task& task) co
   if ((protection == "hse") != (session.hop != nullptr)) {
     return make_error(Code::kPermissionDenied, "a task of protection '{}' came {}", protection,
                       session.hop == nullptr ? "without a path of proxies" : "over a path of proxies");
+  }
+  if (session.reach == Reach::kNetwork && protection == "none") {
+    return Error(Code::kPermissionDenied, "a task without protection came over the network; it has to be relayed");
   }
   if (session.hop == nullptr) return {};
   TCFDL_ASSIGN(const auto named, wire::hop_task(task.header.task_id()));

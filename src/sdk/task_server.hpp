@@ -19,6 +19,9 @@ namespace tcfdl::sdk {
 
 using Work = std::variant<Handler, StreamHandler>;
 
+/// From where a connection comes, and so who reads what passes on it.
+enum class Reach : std::uint8_t { kMachine, kNetwork };
+
 struct TaskServerSettings {
   std::string instance;
   std::string function;
@@ -36,8 +39,8 @@ public:
   TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy, TaskEvents& events,
              Client& outgoing, Work work, const Clock& clock, const wire::Revocations& revocations);
 
-  /// Runs the tasks of one connection until it ends.
-  void serve(wire::Connection& connection);
+  /// Runs the tasks of one connection until it ends. From the network it takes none that are not sealed.
+  void serve(wire::Connection& connection, Reach reach);
 
   /// Gets the certificate and keys of now from the proxy, and goes on with those. Errors of the proxy and the
   /// authority.
@@ -57,6 +60,7 @@ private:
   struct Task;
 
   void serve_tasks(Session& session);
+  static Deadline next_request_by(const Session& session);
   void serve_path(wire::Connection& connection, BytesView offer);
   Result<std::vector<std::string>> check_route(const wire::HopRoute& route, const wire::Certificate& proxy) const;
   Result<Task> admit(Session& session, const wire::TaskRequest& request);

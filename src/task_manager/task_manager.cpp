@@ -213,7 +213,9 @@ Result<wire::LeaseGrant> TaskManager::finish(Ticket& ticket) const {
   grant.set_node(placed.instance->node.str());
   grant.set_instance(placed.instance->id.str());
   grant.set_tee_kind(placed.instance->tee_kind);
-  for (const auto& route : placed.instance->routes) *grant.add_routes() = route;
+  const bool is_there = ticket.request().caller_node() == placed.instance->node.str();
+  const auto& routes = is_there ? placed.instance->routes : placed.instance->far_routes;
+  grant.mutable_routes()->Assign(routes.begin(), routes.end());
   grant.set_wait_us(static_cast<std::uint64_t>(waited.count()));
   return grant;
 }

@@ -59,7 +59,8 @@ struct InstanceInfo {
   FunctionName function;
   NodeId node;
   std::string tee_kind;
-  std::vector<wire::Route> routes; ///< best first
+  std::vector<wire::Route> routes;     ///< for callers on its node, best first
+  std::vector<wire::Route> far_routes; ///< for all others
   std::uint64_t version = 0;
 };
 

@@ -52,6 +52,20 @@ TEST_F(NodeConfigTest, AMasterMaySayMore) {
   EXPECT_TRUE(config->host.local_tcp);
 }
 
+TEST_F(NodeConfigTest, InstancesAreReachedAtAnAddressOfTheNetwork) {
+  const auto config = read<MasterConfig>(master_ + "instance_address: 192.0.2.7\ninstance_ports: 30000-30099\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->host.instance_address, "192.0.2.7");
+  EXPECT_EQ(config->host.instance_ports, "30000-30099");
+  for (const auto* wrong :
+       {"instance_address: 0.0.0.0\n", "instance_address: 127.0.0.1\n", "instance_address: node\n"}) {
+    EXPECT_THAT(refusal<MasterConfig>(master_ + wrong), HasSubstr("instance_address")) << wrong;
+  }
+  for (const auto* wrong : {"instance_ports: 30000-30099\n", "instance_address: 192.0.2.7\ninstance_ports: 7\n"}) {
+    EXPECT_THAT(refusal<MasterConfig>(master_ + wrong), HasSubstr("instance_ports")) << wrong;
+  }
+}
+
 TEST_F(NodeConfigTest, AutoscalingHasDefaultsOfItsOwn) {
   using std::chrono::milliseconds;
   EXPECT_EQ(read<MasterConfig>(master_)->autoscaling.stable_window, milliseconds(60'000));

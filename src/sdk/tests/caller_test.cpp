@@ -115,9 +115,10 @@ protected:
     settings_.descriptor = wire::sign(owner_, descriptor(5));
     instance_.certificate = wire::HeldCertificate(instance_certificate());
     start_echo();
-    listener_ = wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
-                                      [this](wire::Connection& connection) { server_->serve(connection); })
-                    .value();
+    listener_ =
+        wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
+                              [this](wire::Connection& connection) { server_->serve(connection, Reach::kMachine); })
+            .value();
     leases_.master = &master_;
     leases_.caller_key = wire::field(anna_.signing.public_key().bytes());
     entry_.owner = wire::field(crypto::sha256(owner_.public_key().bytes()));
@@ -198,6 +199,38 @@ TEST_F(Calls, GoToTheOwnersFunction) {
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(as_text(result->body), "hello");
   EXPECT_EQ(leases_.released, 0);
+}
+
+TEST_F(Calls, TakeTheNextRouteWhereOneDoesNotLeadToTheInstance) {
+  const auto other =
+      wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "other"}, [](wire::Connection& connection) {
+        wire::Hello hello;
+        hello.set_name("echo-2");
+        (void)wire::send_message(connection, hello, Deadline::after(seconds(10)));
+      }).value();
+  auto offered = grant(5);
+  wire::LeaseGrant roundabout = offered;
+  roundabout.clear_routes();
+  for (const auto& address : {wire::to_string(other->address()), std::string("tcp:127.0.0.1:1"),
+                              std::string("unix:/nowhere"), offered.routes(0).address()}) {
+    auto& route = *roundabout.add_routes();
+    route.set_kind(wire::ROUTE_KIND_TCP);
+    route.set_address(address);
+  }
+  const auto result = call({roundabout});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(result->report.attempts, 1U);
+  EXPECT_EQ(result->report.route, "local");
+}
+
+TEST_F(Calls, WithoutProtectionDoNotGoOverAnOpenNetwork) {
+  auto offered = grant(5);
+  offered.mutable_routes(0)->set_kind(wire::ROUTE_KIND_TCP);
+  offered.mutable_routes(0)->set_address("tcp:192.0.2.1:4000");
+  auto admitting = descriptor(5);
+  admitting.add_protections("none");
+  *offered.mutable_descriptor() = wire::sign(owner_, admitting);
+  EXPECT_THAT(refusal(offered, Protection::kNone).message(), HasSubstr("echo-1 has no route"));
 }
 
 TEST_F(Calls, ShareABurstLeaseWhereTheyFollowEachOther) {

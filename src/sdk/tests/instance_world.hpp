@@ -138,12 +138,12 @@ public:
 /// A caller's connection; the server's side runs on a thread of its own.
 class Session {
 public:
-  explicit Session(TaskServer& server) {
+  explicit Session(TaskServer& server, Reach reach = Reach::kMachine) {
     auto near = std::make_unique<Tap>(std::move(pipe_.left));
     tap = near.get();
     instance.connection = std::move(near);
-    thread_ = std::jthread([this, &server] {
-      server.serve(*pipe_.right);
+    thread_ = std::jthread([this, &server, reach] {
+      server.serve(*pipe_.right, reach);
       pipe_.right->shutdown();
     });
     instance.hello =

@@ -53,6 +53,17 @@ TEST_F(TaskServerTest, StreamsABody) {
   EXPECT_TRUE(exchange(session, call).value_or("") == as_text(call.body));
 }
 
+TEST_F(TaskServerTest, TakesFromTheNetworkWhatIsSealedAndNothingElse) {
+  start_echo();
+  Session session(*server_, Reach::kNetwork);
+  auto sealed = call_of(anna_, &capsule_);
+  EXPECT_TRUE(exchange(session, sealed));
+  auto open = call_of(anna_, nullptr);
+  const auto refused = refusal(session, open);
+  EXPECT_EQ(refused.code(), Code::kPermissionDenied);
+  EXPECT_THAT(refused.message(), HasSubstr("came over the network"));
+}
+
 TEST_F(TaskServerTest, TellsTheHandlerWhoseTaskItIs) {
   start(Handler([](TaskContext& task, BytesView) -> Result<Bytes> {
     EXPECT_GT(task.time_left().count(), 0);

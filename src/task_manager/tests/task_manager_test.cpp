@@ -11,7 +11,8 @@ using Functions = TaskManagerTest;
 
 TEST_F(Requests, GetASignedLeaseWithAllThatACallerNeeds) {
   add_instance("a");
-  const auto asked = request();
+  auto asked = request();
+  asked.set_caller_node("worker-1");
   const auto grant = acquire(asked);
   ASSERT_TRUE(grant) << grant.error().to_string();
   EXPECT_EQ(grant->instance(), "a");
@@ -30,6 +31,18 @@ TEST_F(Requests, GetASignedLeaseWithAllThatACallerNeeds) {
   EXPECT_EQ(lease.caller_key(), "key");
   EXPECT_EQ(lease.cluster(), "here");
   EXPECT_EQ(lease.expires_ms(), 1'005'000);
+}
+
+TEST_F(Requests, OfOtherNodesGetTheRoutesThatLeadThereFromElsewhere) {
+  add_instance("a");
+  for (const auto* node : {"worker-1", "worker-2", ""}) {
+    auto asked = request();
+    asked.set_caller_node(node);
+    const auto grant = acquire(asked);
+    ASSERT_TRUE(grant) << grant.error().to_string();
+    ASSERT_EQ(grant->routes_size(), 1);
+    EXPECT_EQ(grant->routes(0).address().starts_with("unix:"), std::string_view(node) == "worker-1") << node;
+  }
 }
 
 TEST_F(Requests, AreRefusedWithoutAUuidOrAName) {
