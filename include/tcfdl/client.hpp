@@ -40,6 +40,9 @@ struct CallOptions {
   /// The least assurance class that may process the task, `software` or `hardware`; empty: any that the function's
   /// owner admits. PERMISSION_DENIED where the function is offered in a lower one: the data does not leave the caller.
   std::string assurance;
+  /// Only by this way to the instance, as in `CallReport::route`: to measure or to search for a fault. Empty: the best.
+  /// Not with `kHse`.
+  std::string route;
   /// A UUID that makes the call idempotent; empty: a new one is drawn.
   std::string task_id;
   std::string content_type = "application/octet-stream";
@@ -143,6 +146,10 @@ public:
   virtual ~BodyReader() = default;
   /// Fills the front of `out` and returns how much; 0 is the end. Every byte returned is authentic and in order.
   virtual Result<std::size_t> read(std::span<std::uint8_t> out) = 0;
+  /// How many bytes there are in all; nullopt where that is not known before the end.
+  [[nodiscard]] virtual std::optional<std::uint64_t> size() const { return std::nullopt; }
+  /// Begins again, for another attempt; false where it cannot.
+  virtual bool rewind() { return false; }
 };
 
 /// Takes a body piece by piece.
@@ -150,6 +157,9 @@ class BodyWriter {
 public:
   virtual ~BodyWriter() = default;
   virtual Status write(BytesView piece) = 0;
+  /// Sends what was written, which else may wait until there is more: for results whose pieces are of use by
+  /// themselves.
+  virtual Status flush() { return {}; }
 };
 
 /// A caller of functions. Thread-safe; calls in flight end before the destructor returns.
@@ -168,8 +178,8 @@ public:
   /// The same, in the background. `body` is copied.
   std::future<Result<CallResult>> call_async(std::string function, Bytes body, CallOptions options = {});
 
-  /// The same, with a body that is read and a result that is written while it comes. A call whose reader has begun
-  /// is not attempted twice.
+  /// The same, with a body that is read and a result that is written while it comes. A call is attempted again only
+  /// where its reader rewinds and nothing of a result was written.
   virtual Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                                   const CallOptions& options) = 0;
 

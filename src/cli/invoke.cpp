@@ -18,6 +18,7 @@ struct InvokeOptions {
   std::string protection = "eae";
   std::string assurance;
   std::string cluster;
+  std::string route;
   std::string summary;
   std::string task_id;
   std::string receipt;
@@ -74,20 +75,22 @@ Status invoke(const InvokeOptions& options, const Session& session) {
   TCFDL_ASSIGN(call.protection, protection_from_name(options.protection));
   call.timeout = options.timeout;
   call.cluster = options.cluster;
+  call.route = options.route;
   call.assurance = options.assurance;
   call.task_id = options.task_id;
   call.receipt = !options.receipt.empty();
   TCFDL_ASSIGN(call.priority, priority_from_name(options.priority));
   call.retry_busy = !options.fail_when_full;
-  TCFDL_ASSIGN(const auto body, read_body(options.in));
+  TCFDL_ASSIGN(const auto body, InputBody::open(options.in));
   TCFDL_ASSIGN(const auto client, Client::connect(session.context));
-  TCFDL_ASSIGN(const auto result, client->call(options.function, body, call));
-  TCFDL_TRY(write_body(options.out, result.body));
+  OutputBody result(options.out);
+  TCFDL_ASSIGN(const auto report, client->call(options.function, *body, result, call));
+  TCFDL_TRY(result.finish());
   if (call.receipt) {
     // It holds the salts, so it is for the caller alone.
-    TCFDL_TRY(write_file(std::filesystem::absolute(options.receipt), result.report.receipt, kPrivateFile));
+    TCFDL_TRY(write_file(std::filesystem::absolute(options.receipt), report.receipt, kPrivateFile));
   }
-  return tell(options, session.json, result.report, result.body.size());
+  return tell(options, session.json, report, result.size());
 }
 
 } // namespace
@@ -103,6 +106,8 @@ void add_invoke_command(CLI::App& app, Session& session) {
   command->add_option("--assurance", options->assurance, "the least class that may see the data: software or hardware")
       ->check(CLI::IsMember({"software", "hardware"}));
   command->add_option("--cluster", options->cluster, "only there")->type_name("NAME");
+  command->add_option("--route", options->route, "only by this way to the instance: local, tcp or relay")
+      ->check(CLI::IsMember({"local", "tcp", "relay"}));
   add_duration(*command, "--timeout", options->timeout, "of the whole call; default 30s");
   command->add_option("--priority", options->priority, "low, normal or high; high where the cluster permits it")
       ->check(CLI::IsMember({"low", "normal", "high"}));

@@ -20,8 +20,8 @@ using std::chrono::milliseconds;
 class WholeBody final : public RequestBody {
 public:
   explicit WholeBody(BytesView body) : body_(body) {}
-  [[nodiscard]] std::uint64_t size() const override { return body_.size(); }
-  [[nodiscard]] bool repeatable() const override { return true; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return body_.size(); }
+  bool restart() override { return true; }
   Status send(wire::SegmentWriter& writer) override { return writer.write(body_); }
 
 private:
@@ -31,8 +31,9 @@ private:
 class StreamedBody final : public RequestBody {
 public:
   explicit StreamedBody(BodyReader& reader) : reader_(reader) {}
-  [[nodiscard]] std::uint64_t size() const override { return 0; }
-  [[nodiscard]] bool repeatable() const override { return !begun_; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return reader_.size(); }
+  bool restart() override { return !std::exchange(begun_, false) || reader_.rewind(); }
+  /// What the reader gives in small pieces does not wait for the next one.
   Status send(wire::SegmentWriter& writer) override {
     begun_ = true;
     Bytes piece(crypto::kSegmentSize);
@@ -40,6 +41,7 @@ public:
       TCFDL_ASSIGN(const auto size, reader_.read(piece));
       if (size == 0) return {};
       TCFDL_TRY(writer.write(BytesView(piece).first(size)));
+      if (size < piece.size() && !reader_.size()) TCFDL_TRY(writer.flush());
     }
   }
 
@@ -130,10 +132,11 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   if (!options.task_id.empty() && !is_uuid(options.task_id)) {
     return make_error(Code::kInvalidArgument, "the task id '{}' is no UUID in lower case", options.task_id);
   }
+  TCFDL_TRY(check_route(options));
   Attempt state(options);
   state.request.set_task_id(options.task_id.empty() ? make_uuid() : options.task_id);
   state.request.set_function(name.str());
-  state.request.set_body_size(body.size());
+  state.request.set_body_size(body.size().value_or(0));
   state.request.set_cluster(options.cluster);
   state.request.set_on_behalf_of(options.on_behalf_of);
   state.request.set_priority(wire_priority(options.priority));
@@ -142,8 +145,8 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   state.report.task_id = state.request.task_id();
   state.report.protection = options.protection;
   // A task whose id the caller chose may be repeated, and only a lease of its own is remembered.
-  if (options.task_id.empty() && options.protection != Protection::kHse && body.size() > 0) {
-    state.kind = CallerBursts::kind_of(state.request, options.assurance);
+  if (options.task_id.empty() && options.protection != Protection::kHse && body.size().value_or(0) > 0) {
+    state.kind = CallerBursts::kind_of(state.request, options);
   }
   for (state.report.attempts = 1;; ++state.report.attempts) {
     const auto done = attempt(state, body, result);
@@ -158,7 +161,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       wait(state, back_off(state.older_offers++));
       continue;
     }
-    if (state.refused_keys && state.new_keys++ < kMostNewKeys && body.repeatable() && result.restart()) continue;
+    if (state.refused_keys && state.new_keys++ < kMostNewKeys && body.restart() && result.restart()) continue;
     if (come_again(state, done.error())) continue;
     if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
@@ -167,7 +170,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
           "instance lost after start: {} ({}); {} is not declared idempotent, so the call was not repeated",
           state.grant.instance(), done.error().message(), function);
     }
-    if (!body.repeatable() || !result.restart()) return done.error();
+    if (!body.restart() || !result.restart()) return done.error();
     look_elsewhere(state);
   }
 }
@@ -210,7 +213,7 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
   if (attempt.burst) {
     auto done = go_on(attempt, body, result);
     const bool is_over = !done && !attempt.accepted && done.error().code() == Code::kUnavailable;
-    if (!is_over) return done;
+    if (!is_over || !body.restart()) return done;
   }
   attempt.request.set_burst(may_burst && bursts_.is_steady(attempt.kind));
   TCFDL_TRY(take_lease(attempt));
@@ -299,7 +302,7 @@ Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
   if (attempt.options.protection != Protection::kHse) {
     attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
     if (attempt.burst && attempt.burst->connection) return std::move(attempt.burst->connection);
-    return pool_.take(attempt.grant, attempt.options.protection, attempt.deadline);
+    return pool_.take(attempt.grant, attempt.options, attempt.deadline);
   }
   TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
   TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), attempt.deadline));
@@ -337,7 +340,7 @@ void Caller::keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance
 }
 
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
-  TCFDL_TRY(check_size(attempt.descriptor, body.size()));
+  TCFDL_TRY(check_size(attempt.descriptor, body.size().value_or(0)));
   const auto start = Deadline::Clock::now();
   std::shared_ptr<const ReadyCapsule> capsule;
   if (attempt.options.protection == Protection::kEae) {
@@ -374,7 +377,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
     done = exchange_task(*instance, input, body, result, output);
     const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
                            !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
-    if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
+    if (forgotten && body.restart()) done = exchange_task(*instance, input, body, result, output = {});
   }
   if (!done && done.error().code() == Code::kFailedPrecondition && output.in_step && !output.accepted && capsule) {
     attempt.refused_keys = true;

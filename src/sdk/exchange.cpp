@@ -24,7 +24,7 @@ public:
       : instance_(instance), connection_(*instance.connection), input_(input), output_(output) {}
 
   Status send(RequestBody& body) {
-    TCFDL_TRY(send_head(body.size() > 0));
+    TCFDL_TRY(send_head(body.size().value_or(0) > 0));
     auto keys = keys_for(input_.capsule, salt_, wire::kRequestDirection, as_bytes(header_));
     wire::SegmentWriter writer(connection_, std::move(keys), input_.deadline);
     TCFDL_TRY(body.send(writer));
@@ -150,7 +150,7 @@ Status exchange_task(InstanceConnection& instance, const ExchangeInput& input, R
   Exchange exchange(instance, input, output);
   Status sent;
   Status received;
-  if (body.repeatable() && body.size() <= crypto::kSegmentSize) {
+  if (body.size().value_or(kLargestResult) <= crypto::kSegmentSize) {
     sent = exchange.send(body);
     output.seal_us = micros_since(start);
     received = exchange.receive(result);

@@ -13,10 +13,10 @@ namespace tcfdl::sdk {
 class RequestBody {
 public:
   virtual ~RequestBody() = default;
-  /// The size in bytes; 0 when it is not known.
-  [[nodiscard]] virtual std::uint64_t size() const = 0;
-  /// Whether `send` may be called again.
-  [[nodiscard]] virtual bool repeatable() const = 0;
+  /// The size in bytes; nullopt when it is not known.
+  [[nodiscard]] virtual std::optional<std::uint64_t> size() const = 0;
+  /// Prepares for another `send`; false when there cannot be one.
+  virtual bool restart() = 0;
   virtual Status send(wire::SegmentWriter& writer) = 0;
 };
 

@@ -15,6 +15,12 @@ constexpr std::size_t kMostIdle = 32;
 constexpr seconds kDirectWithin{2};
 constexpr seconds kSilentFor{30};
 
+constexpr const char* kRelay = "relay";
+
+const char* way_of(const wire::Address& address) {
+  return std::holds_alternative<wire::UnixAddress>(address) ? "local" : "tcp";
+}
+
 /// Whether others than the two machines' users may read what passes there.
 bool is_open_network(const wire::Address& address) {
   const auto* tcp = std::get_if<wire::TcpAddress>(&address);
@@ -38,13 +44,14 @@ std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& k
   }
 }
 
-Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Protection protection,
-                                                               Deadline deadline) {
-  const auto kept_as = fmt::format("{} {}", protection_name(protection), grant.instance());
+Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant,
+                                                               const CallOptions& options, Deadline deadline) {
+  const auto kept_as = fmt::format("{} {} {}", protection_name(options.protection), options.route, grant.instance());
   if (auto idle = take_idle(kept_as)) return idle;
-  Error last(Code::kUnavailable, fmt::format("{} has no route", grant.instance()));
+  Error last(Code::kUnavailable,
+             fmt::format("{} has no route{}", grant.instance(), options.route.empty() ? "" : " by " + options.route));
   for (const auto& route : grant.routes()) {
-    if (!is_of_use(route, protection)) continue;
+    if (!is_of_use(route, options)) continue;
     const bool direct = route.kind() != wire::ROUTE_KIND_RELAY;
     auto opened = open(grant, route, direct ? deadline.earlier(Deadline::after(kDirectWithin)) : deadline);
     if (opened) {
@@ -58,10 +65,12 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
   return last;
 }
 
-bool InstancePool::is_of_use(const wire::Route& route, Protection protection) const {
-  if (route.kind() == wire::ROUTE_KIND_RELAY) return true;
+bool InstancePool::is_of_use(const wire::Route& route, const CallOptions& options) const {
+  const auto is_wanted = [&](const char* way) { return options.route.empty() || options.route == way; };
+  if (route.kind() == wire::ROUTE_KIND_RELAY) return is_wanted(kRelay);
   const auto address = wire::parse_address(route.address());
-  if (!address || (protection == Protection::kNone && is_open_network(*address))) return false;
+  if (!address || !is_wanted(way_of(*address))) return false;
+  if (options.protection == Protection::kNone && is_open_network(*address)) return false;
   if (const auto* local = std::get_if<wire::UnixAddress>(&*address)) return std::filesystem::exists(local->path);
   return silent_.with([&](const auto& silent) {
     const auto found = silent.find(route.address());
@@ -75,11 +84,11 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::open(const wire::Lease
   auto fresh = std::make_unique<InstanceConnection>();
   if (route.kind() == wire::ROUTE_KIND_RELAY) {
     TCFDL_ASSIGN(fresh->connection, open_relay(grant, deadline));
-    fresh->way = "relay";
+    fresh->way = kRelay;
   } else {
     TCFDL_ASSIGN(const auto address, wire::parse_address(route.address()));
     TCFDL_ASSIGN(fresh->connection, wire::connect(address, deadline));
-    fresh->way = std::holds_alternative<wire::UnixAddress>(address) ? "local" : "tcp";
+    fresh->way = way_of(address);
   }
   TCFDL_ASSIGN(fresh->hello, wire::receive_message<wire::Hello>(*fresh->connection, deadline));
   if (fresh->hello.name() == grant.instance()) return fresh;

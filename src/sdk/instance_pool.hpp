@@ -31,7 +31,8 @@ public:
 
   /// An idle connection to the instance of a grant, or a new one by its best route that answers. What has no protection
   /// takes no connection that the network could read.
-  Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, Protection protection,
+  /// `options.route` may name the only one.
+  Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, const CallOptions& options,
                                                    Deadline deadline);
   /// The same through the TEE proxies on the way.
   Result<std::unique_ptr<InstanceConnection>> take_path(const wire::LeaseGrant& grant, const std::string& function,
@@ -40,7 +41,7 @@ public:
 
 private:
   std::unique_ptr<InstanceConnection> take_idle(const std::string& kept_as);
-  [[nodiscard]] bool is_of_use(const wire::Route& route, Protection protection) const;
+  [[nodiscard]] bool is_of_use(const wire::Route& route, const CallOptions& options) const;
   Result<std::unique_ptr<InstanceConnection>> open(const wire::LeaseGrant& grant, const wire::Route& route,
                                                    Deadline deadline);
   Result<std::unique_ptr<wire::Connection>> open_relay(const wire::LeaseGrant& grant, Deadline deadline);

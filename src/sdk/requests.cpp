@@ -37,6 +37,16 @@ Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
                     descriptor.max_body());
 }
 
+Status check_route(const CallOptions& options) {
+  const auto& route = options.route;
+  if (route.empty()) return {};
+  if (route != "local" && route != "tcp" && route != "relay") {
+    return make_error(Code::kInvalidArgument, "there is no route '{}'; there are local, tcp and relay", route);
+  }
+  if (options.protection != Protection::kHse) return {};
+  return Error(Code::kInvalidArgument, "under hse a task goes through the proxies; it has no other route");
+}
+
 Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
   const auto name = protection_name(protection);
   if (wire::contains_text(descriptor.protections(), name)) return {};

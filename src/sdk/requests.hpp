@@ -18,6 +18,9 @@ Status check_offer(const wire::Descriptor& descriptor, const wire::LeaseGrant& o
 /// Refuses a body that the function would refuse.
 Status check_size(const wire::Descriptor& descriptor, std::uint64_t size);
 
+/// INVALID_ARGUMENT for a route that there is not, and for one under `kHse`.
+Status check_route(const CallOptions& options);
+
 /// Refuses a protection that the instance would refuse.
 Status check_protection(const wire::Descriptor& descriptor, Protection protection);
 

@@ -18,6 +18,7 @@ public:
   Status begin(std::uint32_t code, std::uint64_t run_us);
 
   Status write(BytesView piece) override;
+  Status flush() override { return segments_ ? segments_->flush() : Status(); }
 
   /// Sends what is left.
   Status finish(std::uint64_t run_us);

@@ -65,7 +65,7 @@ Status TaskServer::run(Session& session, Task& task) {
 
 Status TaskServer::run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context) {
   wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
-  auto body = reader.read_all();
+  auto body = reader.read_body();
   if (!body) {
     // What is left of a body that is too long is dropped, so that its sender gets to the refusal.
     const bool too_long = body.error().code() == Code::kResourceExhausted;
@@ -75,7 +75,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
     const auto sent = wire::send_message(session.connection, reply, task.deadline);
     return drained ? sent : drained;
   }
-  auto begun = outcomes_.begin(task.sender(), task.header.task_id(), fingerprints_.of(*body), task.deadline);
+  auto begun = outcomes_.begin(task.sender(), task.header.task_id(), fingerprints_.of(body->view()), task.deadline);
   if (begun && task.receipt && lacks_receipt(*begun)) {
     begun = make_error(Code::kAlreadyExists, "task {} ran without a receipt; use a new task id", task.header.task_id());
   }
@@ -86,16 +86,18 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   }
   wire::TaskReply accepted;
   accepted.mutable_accepted();
-  const auto told = wire::send_message(session.connection, accepted, task.deadline);
+  // What may have begun of a burst counts as begun to its caller, who needs not be woken twice.
+  const auto told = task.burst != nullptr ? wire::send_head(session.connection, accepted, task.deadline)
+                                          : wire::send_message(session.connection, accepted, task.deadline);
   if (const auto& earlier = *begun) {
     TCFDL_TRY(told);
     return send_outcome(session, task, **earlier);
   }
   const auto start = Deadline::Clock::now();
-  auto result = guarded([&] { return handler(context, *body); });
+  auto result = guarded([&] { return handler(context, body->view()); });
   task.run_us = micros_since(start);
   if (result && task.deadline.expired()) result = Deadline::exceeded("the handler");
-  const auto kept = std::make_shared<const Outcome>(outcome_of(session, task, *body, std::move(result)));
+  const auto kept = std::make_shared<const Outcome>(outcome_of(session, task, body->view(), std::move(result)));
   outcomes_.finish(task.sender(), task.header.task_id(), kept);
   task.code = kept->code;
   end_work(task);
