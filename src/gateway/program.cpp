@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/renewal.hpp"
 #include "gateway/invoke.hpp"
+#include "gateway/stream.hpp"
 #include "gateway/tls.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/provider.hpp"
@@ -94,6 +95,7 @@ Status serve() {
       [&](const wire::Signed& certificate, Deadline by) { return task_manager.newest_certificate(certificate, by); });
   http::Server server(server_settings(door, tls, callers));
   add_invoke_route(server, caller, callers);
+  add_stream_route(server, caller, callers);
   server.add("GET", "/healthz", [](const http::Request&) { return http::Response::json(200, R"({"status":"ok"})"); },
              {.is_public = true});
   TCFDL_TRY(server.start());
