@@ -33,6 +33,23 @@ void add_call(CLI::App& bench, Session& session) {
   }));
 }
 
+void add_communication(CLI::App& bench, Session& session) {
+  auto* command = bench.add_subcommand("communication", "the paper's figure 6: one master, its worker, two masters");
+  auto options = std::make_shared<BenchCommunicationOptions>();
+  command->add_option("--sizes", options->sizes, "bytes of the body, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::Range(std::size_t{64}, std::size_t{64} << 20U));
+  command->add_option("--protection", options->protection, "none, as in the paper, or eae")
+      ->check(CLI::IsMember({"eae", "none"}));
+  command->add_option("--repeats", options->repeats, "exchanges a row")->check(CLI::Range(10U, 100'000U));
+  command->add_option("--svg", options->svg, "writes a plot there")->type_name("FILE");
+  command->callback(session.run([&session, options]() -> Status {
+    TCFDL_ASSIGN(const auto rows, bench_communication(session, *options));
+    show(session, rows);
+    return {};
+  }));
+}
+
 void add_crypto(CLI::App& bench, Session& session) {
   auto* crypto = bench.add_subcommand("crypto", "what protection costs, beside single operations of OpenSSL");
   auto repeats = std::make_shared<unsigned>(200);
@@ -49,6 +66,7 @@ void add_crypto(CLI::App& bench, Session& session) {
 void add_bench_commands(CLI::App& app, Session& session) {
   auto* bench = app.add_subcommand("bench", "measure, beside floors of the same run")->require_subcommand(1);
   add_call(*bench, session);
+  add_communication(*bench, session);
   add_crypto(*bench, session);
 }
 

@@ -15,6 +15,16 @@ struct BenchCallOptions {
 /// and a plain NATS request.
 Result<Json> bench_call(const Session& session, const BenchCallOptions& options);
 
+struct BenchCommunicationOptions {
+  std::vector<std::size_t> sizes{1024, 4096, 16384, 65536, 262144, 1048576, 4194304};
+  std::string protection = "none";
+  unsigned repeats = 1000;
+  std::string svg; ///< a file for the plot; empty: none
+};
+
+/// The paper's figure 6 on this machine: bodies within one master, from a master to a worker, and between two masters.
+Result<Json> bench_communication(const Session& session, const BenchCommunicationOptions& options);
+
 /// What protection costs without any transport, beside single operations of OpenSSL.
 Result<Json> bench_crypto(unsigned repeats);
 
