@@ -223,6 +223,66 @@ TEST_F(Calls, TakeTheNextRouteWhereOneDoesNotLeadToTheInstance) {
   EXPECT_EQ(result->report.route, "local");
 }
 
+/// A body of that many bytes, which may begin again.
+class Source final : public BodyReader {
+public:
+  Source(std::size_t size, bool rewinds) : size_(size), rewinds_(rewinds) {}
+  Result<std::size_t> read(std::span<std::uint8_t> out) override {
+    const auto taken = std::min(out.size(), size_ - given_);
+    std::fill_n(out.begin(), taken, 'x');
+    given_ += taken;
+    return taken;
+  }
+  bool rewind() override {
+    given_ = 0;
+    return rewinds_;
+  }
+
+private:
+  std::size_t size_;
+  bool rewinds_;
+  std::size_t given_ = 0;
+};
+
+class Target final : public BodyWriter {
+public:
+  Status write(BytesView piece) override {
+    size += piece.size();
+    return {};
+  }
+  std::size_t size = 0;
+};
+
+TEST_F(Calls, AreMadeAgainUnseenWhereTheirConnectionIsCutInTheMiddleOfABody) {
+  // It speaks for the instance until it has had some of the body.
+  const auto cutting =
+      wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "cutting"}, [](wire::Connection& connection) {
+        wire::Hello hello;
+        hello.set_name("echo-1");
+        const auto deadline = Deadline::after(seconds(10));
+        (void)wire::send_message(connection, hello, deadline);
+        for (int i = 0; i < 3; ++i) (void)connection.receive_in_place(deadline);
+      }).value();
+  auto cut = grant(5);
+  cut.mutable_routes(0)->set_address(wire::to_string(cutting->address()));
+  for (const bool rewinds : {false, true}) {
+    leases_.grants = {cut, grant(5)};
+    Source source(600'000, rewinds);
+    Target target;
+    CallOptions options;
+    options.timeout = seconds(20);
+    const auto report = caller_.call("echo", source, target, options);
+    EXPECT_EQ(bool(report), rewinds) << "what cannot begin again is not sent in part";
+    if (!report) {
+      EXPECT_EQ(report.error().code(), Code::kUnavailable);
+      continue;
+    }
+    EXPECT_EQ(report->attempts, 2U);
+    EXPECT_EQ(target.size, 600'000U);
+    EXPECT_EQ(ran_.load(), 1);
+  }
+}
+
 TEST_F(Calls, WithoutProtectionDoNotGoOverAnOpenNetwork) {
   auto offered = grant(5);
   offered.mutable_routes(0)->set_kind(wire::ROUTE_KIND_TCP);
