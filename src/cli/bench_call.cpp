@@ -15,7 +15,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::string_view kTopology =
+constexpr std::string_view kCallTopology =
     "clusters:\n  - {name: near, workers: [near-1]}\n  - {name: far, host_instances: false}\n";
 
 Operation call_exchange(Client& client, const Bytes& body, CallOptions options) {
@@ -131,7 +131,7 @@ private:
 } // namespace
 
 Result<Json> bench_call(const Session& session, const BenchCallOptions& options) {
-  TCFDL_ASSIGN(const auto platform, BenchPlatform::start(session, kTopology));
+  TCFDL_ASSIGN(const auto platform, BenchPlatform::start(session, kCallTopology));
   TCFDL_TRY(platform->deploy_sink("near", "bench/sink"));
   TCFDL_ASSIGN(const auto near, Client::connect("near"));
   TCFDL_ASSIGN(const auto far, Client::connect("far"));

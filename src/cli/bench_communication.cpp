@@ -14,7 +14,7 @@
 namespace tcfdl::cli {
 namespace {
 
-constexpr std::string_view kTopology = R"(clusters:
+constexpr std::string_view kCommunicationTopology = R"(clusters:
   - name: one
     host_instances: true
     workers: [one-worker]
@@ -50,7 +50,7 @@ Operation call_of(Client& client, const Case& measured, const Bytes& body, Prote
 
 Result<Json> bench_communication(const Session& session, const BenchCommunicationOptions& options) {
   TCFDL_ASSIGN(const auto protection, protection_from_name(options.protection));
-  TCFDL_ASSIGN(const auto platform, BenchPlatform::start(session, kTopology));
+  TCFDL_ASSIGN(const auto platform, BenchPlatform::start(session, kCommunicationTopology));
   for (const auto* place : {"master", "worker"}) {
     TCFDL_TRY(
         platform->deploy_sink("one", fmt::format("bench/{}", place), fmt::format("labels: {{place: {}}}\n", place)));

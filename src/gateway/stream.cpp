@@ -4,6 +4,7 @@
 #include "http/problem.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
