@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "base/ipv4.hpp"
 #include "base/log.hpp"
+#include "base/program_path.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -47,21 +48,10 @@ sockaddr_in reached_at(const std::string& host, std::uint16_t port) {
 }
 
 Result<std::string> find_binary(const std::string& binary) {
-  if (binary.find('/') != std::string::npos) {
-    if (::access(binary.c_str(), X_OK) == 0) return binary;
-    return errno_error("cannot run the message queue server", binary);
-  }
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  const auto places = fmt::format("{}:/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin", rest);
-  for (rest = places; !rest.empty();) {
-    const auto directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
-    auto candidate = fmt::format("{}/{}", directory, binary);
-    if (!directory.empty() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return make_error(Code::kNotFound, "`{}` is not installed: install the package nats-server or configure its path",
-                    binary);
+  auto found = find_program(binary);
+  if (found || found.error().code() != Code::kNotFound) return found;
+  return make_error(Code::kNotFound, "{}: install the package nats-server or configure its path",
+                    found.error().message());
 }
 
 /// Between fork and exec: async-signal-safe calls only.
