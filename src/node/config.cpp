@@ -7,11 +7,16 @@
 #include "crypto/tls_certificate.hpp"
 #include "message_queue/server_config.hpp"
 #include "node/caller_shares.hpp"
+#include "tee/gramine_attester.hpp"
 #include "tee/layers.hpp"
 #include "wire/address.hpp"
 
 namespace tcfdl::node {
 namespace {
+
+constexpr const char* kNoProgramsInEnclaves =
+    "a proxy in an SGX enclave starts no programs, so a node with tee: gramine is a master with host_instances: false "
+    "and gateway: none (docs/tee.md)";
 
 Result<ConfigMapping> open(const std::filesystem::path& file) {
   TCFDL_ASSIGN(const auto text, read_text_file(file, std::size_t{1} << 20U));
@@ -75,6 +80,29 @@ std::vector<std::string> required_layers(ConfigMapping& config) {
   return layers;
 }
 
+/// `gramine`, which there is with that TEE only: what the host says of an enclave does not count inside.
+std::optional<GramineConfig> read_gramine(ConfigMapping& config, const HostConfig& host) {
+  auto section = config.mapping("gramine");
+  if (host.tee != "gramine") {
+    if (section) config.refuse("gramine", fmt::format("the node's tee is {}; leave it out", host.tee));
+    return std::nullopt;
+  }
+  if (!section) {
+    config.refuse("gramine", "is required by tee: gramine: the enclave of the node's proxy, as {proxy: PATH}");
+    return std::nullopt;
+  }
+  GramineConfig gramine;
+  gramine.launcher = section->text_or("launcher", "gramine-sgx");
+  gramine.proxy = section->text("proxy");
+  if (!gramine.proxy.empty() && gramine.proxy.is_relative()) section->refuse("proxy", "is no absolute path");
+  if (const auto good = section->finish(); !good) config.refuse("gramine", good.error().message());
+  if (!host.attestation_root.empty()) {
+    config.refuse("attestation_root", "is an argument in the proxy's manifest where the tee is gramine");
+  }
+  if (!host.local_tcp) config.refuse("local_adapter", "must be tcp: no Unix socket leaves an enclave of Gramine");
+  return gramine;
+}
+
 /// `labels` and `enclave_memory`.
 void read_placement(ConfigMapping& config, HostConfig& host) {
   constexpr std::size_t kLongestLabel = 128;
@@ -107,9 +135,10 @@ HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   }
   host.required_layers = required_layers(config);
   read_placement(config, host);
-  const auto adapter = config.text_or("local_adapter", "unix");
+  const auto adapter = config.text_or("local_adapter", host.tee == "gramine" ? "tcp" : "unix");
   if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");
   host.local_tcp = adapter == "tcp";
+  host.gramine = read_gramine(config, host);
   host.log_level = config.text_or("log_level", "info");
   host.ready_file = config.text_or("ready_file", "");
   return host;
@@ -126,6 +155,20 @@ std::chrono::milliseconds duration_or(ConfigMapping& config, const std::string& 
     config.refuse(key, fmt::format("'{}' is not within {} ms and a day", text, least.count()));
   }
   return duration.value_or(otherwise);
+}
+
+/// `enclave_key: {of: measurement|signer, root: DIR}`, of the service manager.
+std::optional<service_manager::authority::EnclaveKey> enclave_key(ConfigMapping& config) {
+  using service_manager::authority::EnclaveKey;
+  auto section = config.mapping("enclave_key");
+  if (!section) return std::nullopt;
+  EnclaveKey key;
+  key.root = section->text_or("root", std::string(tee::kGramineRoot));
+  const auto of = section->text("of");
+  if (of != "measurement" && of != "signer") section->refuse("of", "is neither measurement nor signer");
+  key.holder = of == "signer" ? EnclaveKey::Holder::kSigner : EnclaveKey::Holder::kEnclave;
+  if (const auto good = section->finish(); !good) config.refuse("enclave_key", good.error().message());
+  return key;
 }
 
 std::chrono::seconds lifetime_of_certificates(ConfigMapping& config) {
@@ -197,7 +240,10 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
   result.policy = config.text("policy");
   result.collateral = config.texts("collateral");
   result.certificates = config.text_or("certificates", "");
-  result.passphrase_file = config.text_or("passphrase_file", "");
+  result.key_file = {result.state / "authority.key", config.text_or("passphrase_file", ""), enclave_key(config)};
+  if (result.key_file.enclave && !result.key_file.passphrase_file.empty()) {
+    config.refuse("enclave_key", "and passphrase_file exclude each other");
+  }
   for (auto& token : config.mappings("initial_tokens")) {
     if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
     InitialToken initial;
@@ -218,13 +264,19 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.cluster = label(config, "cluster", config.text("cluster"));
   result.host = host_config(config, result.cluster + "-master");
   result.api = listen_address(config, "api");
-  result.gateway = listen_address(config, "gateway");
+  if (config.text_or("gateway", "") == "none") {
+    if (config.boolean_or("gateway_tls", false)) config.refuse("gateway_tls", "there is no gateway; leave it out");
+  } else {
+    result.gateway = listen_address(config, "gateway");
+  }
   result.tasks = listen_address(config, "tasks");
   result.nats = queue_address(config);
   if (result.tasks.host == "0.0.0.0" && !parse_ipv4(result.nats.advertise)) {
     config.refuse("tasks", fmt::format("is told to callers as an address; {} is a name", result.nats.advertise));
   }
   result.host_instances = config.boolean_or("host_instances", true);
+  if (result.host.gramine && result.host_instances) config.refuse("host_instances", kNoProgramsInEnclaves);
+  if (result.host.gramine && result.gateway) config.refuse("gateway", kNoProgramsInEnclaves);
   constexpr std::int64_t kHighestRate = 1'000'000;
   result.api_rate =
       static_cast<unsigned>(config.integer_or("api_requests_per_second", result.api_rate, 0, kHighestRate));
@@ -239,6 +291,8 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
 Result<WorkerConfig> WorkerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   WorkerConfig result{host_config(config, {})};
+  if (result.host.gramine)
+    config.refuse("tee", fmt::format("a worker is there for instances: {}", kNoProgramsInEnclaves));
   TCFDL_TRY(config.finish());
   return result;
 }

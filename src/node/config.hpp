@@ -3,11 +3,13 @@
 
 #include "base/config.hpp"
 #include "courier/task_store.hpp"
+#include "service_manager/authority/vault.hpp"
 #include "task_manager/autoscaler.hpp"
 #include "task_manager/types.hpp"
 
 #include <filesystem>
 #include <map>
+#include <optional>
 
 namespace tcfdl::node {
 
@@ -35,12 +37,12 @@ struct InitialToken {
 struct ServiceManagerConfig {
   std::filesystem::path state;
   QueueAddress nats;
-  std::filesystem::path policy;                ///< docs/formats/attestation_policy.md, with a version
-  std::vector<std::string> collateral;         ///< directories of Intel's files, one a kind of platform
-  std::filesystem::path certificates;          ///< directory of AMD's; empty: none
-  std::filesystem::path passphrase_file;       ///< opens the authority's keys; empty: the key file alone does
-  std::chrono::seconds certificate_lifetime{}; ///< of what it certifies and the keys it issues
-  std::vector<InitialToken> initial_tokens;    ///< for masters; made at the first start
+  std::filesystem::path policy;                 ///< docs/formats/attestation_policy.md, with a version
+  std::vector<std::string> collateral;          ///< directories of Intel's files, one a kind of platform
+  std::filesystem::path certificates;           ///< directory of AMD's; empty: none
+  service_manager::authority::KeyFile key_file; ///< of the authority's keys, and what opens it
+  std::chrono::seconds certificate_lifetime{};  ///< of what it certifies and the keys it issues
+  std::vector<InitialToken> initial_tokens;     ///< for masters; made at the first start
   std::string log_level;
   std::filesystem::path ready_file;
 
@@ -54,6 +56,12 @@ task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config);
 /// directory is left open.
 courier::StoreSettings read_async_tasks(ConfigMapping& config);
 
+/// Enclaves of a node, by the path PATH of each one's PATH.manifest.sgx and PATH.sig.
+struct GramineConfig {
+  std::string launcher; ///< gramine-sgx, by name or path
+  std::filesystem::path proxy;
+};
+
 /// What masters and workers have in common.
 struct HostConfig {
   std::string node;
@@ -61,6 +69,7 @@ struct HostConfig {
   std::filesystem::path enrolment_token_file;
   std::string tee;                           ///< software, gramine or tsm
   std::filesystem::path attestation_root;    ///< empty: the TEE's own
+  std::optional<GramineConfig> gramine;      ///< there with `tee: gramine`, and only then
   std::vector<std::string> required_layers;  ///< of the software TEE; the node does not start without them
   std::map<std::string, std::string> labels; ///< for placement, as reported
   std::uint64_t enclave_memory = 0;          ///< bytes of all enclaves; 0: what the machine says
@@ -73,8 +82,8 @@ struct MasterConfig {
   HostConfig host;
   std::string cluster;
   ListenAddress api;
-  ListenAddress gateway;
-  ListenAddress tasks; ///< with TLS: beside the one on loopback, for callers on other machines
+  std::optional<ListenAddress> gateway; ///< nullopt: the cluster has none
+  ListenAddress tasks;                  ///< with TLS: beside the one on loopback, for callers on other machines
   QueueAddress nats;
   bool host_instances = true;
   unsigned api_rate = 100; ///< requests a second of one holder of a token; 0: no limit

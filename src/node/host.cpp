@@ -73,12 +73,28 @@ Result<wire::Address> local_address(const HostConfig& config, NodeState& state, 
 }
 
 Result<ProxyProcessSettings> proxy_settings(const HostConfig& config, NodeState& state) {
-  TCFDL_ASSIGN(auto instances, local_address(config, state, "proxy"));
-  TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-proxy"));
-  return ProxyProcessSettings{std::move(program),         config.state / "proxy",
-                              config.state / "proxy.log", config.node,
-                              std::move(instances),       config.tee,
-                              config.attestation_root,    fmt::to_string(fmt::join(config.required_layers, ","))};
+  ProxyProcessSettings settings{.command = {},
+                                .log = config.state / "proxy.log",
+                                .node = config.node,
+                                .instances = {},
+                                .over_tcp = config.local_tcp};
+  TCFDL_ASSIGN(settings.instances, local_address(config, state, "proxy"));
+  if (config.gramine) {
+    settings.command = {config.gramine->launcher, config.gramine->proxy.string()};
+    return settings;
+  }
+  TCFDL_ASSIGN(const auto program, program_beside_this("tcfdl-proxy"));
+  settings.command = {program.string(),
+                      "--state",
+                      (config.state / "proxy").string(),
+                      "--tee",
+                      config.tee,
+                      "--require",
+                      fmt::to_string(fmt::join(config.required_layers, ","))};
+  if (!config.attestation_root.empty()) {
+    settings.command.insert(settings.command.end(), {"--attestation-root", config.attestation_root.string()});
+  }
+  return settings;
 }
 
 instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettings& settings) {

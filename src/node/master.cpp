@@ -33,7 +33,7 @@ using std::chrono::seconds;
 struct Kept {
   std::uint16_t nats_port = 0;
   ListenAddress api;
-  ListenAddress gateway;
+  std::optional<ListenAddress> gateway;
   ListenAddress tasks;         ///< on this machine
   ListenAddress network_tasks; ///< in TLS, or nothing
   std::string api_token;
@@ -52,7 +52,9 @@ struct Kept {
     }
     TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats.port));
     TCFDL_ASSIGN(kept.api.port, state.port("api_port", config.api.port));
-    TCFDL_ASSIGN(kept.gateway.port, state.port("gateway_port", config.gateway.port));
+    if (kept.gateway) {
+      TCFDL_ASSIGN(kept.gateway->port, state.port("gateway_port", config.gateway->port));
+    }
     TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", kept.tasks.port));
     TCFDL_ASSIGN(kept.api_token, state.secret("api_token"));
     TCFDL_ASSIGN(kept.gateway_token, state.secret("gateway_token"));
@@ -135,12 +137,12 @@ public:
                             {"node", config_.host.node},
                             {"api_url", url_of(kept_.api)},
                             {"api_token", kept_.api_token},
-                            {"gateway_url", url_of(kept_.gateway)},
+                            {"gateway_url", gateway_url()},
                             {"gateway_token", kept_.gateway_token},
                             {"tasks_address", kept_.tasks_address()},
                             {"tasks_token", kept_.tasks_token},
                             {"nats_port", kept_.nats_port}};
-    if (kept_.api.tls || kept_.gateway.tls || kept_.network_tasks.tls) {
+    if (kept_.api.tls || (kept_.gateway && kept_.gateway->tls) || kept_.network_tasks.tls) {
       document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
       document["tls_server_name"] = wire::cluster_server(config_.cluster);
     }
@@ -216,6 +218,7 @@ private:
   [[nodiscard]] std::string url_of(const ListenAddress& address) const {
     return fmt::format("{}://{}:{}", address.tls ? "https" : "http", host_of(address), address.port);
   }
+  [[nodiscard]] std::string gateway_url() const { return kept_.gateway ? url_of(*kept_.gateway) : std::string(); }
 
   /// What a client's token tells it: how to know the servers of this cluster, and where its tasks go from elsewhere.
   [[nodiscard]] Bytes client_entrance() const {
@@ -362,11 +365,13 @@ private:
     settings.proxy_certificate = identity_->proxy_certificate;
     const auto environment = host_environment(settings);
     host_ = std::make_unique<Host>(std::move(settings), *bus_, *proxy_, fetch_from(*files_));
-    TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-gateway"));
-    gateway_ = std::make_unique<GatewayKeeper>(GatewaySettings{std::move(program), config_.host.state,
-                                                               "gateway-" + config_.host.node, kept_.gateway,
-                                                               kept_.gateway_token, environment},
-                                               *proxy_);
+    if (kept_.gateway) {
+      TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-gateway"));
+      gateway_ = std::make_unique<GatewayKeeper>(GatewaySettings{std::move(program), config_.host.state,
+                                                                 "gateway-" + config_.host.node, *kept_.gateway,
+                                                                 kept_.gateway_token, environment},
+                                                 *proxy_);
+    }
     events_.connect(service_manager_.get(), host_.get(), gateway_.get());
     TCFDL_TRY(host_->start());
     stops_.add([this] { host_->stop(); });
@@ -405,8 +410,10 @@ private:
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(async_->start());
     stops_.add([this] { async_->stop(); }); // its tasks go on after a restart, rather than to hear that this stops
-    TCFDL_TRY(gateway_->start());
-    stops_.add([this] { gateway_->stop(); });
+    if (gateway_) {
+      TCFDL_TRY(gateway_->start());
+      stops_.add([this] { gateway_->stop(); });
+    }
     api_ = std::make_unique<MasterApi>(MasterApiParts{
         config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *drained_, *tasks_, *scaling_,
         *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_, *service_manager_bus_,
@@ -424,7 +431,7 @@ private:
     settings.server.on_answered = record_in(*audit_);
     settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;
-    settings.gateway_url = url_of(kept_.gateway);
+    settings.gateway_url = gateway_url();
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
     TCFDL_TRY(api_service_->start());
     stops_.add([this] { api_service_->stop(); });
@@ -475,7 +482,7 @@ private:
   std::unique_ptr<LeasesForPeers> local_tasks_;
   std::optional<collaboration::LinkService> link_service_;
   std::unique_ptr<Host> host_;
-  std::unique_ptr<GatewayKeeper> gateway_;
+  std::unique_ptr<GatewayKeeper> gateway_; // nullptr where the cluster has none
   std::unique_ptr<AsyncTasks> async_;
   std::unique_ptr<ClientCertificates> certificates_;
   std::unique_ptr<TaskDoor> door_;

@@ -1,9 +1,8 @@
 // The node's TEE proxy as a child process: commands to it, its events back, a new one when it dies.
 #pragma once
 
-#include "base/guarded.hpp"
 #include "instance_manager/ports.hpp"
-#include "wire/socket.hpp"
+#include "node/proxy_channel.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -13,14 +12,11 @@
 namespace tcfdl::node {
 
 struct ProxyProcessSettings {
-  std::filesystem::path program; ///< tcfdl-proxy
-  std::filesystem::path state;   ///< the proxy's own directory
+  std::vector<std::string> command; ///< tcfdl-proxy with its arguments, or what runs it in an enclave
   std::filesystem::path log;
   std::string node;
   wire::Address instances; ///< where instances attach
-  std::string tee;         ///< as in the node's configuration
-  std::filesystem::path attestation_root;
-  std::string required; ///< layers of the software TEE, with commas
+  bool over_tcp = false;   ///< the lines to it are connections on loopback, not descriptors that it inherits
 };
 
 /// What the process tells; called on its event thread.
@@ -44,7 +40,7 @@ public:
   ProxyProcess& operator=(const ProxyProcess&) = delete;
   ~ProxyProcess() override { stop(); }
 
-  /// Returns when the proxy answers. NOT_FOUND without the program, UNAVAILABLE when it dies at once.
+  /// Returns when the proxy has its lines. NOT_FOUND without the program, UNAVAILABLE when it ends before.
   Status start();
   /// Ends the process and with it its instances. Idempotent.
   void stop() noexcept;
@@ -70,19 +66,19 @@ public:
 
 private:
   struct Child {
-    pid_t pid = -1;
-    std::unique_ptr<wire::SocketConnection> commands;
-    std::unique_ptr<wire::SocketConnection> events;
-    std::unique_ptr<wire::SocketConnection> authority; ///< events that ask for it
+    HostProcess process;
+    ProxyLines lines;
   };
 
   void supervise();
-  Result<Child> spawn() const;
+  Result<Child> spawn();
+  void note_starting(pid_t pid);
+  void run(Child child);
   /// Answers events until the proxy is gone.
   void serve(wire::Connection& events);
   Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline);
   /// The error of a command, with the end of the proxy that it was sent to.
-  Error ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection);
+  Error ended(const Error& error, const std::shared_ptr<wire::Connection>& connection);
   /// Whether there is a proxy before the deadline.
   bool await(Deadline deadline);
   Status restore_identity();
@@ -92,13 +88,14 @@ private:
   std::timed_mutex command_mutex_; // one command at a time
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
-  std::string last_end_;                             // guarded by mutex_; of the process before
-  std::vector<std::string> layers_;                  // guarded by mutex_
-  std::vector<wire::InstanceSlot> slots_;            // guarded by mutex_
-  std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
+  std::shared_ptr<wire::Connection> commands_;  // guarded by mutex_; nullptr while there is no process
+  pid_t starting_ = -1;                         // guarded by mutex_; a process without its lines
+  std::optional<Error> not_started_;            // guarded by mutex_; the newest failure
+  std::string last_end_;                        // guarded by mutex_; of the process before
+  std::vector<std::string> layers_;             // guarded by mutex_
+  std::vector<wire::InstanceSlot> slots_;       // guarded by mutex_
+  std::optional<wire::ProxyIdentity> identity_; // guarded by mutex_
   std::atomic<std::uint64_t> revocations_ = 0;
-  pid_t pid_ = -1;        // guarded by mutex_
   bool stopping_ = false; // guarded by mutex_
   std::thread thread_;
 };

@@ -98,7 +98,7 @@ private:
 /// The policy that is in force from this start on, and what the verdicts are made with.
 Result<service_manager::AuthoritySettings> authority_settings(const ServiceManagerConfig& config) {
   service_manager::AuthoritySettings settings;
-  settings.key_file = {config.state / "authority.key", config.passphrase_file};
+  settings.key_file = config.key_file;
   settings.certificate_lifetime = config.certificate_lifetime.count();
   TCFDL_ASSIGN(const auto text, read_text_file(config.policy, std::size_t{1} << 20U));
   TCFDL_ASSIGN(settings.policy, attestation::PolicyDocument::parse_text(text, config.policy.string()));

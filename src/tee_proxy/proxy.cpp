@@ -120,6 +120,11 @@ Status TeeProxy::check_function(const wire::LaunchInstance& command) const {
 }
 
 Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
+  if (settings_.tee.tee == "gramine") {
+    return make_error(Code::kUnimplemented,
+                      "{} is not started: this proxy is in an SGX enclave, whose memory a program would share",
+                      command.instance());
+  }
   if (command.role() != wire::ROLE_GATEWAY) TCFDL_TRY(check_function(command));
   std::map<std::string, std::string> environment(command.environment().begin(), command.environment().end());
   TCFDL_ASSIGN(const auto self, own());

@@ -46,7 +46,8 @@ public:
 
   /// Starts a gateway, or an instance of the bundle that its owner's signed descriptor measures. INVALID_ARGUMENT for
   /// another manifest, UNAUTHENTICATED for another signature, PERMISSION_DENIED for another owner or a cluster that may
-  /// not provide it, FAILED_PRECONDITION for a version below one that was seen, DATA_LOSS for a file that was changed.
+  /// not provide it, FAILED_PRECONDITION for a version below one that was seen, DATA_LOSS for a file that was changed,
+  /// UNIMPLEMENTED in an SGX enclave.
   Result<pid_t> launch(const wire::LaunchInstance& command);
   Status kill(const std::string& instance) { return launches_.kill(instance); }
 
