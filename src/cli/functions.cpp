@@ -1,3 +1,4 @@
+#include "cli/client_tls.hpp"
 #include "cli/command.hpp"
 #include "cli/deploy.hpp"
 #include "wire/descriptor.hpp"
@@ -13,7 +14,7 @@ constexpr const char* kKeyHelp = "of the name's owner; default: owner.key beside
 
 Status run_deploy(const Session& session, DeployOptions options) {
   options.progress = ::isatty(STDERR_FILENO) == 1;
-  TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
+  TCFDL_ASSIGN(const auto context, load_api_context(session.context));
   TCFDL_ASSIGN(auto api, Api::connect(context));
   TCFDL_ASSIGN(const auto function, deploy(api, context, options));
   if (session.json) {
@@ -169,7 +170,7 @@ void add_scale(CLI::App& command, Session& session, const std::shared_ptr<std::s
 
 Status run_sign(const Session& session, const std::string& file, const std::string& key, const std::string& out) {
   const auto ask_seal_key = [&session]() -> Result<Bytes> {
-    TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
+    TCFDL_ASSIGN(const auto context, load_api_context(session.context));
     TCFDL_ASSIGN(auto api, Api::connect(context));
     return authority_seal_key(api, context);
   };
