@@ -27,13 +27,11 @@ ProxyProcess::ProxyProcess(ProxyProcessSettings settings, ProxyEvents& events)
 Status ProxyProcess::start() {
   thread_ = std::thread([this] { supervise(); });
   std::unique_lock lock(mutex_);
-  const auto known = [this] { return commands_ != nullptr || not_started_; };
-  if (!changed_.wait_for(lock, kStartTime + kEndTime, known)) {
-    return make_error(Code::kUnavailable, "the TEE proxy did not start; its log is {}", settings_.log.string());
-  }
+  changed_.wait_for(lock, kStartTime + kEndTime, [this] { return commands_ != nullptr || not_started_; });
   if (commands_) return {};
+  const auto why = not_started_.value_or(Error(Code::kUnavailable, "it does not answer"));
   const auto tail = file_tail(settings_.log, kTailLines);
-  return make_error(not_started_->code(), "cannot start the TEE proxy: {}{}{}", not_started_->message(),
+  return make_error(why.code(), "cannot start the TEE proxy: {}{}{}", why.message(),
                     tail.empty() ? "" : fmt::format("; the end of {}:\n", settings_.log.string()), tail);
 }
 
