@@ -71,14 +71,31 @@ TEST_F(OverLoopback, APlatformReturnsFromItsState) {
   EXPECT_TRUE(answers("hse"));
 }
 
-/// A master beside the platform's cluster, with `tee: gramine`.
+/// A master with `tee: gramine`, its service manager and a worker of it, without `tcfdl up`.
 class Launched : public testing::Test {
 protected:
   void SetUp() override {
-    ASSERT_EQ(platform_.up(), "");
-    const auto created =
-        platform_.tcfdl({"token", "create", "--role", "master", "--cluster", "west", "--out", path("token")});
-    ASSERT_EQ(created.exit_code, 0) << created.err;
+    write("policy.yaml", "version: 1\nroles:\n  master: {tee_kinds: {software: software}}\n"
+                         "  worker: {tee_kinds: {software: software}}\n");
+    write("sm.yaml", fmt::format("state: {0}/sm\npolicy: {0}/policy.yaml\nready_file: {0}/sm.ready\n"
+                                 "initial_tokens: [{{role: master, cluster: west, file: {0}/token}}]\n",
+                                 directory_.path().string()));
+    service_manager_ = daemon("service-manager", "sm");
+    ASSERT_TRUE(is_ready("sm"));
+  }
+  void write(const std::string& name, const std::string& text, mode_t mode = kPrivateFile) const {
+    ASSERT_TRUE(write_file(path(name), as_bytes(text), mode));
+  }
+  [[nodiscard]] std::unique_ptr<Background> daemon(const std::string& command, const std::string& name) const {
+    return std::make_unique<Background>(
+        std::vector<std::string>{Platform::binary("tcfdl"), command, "--config", path(name + ".yaml")},
+        platform_.environment(), path(name + ".log"));
+  }
+  [[nodiscard]] bool is_ready(const std::string& name) const {
+    return eventually([&] { return std::filesystem::exists(path(name + ".ready")); });
+  }
+  [[nodiscard]] std::string log(const std::string& name) const {
+    return read_text_file(path(name + ".log")).value_or("");
   }
   [[nodiscard]] std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
 
@@ -94,13 +111,21 @@ protected:
                                     directory_.path().string(), Platform::binary("tcfdl-proxy"), arguments);
     ASSERT_TRUE(write_file(path("launcher"), as_bytes(script), 0755));
   }
-  [[nodiscard]] std::vector<std::string> master(const std::string& more = {}) const {
-    const auto config = fmt::format("cluster: west\nstate: {0}/master\nenrolment_token_file: {0}/token\ntee: gramine\n"
-                                    "gramine: {{launcher: {0}/launcher, proxy: {0}/tcfdl-proxy}}\n"
-                                    "host_instances: false\ngateway: none\nready_file: {0}/ready\n{1}",
-                                    directory_.path().string(), more);
-    EXPECT_TRUE(write_file(path("master.yaml"), as_bytes(config)));
-    return {Platform::binary("tcfdl"), "master", "--config", path("master.yaml")};
+  void write_master() const {
+    write("master.yaml",
+          fmt::format("cluster: west\nstate: {0}/master\nenrolment_token_file: {0}/token\ntee: gramine\n"
+                      "gramine: {{launcher: {0}/launcher, proxy: {0}/tcfdl-proxy}}\nhost_instances: false\n"
+                      "gateway: none\nready_file: {0}/master.ready\n",
+                      directory_.path().string()));
+  }
+  /// A master that is to end by itself.
+  [[nodiscard]] Finished run_master() const {
+    write_master();
+    return run({Platform::binary("tcfdl"), "master", "--config", path("master.yaml")}, platform_.environment());
+  }
+  void expect(std::vector<std::string> arguments) {
+    const auto finished = platform_.tcfdl(std::move(arguments));
+    ASSERT_EQ(finished.exit_code, 0) << finished.err;
   }
   /// The process that the launcher became.
   [[nodiscard]] pid_t proxy() const {
@@ -117,39 +142,43 @@ protected:
 
   TemporaryDirectory directory_;
   Platform platform_;
+  std::unique_ptr<Background> service_manager_;
 };
 
 TEST_F(Launched, AMastersProxyIsEntryAndHopOfItsClients) {
-  ASSERT_EQ(platform_.deploy("echo", "examples-echo").exit_code, 0);
-  write_launcher(fmt::format("--state {}/proxy --tee software", directory_.path().string()));
-  const Background west(master(), platform_.environment(), path("log"));
-  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(path("ready")); }))
-      << read_text_file(path("log")).value();
-  const auto enrolled = platform_.tcfdl({"enrol", "--ready", path("ready"), "--name", "west"});
-  ASSERT_EQ(enrolled.exit_code, 0) << enrolled.err;
+  write_launcher(fmt::format("--state {} --tee software", path("proxy")));
+  write_master();
+  const auto master = daemon("master", "master");
+  ASSERT_TRUE(is_ready("master")) << log("master");
+  expect({"enrol", "--ready", path("master.ready"), "--name", "west"});
+  expect({"token", "create", "--role", "worker", "--out", path("worker.token"), "--context", "west"});
+  write("worker.yaml", fmt::format("node: w-1\nstate: {0}/worker\nenrolment_token_file: {0}/worker.token\n"
+                                   "tee: software\nready_file: {0}/worker.ready\n",
+                                   directory_.path().string()));
+  const auto worker = daemon("worker", "worker");
+  ASSERT_TRUE(is_ready("worker")) << log("worker");
+  const auto deployed = platform_.deploy("echo", "examples-echo", "", {}, "west");
+  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
   const auto called = call("through west");
   EXPECT_EQ(called.out, "through west") << called.err;
   const auto hops = call("by hops", "hse");
   EXPECT_EQ(hops.out, "by hops") << hops.err;
   EXPECT_EQ(hops.summary["proxies"][0], "west-master/proxy");
 
-  const auto status = platform_.tcfdl({"status", "--context", "west"});
-  EXPECT_EQ(status.exit_code, 0) << status.err;
-
   const auto pid = proxy();
   ASSERT_GT(pid, 0);
   ::kill(pid, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return call("again").out == "again"; }));
+  EXPECT_TRUE(eventually([&] { return call("again").out == "again" && call("hops", "hse").out == "hops"; }));
 }
 
 TEST_F(Launched, AnEnclaveThatDoesNotStartIsAnErrorAtOnceWithTheEndOfItsLog) {
-  ASSERT_TRUE(write_file(path("launcher"), as_bytes("#!/bin/sh\necho enclave memory is short >&2\nexit 3\n"), 0755));
-  const auto failed = run(master(), platform_.environment());
+  write("launcher", "#!/bin/sh\necho enclave memory is short >&2\nexit 3\n", 0755);
+  const auto failed = run_master();
   EXPECT_EQ(failed.exit_code, 1);
   EXPECT_THAT(failed.err, AllOf(HasSubstr("cannot start the TEE proxy"), HasSubstr("exited with status 3"),
                                 HasSubstr("enclave memory is short")));
   std::filesystem::remove(path("launcher"));
-  EXPECT_THAT(run(master(), platform_.environment()).err, HasSubstr("launcher"));
+  EXPECT_THAT(run_master().err, AllOf(HasSubstr("cannot start the TEE proxy"), HasSubstr("launcher")));
 }
 
 TEST_F(Launched, EvidenceOfTheAttestationFilesReachesTheServiceManagerWhichHoldsItAgainstThePolicy) {
@@ -166,7 +195,7 @@ TEST_F(Launched, EvidenceOfTheAttestationFilesReachesTheServiceManagerWhichHolds
     const UniqueFd fd(::open((root / "quote").c_str(), O_WRONLY | O_CLOEXEC));
     (void)write_all(fd.get(), quote);
   });
-  const auto refused = run(master(), platform_.environment());
+  const auto refused = run_master();
   enclave.join();
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("kind 'sgx'")));
