@@ -7,6 +7,7 @@ namespace {
 
 using database::Row;
 
+/// Schemas, in the order in which they came; the first four were there before their versions were kept.
 constexpr std::array<std::string_view, 4> kTables = {
     "CREATE TABLE IF NOT EXISTS functions (name TEXT PRIMARY KEY, descriptor BLOB NOT NULL, manifest BLOB NOT NULL, "
     "settings TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, registered INTEGER NOT NULL, "
@@ -38,11 +39,7 @@ Result<FunctionRecord> read_record(const Row& row) {
 } // namespace
 
 Result<FunctionTable> FunctionTable::open(database::Database& database) {
-  const auto create = [&]() -> Status {
-    for (const auto table : kTables) TCFDL_TRY(database.execute(table));
-    return {};
-  };
-  TCFDL_TRY(database.transaction(create));
+  TCFDL_TRY(database.migrate("functions", kTables));
   return FunctionTable(database);
 }
 

@@ -71,6 +71,8 @@ constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants, kPolicies
 
 } // namespace
 
-Status prepare_schema(database::Database& database) { return database.migrate(kScripts); }
+std::span<const std::string_view> schema_scripts() { return kScripts; }
+
+Status prepare_schema(database::Database& database) { return database.migrate("service_manager", kScripts); }
 
 } // namespace tcfdl::service_manager
