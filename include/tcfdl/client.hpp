@@ -50,6 +50,10 @@ struct CallOptions {
   bool retry_busy = true;
   /// Asks for a receipt: what ran where on which data, signed inside the instance. It costs hashing both bodies.
   bool receipt = false;
+  /// The W3C trace context that the call is part of, as the fields of HTTP have it. What is malformed is ignored;
+  /// without one the call begins a trace of its own, whose id is that of the task.
+  std::string traceparent;
+  std::string tracestate;
   /// Of gateways: the client that called them. A cluster believes it of nobody else.
   std::string on_behalf_of;
   /// Cancels the call; the running handler is told.
@@ -59,6 +63,7 @@ struct CallOptions {
 /// Where a task ran and where its time went, all times in microseconds.
 struct CallReport {
   std::string task_id;
+  std::string trace_id; ///< in W3C trace context, hexadecimal
   std::string function;
   std::string cluster;
   std::string node;
@@ -101,6 +106,9 @@ struct SubmitOptions {
   std::string task_id;
   std::string content_type = "application/octet-stream";
   Priority priority = Priority::kNormal;
+  /// As in `CallOptions`.
+  std::string traceparent;
+  std::string tracestate;
 };
 
 /// What becomes of a submitted task. The last four are ends.

@@ -13,6 +13,10 @@ public:
   [[nodiscard]] virtual const std::string& function() const = 0;
   [[nodiscard]] virtual const std::string& caller() const = 0;
   [[nodiscard]] virtual const std::string& content_type() const = 0;
+  /// The W3C trace context of what the handler does, for systems that it uses besides; its own calls pass it on by
+  /// themselves. `tracestate` is the caller's, often empty.
+  [[nodiscard]] virtual std::string traceparent() const = 0;
+  [[nodiscard]] virtual const std::string& tracestate() const = 0;
   /// What is left of the task's deadline.
   [[nodiscard]] virtual std::chrono::milliseconds time_left() const = 0;
   /// Asked to stop when the caller cancelled, went away, or the deadline passed.

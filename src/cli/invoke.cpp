@@ -1,4 +1,5 @@
 #include "base/file.hpp"
+#include "base/trace_context.hpp"
 #include "cli/bodies.hpp"
 #include "cli/command.hpp"
 #include "crypto/secret.hpp"
@@ -22,6 +23,8 @@ struct InvokeOptions {
   std::string task_id;
   std::string receipt;
   std::string priority = "normal";
+  std::string traceparent;
+  std::string tracestate;
   bool fail_when_full = false;
   std::chrono::milliseconds timeout{30'000};
 };
@@ -34,7 +37,8 @@ Json document_of(const CallReport& report, std::size_t bytes) {
           {"seal_us", report.seal_us},         {"wait_us", report.wait_us},
           {"transfer_us", report.transfer_us}, {"run_us", report.run_us},
           {"open_us", report.open_us},         {"result_bytes", bytes},
-          {"proxies", report.proxies},         {"seals", report.seals}};
+          {"proxies", report.proxies},         {"seals", report.seals},
+          {"trace_id", report.trace_id}};
 }
 
 /// The protection in words, with the proxies that saw the data.
@@ -59,6 +63,12 @@ Status tell(const InvokeOptions& options, bool as_json, const CallReport& report
   return write_all(STDERR_FILENO, as_bytes(text));
 }
 
+/// Who names a trace by hand is told of a mistake, which calls from programs are not.
+Result<std::string> checked_traceparent(const std::string& text) {
+  if (text.empty() || TraceContext::parse(text)) return text;
+  return make_error(Code::kInvalidArgument, "--traceparent: '{}' is no W3C traceparent, as 00-TRACE-SPAN-01", text);
+}
+
 Status invoke(const InvokeOptions& options, const Session& session) {
   crypto::protect_process();
   CallOptions call;
@@ -70,6 +80,8 @@ Status invoke(const InvokeOptions& options, const Session& session) {
   call.receipt = !options.receipt.empty();
   TCFDL_ASSIGN(call.priority, priority_from_name(options.priority));
   call.retry_busy = !options.fail_when_full;
+  TCFDL_ASSIGN(call.traceparent, checked_traceparent(options.traceparent));
+  call.tracestate = options.tracestate;
   TCFDL_ASSIGN(const auto body, read_body(options.in));
   TCFDL_ASSIGN(const auto client, Client::connect(session.context));
   TCFDL_ASSIGN(const auto result, client->call(options.function, body, call));
@@ -98,6 +110,9 @@ void add_invoke_command(CLI::App& app, Session& session) {
   command->add_option("--priority", options->priority, "low, normal or high; high where the cluster permits it")
       ->check(CLI::IsMember({"low", "normal", "high"}));
   command->add_flag("--fail-when-full", options->fail_when_full, "no second try within --timeout when a queue is full");
+  command->add_option("--traceparent", options->traceparent, "the W3C trace context that the call is part of")
+      ->type_name("TEXT");
+  command->add_option("--tracestate", options->tracestate, "goes with --traceparent")->type_name("TEXT");
   command->add_option("--summary", options->summary, "write where and how long as JSON there")->type_name("FILE");
   command->add_option("--task-id", options->task_id, "makes repeats of the call one task")->type_name("UUID");
   command->add_option("--receipt", options->receipt, "write there what the instance signed; `receipt verify` reads it")

@@ -31,6 +31,7 @@ Delivery::Delivery(Job job, const DeliveryParts& parts, Interruption& interrupti
           static_cast<std::uint64_t>(std::max<std::int64_t>(0, job_.header.expires_ms() - parts.now())))) {}
 
 void Delivery::run() {
+  const LogScope scope({.task = job_.ref.id, .function = job_.header.function()});
   for (;;) {
     if (stopping()) return;
     if (auto end = attempt()) return record(*std::move(end));
@@ -195,6 +196,7 @@ wire::LeaseRequest Delivery::request() const {
   request.set_caller_node(job_.owner.node);
   request.set_priority(job_.priority);
   request.set_presented(true);
+  request.set_traceparent(job_.sealed.traceparent());
   for (const auto& instance : excluded_) request.add_exclude(instance);
   return request;
 }

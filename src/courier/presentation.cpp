@@ -108,6 +108,9 @@ Status present(InstanceLink& link, Instances& instances, const Job& job, const w
   request.set_possession(instances.possession(link.hello));
   request.set_remaining_ms(static_cast<std::uint32_t>(deadline.left_millis()));
   request.set_attempt(attempt);
+  request.set_way("courier");
+  request.set_traceparent(job.sealed.traceparent());
+  request.set_tracestate(job.sealed.tracestate());
   TCFDL_TRY(wire::send_message(connection, request, deadline));
   // A handler may answer while it still reads: side by side, or both sides could wait for ever.
   std::jthread sender([&] {

@@ -46,6 +46,10 @@ void AgentServer::serve(wire::Connection& connection) {
   }
   for (;;) {
     const auto report = wire::receive_message<wire::InstanceReport>(connection, never());
+    if (report && report->has_spans()) {
+      instances_.spans(*admission, report->spans());
+      continue;
+    }
     if (!report || !report->has_task()) break;
     instances_.task_event(*admission, report->task());
   }

@@ -39,9 +39,14 @@ void ClusterInstances::post(Handler handler) {
 }
 
 void ClusterInstances::expect_nodes(const std::vector<std::string>& nodes) {
-  const std::scoped_lock lock(mutex_);
-  expected_ = {nodes.begin(), nodes.end()};
-  expected_until_ = queue_.now() + settings_.first_reports;
+  {
+    const std::scoped_lock lock(mutex_);
+    expected_ = {nodes.begin(), nodes.end()};
+    expected_until_ = queue_.now() + settings_.first_reports;
+  }
+  post([this, nodes] { // who is idle would not report for a while
+    for (const auto& node : nodes) outbox_.emplace_back([this, node] { commands_.ask_status(NodeId(node)); });
+  });
 }
 
 Status ClusterInstances::set_function(const WantedFunction& wanted) {
@@ -99,18 +104,15 @@ void ClusterInstances::on_node_status(const wire::NodeStatus& status) {
 void ClusterInstances::remove_node(const NodeId& node, const std::string& reason) {
   post([this, node, reason] {
     if (nodes_.contains(node)) drop_node(node, reason);
+    lost_.erase(node);
   });
 }
 
 void ClusterInstances::handle_tick() {
   post([this] {
     const auto now = queue_.now();
-    std::vector<NodeId> silent;
-    for (const auto& [id, node] : nodes_) {
-      if (now - node.seen >= settings_.node_lost_after) silent.push_back(id);
-    }
-    const auto reason = fmt::format("no heartbeat for {} ms", settings_.node_lost_after.count());
-    for (const auto& id : silent) drop_node(id, reason);
+    lose_silent_nodes();
+    ask_lost_nodes();
     std::erase_if(ordered_, [&](const auto& each) { return now - each.second.since >= settings_.reported_within; });
   });
   const auto period = std::chrono::duration<double, std::milli>(settings_.reconcile_every) * (0.9 + random_unit() / 5);
@@ -119,12 +121,15 @@ void ClusterInstances::handle_tick() {
 }
 
 void ClusterInstances::handle_status(const wire::NodeStatus& report) {
+  if (report.unchanged()) return confirm(report);
   const NodeId id(report.node());
+  lost_.erase(id);
   const auto [at, is_new] = nodes_.try_emplace(id);
   if (is_new) spdlog::info("instances: node {} is here ({}, TEE {})", id, report.role(), report.tee_kind());
   expected_.erase(report.node());
   at->second.status = report;
   at->second.seen = queue_.now();
+  at->second.probed = false;
   std::vector<InstanceId> missing;
   for (const auto& [instance, known] : known_) {
     const auto same = [&](const auto& each) { return each.instance() == instance.str(); };
@@ -361,7 +366,8 @@ ClusterView ClusterInstances::view() const {
   ClusterView view;
   for (const auto& [id, node] : nodes_) {
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(queue_.now() - node.seen);
-    view.nodes.push_back({.status = node.status, .age = age, .drained = drained_.contains(id)});
+    view.nodes.push_back(
+        {.status = node.status, .age = age, .overdue = is_overdue(node), .drained = drained_.contains(id)});
   }
   for (const auto& [name, wanted] : functions_) {
     auto& function = view.functions.emplace_back();

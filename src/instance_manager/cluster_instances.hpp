@@ -13,7 +13,7 @@
 namespace tcfdl::instance_manager {
 
 struct ClusterInstancesSettings {
-  std::chrono::milliseconds node_lost_after{3000};   ///< without a heartbeat
+  std::chrono::milliseconds node_lost_after{3000};   ///< without a heartbeat that was due
   std::chrono::milliseconds first_reports{5000};     ///< for nodes that are there when the master starts
   std::chrono::milliseconds replace_after{3000};     ///< an instance that failed and is not ready again
   std::chrono::milliseconds reported_within{10'000}; ///< after an order to start
@@ -22,6 +22,9 @@ struct ClusterInstancesSettings {
   std::chrono::milliseconds drain{10'000};               ///< an instance's, after the order to stop
   std::chrono::milliseconds tasks_end_within{3'600'000}; ///< the order waits so long for tasks of what is too many
   std::chrono::milliseconds reconcile_every{500};
+  std::chrono::milliseconds probe_within{2000};   ///< a node answers
+  std::chrono::milliseconds ask_lost_every{2000}; ///< nodes that were lost, whether they are back
+  std::chrono::milliseconds ask_lost_for{600'000};
 };
 
 /// A function as it should run. The scale is the number of instances.
@@ -36,6 +39,7 @@ struct WantedFunction {
 struct NodeView {
   wire::NodeStatus status;
   std::chrono::milliseconds age{0}; ///< of its last heartbeat
+  bool overdue = false;             ///< the next one should have come
   bool drained = false;             ///< it is to have no instances
 };
 
@@ -84,6 +88,10 @@ public:
   /// elsewhere; where nothing else has room it stays.
   void set_drained(std::set<NodeId> nodes);
 
+  /// Something that was sent to the node did not get there: one whose next heartbeat is far is asked whether it is
+  /// there still.
+  void suspect_node(const NodeId& node);
+
   /// A heartbeat; its sender is known to be the node that it names.
   void on_node_status(const wire::NodeStatus& status);
 
@@ -107,6 +115,7 @@ private:
     wire::NodeStatus status;
     TimePoint seen;
     TimePoint avoid_until;
+    bool probed = false; // an answer is awaited
   };
   /// An instance that a node reports.
   struct Known {
@@ -133,6 +142,12 @@ private:
   void update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status);
   void announce(const InstanceId& id, Known& known, const wire::NodeStatus& report, const wire::InstanceStatus& before);
   void drop_node(const NodeId& node, const std::string& why);
+  [[nodiscard]] std::chrono::milliseconds patience_with(const Node& node) const;
+  [[nodiscard]] bool is_overdue(const Node& node) const;
+  void lose_silent_nodes();
+  void ask_lost_nodes();
+  void handle_probed(const NodeId& node, const Status& answer);
+  void confirm(const wire::NodeStatus& report);
   void drop_instance(const InstanceId& id, const std::string& reason);
   void withdraw(const InstanceId& id, Known& known, const std::string& reason);
   void note_problem(const wire::InstanceStatus& status);
@@ -163,6 +178,8 @@ private:
   std::map<NodeId, Node> nodes_;
   std::map<InstanceId, Known> known_;
   std::map<InstanceId, Ordered> ordered_;
+  std::map<NodeId, TimePoint> lost_; // nodes that fell silent, since when
+  TimePoint ask_lost_at_{};
   std::set<std::string> expected_; // nodes that did not report yet
   TimePoint expected_until_;
   std::set<NodeId> drained_;

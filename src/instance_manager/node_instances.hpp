@@ -64,6 +64,7 @@ public:
   void agent_lost(const Admission& admission);
   /// Passed on in the instance's name, whatever the event says.
   void task_event(const Admission& admission, wire::TaskEvent event);
+  void spans(const Admission& admission, const wire::Spans& spans) { reporter_.spans(admission.instance, spans); }
 
   /// All instances, by name.
   [[nodiscard]] std::vector<wire::InstanceStatus> status() const;

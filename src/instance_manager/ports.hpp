@@ -34,6 +34,8 @@ public:
   /// Some instance's status is not what it was: time for a heartbeat.
   virtual void instances_changed() = 0;
   virtual void task_event(const wire::TaskEvent& event) = 0;
+  /// Spans of an instance, whatever they say of whose they are.
+  virtual void spans(const InstanceId& instance, const wire::Spans& spans) = 0;
 };
 
 /// The way to one running instance.
@@ -57,6 +59,10 @@ public:
   /// Returns when the node took the order, not when the instance runs.
   virtual Status start(const NodeId& node, const wire::StartInstance& order, Deadline deadline) = 0;
   virtual Status stop(const NodeId& node, const wire::StopInstance& order, Deadline deadline) = 0;
+  /// Whether the node is there; if so it reports its whole status soon.
+  virtual Status probe(const NodeId& node, Deadline deadline) = 0;
+  /// Has the node report, if it is there. Returns at once.
+  virtual void ask_status(const NodeId& node) = 0;
 };
 
 /// An instance that can be reached.

@@ -68,6 +68,7 @@ Result<std::string> make_server_config(const ServerSettings& settings, std::stri
                      "host: \"{}\"\n"
                      "port: {}\n"
                      "max_payload: {}\n"
+                     "ping_interval: \"10m\"\n" // clients that are silent for so long
                      "log_file: {}\n"
                      "jetstream {{ store_dir: {} }}\n"
                      "{}{}",

@@ -5,6 +5,7 @@
 #include "base/ipv4.hpp"
 #include "base/units.hpp"
 #include "crypto/tls_certificate.hpp"
+#include "http/url.hpp"
 #include "message_queue/server_config.hpp"
 #include "node/caller_shares.hpp"
 #include "tee/layers.hpp"
@@ -90,7 +91,7 @@ void read_placement(ConfigMapping& config, HostConfig& host) {
   host.enclave_memory = size.value_or(0);
 }
 
-HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
+HostConfig host_config(ConfigMapping& config, const std::string& default_node, bool has_api) {
   HostConfig host;
   host.node = label(config, "node", default_node.empty() ? config.text("node") : config.text_or("node", default_node));
   host.state = config.text("state");
@@ -110,7 +111,8 @@ HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   const auto adapter = config.text_or("local_adapter", "unix");
   if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");
   host.local_tcp = adapter == "tcp";
-  host.log_level = config.text_or("log_level", "info");
+  host.observation = read_observation(config, has_api);
+  host.observation.tracing = read_tracing(config);
   host.ready_file = config.text_or("ready_file", "");
   return host;
 }
@@ -144,6 +146,49 @@ std::chrono::seconds lifetime_of_certificates(ConfigMapping& config) {
 }
 
 } // namespace
+
+TracingConfig read_tracing(ConfigMapping& config) {
+  constexpr double kHundred = 100;
+  TracingConfig tracing;
+  auto section = config.mapping("tracing");
+  if (!section) return tracing;
+  tracing.endpoint = section->text("endpoint");
+  tracing.sampling = static_cast<double>(section->integer_or("sample", 100, 0, 100)) / kHundred;
+  tracing.root = section->text_or("root", "");
+  const auto url = http::parse_url(tracing.endpoint);
+  if (!url) {
+    section->refuse("endpoint", url.error().message());
+  } else if (url->tls == tracing.root.empty()) {
+    section->refuse("root", url->tls ? "is missing: the PEM file of the certificate that the collector's is checked by"
+                                     : "is of no use without https");
+  } else if (!url->tls && !http::loopback_address(url->host)) {
+    section->refuse("endpoint", fmt::format("'{}' is not on this machine: use https, or a collector here", url->host));
+  }
+  if (const auto good = section->finish(); !good) config.refuse("tracing", good.error().message());
+  return tracing;
+}
+
+Observation read_observation(ConfigMapping& config, bool has_api) {
+  Observation observation;
+  observation.log_level = config.text_or("log_level", observation.log_level);
+  if (const auto known = check_log_level(observation.log_level); !known) {
+    config.refuse("log_level", known.error().message());
+  }
+  const auto format = log_format_from_name(config.text_or("log_format", "text"));
+  if (!format) config.refuse("log_format", format.error().message());
+  observation.log_format = format.value_or(LogFormat::kText);
+  if (has_api) return observation;
+  const auto metrics = config.text_or("metrics", "");
+  if (metrics.empty()) return observation;
+  const auto address = wire::parse_address("tcp:" + metrics);
+  const auto* tcp = address ? std::get_if<wire::TcpAddress>(&*address) : nullptr;
+  if (tcp == nullptr || !wire::is_loopback(*tcp)) {
+    config.refuse("metrics", fmt::format("'{}' is no loopback address and port, as 127.0.0.1:9464", metrics));
+  } else {
+    observation.metrics = ListenAddress{tcp->host, tcp->port};
+  }
+  return observation;
+}
 
 task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config) {
   using std::chrono::milliseconds;
@@ -188,6 +233,18 @@ courier::StoreSettings read_async_tasks(ConfigMapping& config) {
   return settings;
 }
 
+security_manager::AuditSettings read_audit(ConfigMapping& config) {
+  security_manager::AuditSettings settings;
+  auto section = config.mapping("audit");
+  if (!section) return settings;
+  settings.most_records = section->integer_or("records", settings.most_records, 1, 100'000'000);
+  const auto retention = parse_duration(section->text_or("retention", "365d"));
+  if (!retention) section->refuse("retention", retention.error().message());
+  settings.retention = std::chrono::duration_cast<std::chrono::seconds>(retention.value_or(settings.retention));
+  if (const auto good = section->finish(); !good) config.refuse("audit", good.error().message());
+  return settings;
+}
+
 Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   ServiceManagerConfig result;
@@ -206,7 +263,7 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
     TCFDL_TRY(token.finish());
     result.initial_tokens.push_back(std::move(initial));
   }
-  result.log_level = config.text_or("log_level", "info");
+  result.observation = read_observation(config, false);
   result.ready_file = config.text_or("ready_file", "");
   TCFDL_TRY(config.finish());
   return result;
@@ -216,7 +273,7 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   MasterConfig result;
   result.cluster = label(config, "cluster", config.text("cluster"));
-  result.host = host_config(config, result.cluster + "-master");
+  result.host = host_config(config, result.cluster + "-master", true);
   result.api = listen_address(config, "api");
   result.gateway = listen_address(config, "gateway");
   result.tasks = listen_address(config, "tasks");
@@ -232,13 +289,14 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.autoscaling = read_autoscaling(config);
   TCFDL_ASSIGN(result.callers, read_caller_shares(config));
   result.async_tasks = read_async_tasks(config);
+  result.audit = read_audit(config);
   TCFDL_TRY(config.finish());
   return result;
 }
 
 Result<WorkerConfig> WorkerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
-  WorkerConfig result{host_config(config, {})};
+  WorkerConfig result{host_config(config, {}, false)};
   TCFDL_TRY(config.finish());
   return result;
 }

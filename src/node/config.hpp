@@ -2,12 +2,15 @@
 #pragma once
 
 #include "base/config.hpp"
+#include "base/log.hpp"
 #include "courier/task_store.hpp"
+#include "security_manager/audit_log.hpp"
 #include "task_manager/autoscaler.hpp"
 #include "task_manager/types.hpp"
 
 #include <filesystem>
 #include <map>
+#include <optional>
 
 namespace tcfdl::node {
 
@@ -27,6 +30,31 @@ struct QueueAddress {
   [[nodiscard]] std::string local() const { return listen == "0.0.0.0" ? "127.0.0.1" : listen; }
 };
 
+/// The section `tracing`: docs/tracing.md.
+struct TracingConfig {
+  std::string endpoint;       ///< of an OTLP collector; empty: no spans
+  double sampling = 1;        ///< the share of traces that begin in this cluster which are recorded
+  std::filesystem::path root; ///< PEM, whom an endpoint in TLS is believed by
+};
+
+/// What every daemon says of itself: docs/logs.md, docs/metrics.md.
+struct Observation {
+  std::string log_level = "info";
+  LogFormat log_format = LogFormat::kText;
+  std::optional<ListenAddress> metrics{}; ///< on loopback; none: not served. A master's are at its API
+  TracingConfig tracing{};                ///< of nodes
+
+  [[nodiscard]] LogSettings logs(std::string component, std::string node = {}) const {
+    return {std::move(component), std::move(node), {}, log_level, log_format};
+  }
+};
+
+/// The section `tracing`, which may be absent; what is wrong is remembered by the section or by `config`.
+TracingConfig read_tracing(ConfigMapping& config);
+
+/// `log_level`, `log_format` and, where the daemon has no API, `metrics`; what is wrong is remembered by `config`.
+Observation read_observation(ConfigMapping& config, bool has_api);
+
 struct InitialToken {
   std::string cluster;
   std::filesystem::path file;
@@ -41,7 +69,7 @@ struct ServiceManagerConfig {
   std::filesystem::path passphrase_file;       ///< opens the authority's keys; empty: the key file alone does
   std::chrono::seconds certificate_lifetime{}; ///< of what it certifies and the keys it issues
   std::vector<InitialToken> initial_tokens;    ///< for masters; made at the first start
-  std::string log_level;
+  Observation observation;
   std::filesystem::path ready_file;
 
   static Result<ServiceManagerConfig> read(const std::filesystem::path& file);
@@ -54,6 +82,9 @@ task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config);
 /// directory is left open.
 courier::StoreSettings read_async_tasks(ConfigMapping& config);
 
+/// The section `audit`, which may be absent; what is wrong is remembered by the section or by `config`.
+security_manager::AuditSettings read_audit(ConfigMapping& config);
+
 /// What masters and workers have in common.
 struct HostConfig {
   std::string node;
@@ -65,7 +96,7 @@ struct HostConfig {
   std::map<std::string, std::string> labels; ///< for placement, as reported
   std::uint64_t enclave_memory = 0;          ///< bytes of all enclaves; 0: what the machine says
   bool local_tcp = false;                    ///< local connections over loopback TCP in place of Unix sockets
-  std::string log_level;
+  Observation observation;
   std::filesystem::path ready_file;
 };
 
@@ -82,6 +113,7 @@ struct MasterConfig {
   task_manager::AutoscalingSettings autoscaling;
   task_manager::CallerShares callers;
   courier::StoreSettings async_tasks; ///< without its directory
+  security_manager::AuditSettings audit;
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

@@ -14,6 +14,7 @@
 #include "node/credential_keeper.hpp"
 #include "node/daemon.hpp"
 #include "node/enrolment_bus.hpp"
+#include "node/figures.hpp"
 #include "node/gateway_keeper.hpp"
 #include "node/host.hpp"
 #include "node/identity.hpp"
@@ -21,6 +22,7 @@
 #include "node/node_reports.hpp"
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
+#include "node/span_export.hpp"
 #include "node/task_door.hpp"
 #include "wire/server_names.hpp"
 
@@ -77,6 +79,10 @@ public:
     if (gateway_ != nullptr && gateway_->on_exited(event.instance())) return;
     if (host_ != nullptr) host_->on_exited(event);
   }
+  void on_spans(const wire::Spans& spans) override {
+    const std::scoped_lock lock(mutex_);
+    if (host_ != nullptr) host_->on_spans(spans);
+  }
   void on_restarted() override {
     const std::scoped_lock lock(mutex_);
     if (gateway_ != nullptr) gateway_->on_proxy_restarted();
@@ -119,6 +125,7 @@ public:
     TCFDL_ASSIGN(auto state, NodeState::open(config_.host.state));
     state_ = std::make_unique<NodeState>(std::move(state));
     TCFDL_ASSIGN(kept_, Kept::read(config_, *state_));
+    TCFDL_ASSIGN(spans_, start_span_export(config_.host.observation.tracing, "master/" + config_.host.node));
     TCFDL_TRY(wire_identity());
     TCFDL_TRY(wire_messaging());
     TCFDL_TRY(wire_storage());
@@ -298,7 +305,7 @@ private:
   Status wire_storage() {
     TCFDL_ASSIGN(database_, database::Database::open(config_.host.state / "master.sqlite"));
     TCFDL_ASSIGN(access_, security_manager::AccessControl::open(*database_, clock_, kept_.api_token));
-    TCFDL_ASSIGN(audit_, security_manager::AuditLog::open(*database_, clock_));
+    TCFDL_ASSIGN(audit_, security_manager::AuditLog::open(*database_, clock_, config_.audit));
     stops_.add([this] { audit_->stop(); });
     TCFDL_ASSIGN(files_,
                  database::FileStore::open(*database_, clock_,
@@ -321,8 +328,9 @@ private:
     commander_ = std::make_unique<NodeCommander>(*bus_);
     recalls_ = std::make_unique<NodeRecalls>(*commander_);
     tasks_ = std::make_unique<task_manager::TaskManager>(
-        task_manager::TaskManagerSettings{.cluster = ClusterId(config_.cluster), .callers = config_.callers}, *signer_,
-        *peers_, *recalls_, time_);
+        task_manager::TaskManagerSettings{
+            .cluster = ClusterId(config_.cluster), .callers = config_.callers, .spans = spans_.get()},
+        *signer_, *peers_, *recalls_, time_);
     tasks_->start();
     stops_.add([this] { tasks_->stop(); });
     router_ = std::make_unique<InstanceRouter>(*tasks_, *bus_);
@@ -338,6 +346,7 @@ private:
     instances_->start();
     stops_.add([this] { instances_->stop(); });
     tasks_->on_no_instance([this](const FunctionName& name) { scaling_->wake(name); });
+    tasks_->on_unaccepted([this](const NodeId& node) { instances_->suspect_node(node); });
     scaling_->start();
     stops_.add([this] { scaling_->stop(); });
     TCFDL_ASSIGN(reports_, NodeReports::start({*bus_, *service_manager_bus_, *service_manager_, *credentials_,
@@ -360,6 +369,7 @@ private:
     settings.tasks = kept_.tasks_address();
     settings.tasks_token = kept_.tasks_token;
     settings.proxy_certificate = identity_->proxy_certificate;
+    settings.spans = spans_.get();
     const auto environment = host_environment(settings);
     host_ = std::make_unique<Host>(std::move(settings), *bus_, *proxy_, fetch_from(*files_));
     TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-gateway"));
@@ -371,6 +381,17 @@ private:
     TCFDL_TRY(host_->start());
     stops_.add([this] { host_->stop(); });
     return {};
+  }
+
+  void add_figures(metrics::Page& page) {
+    add_tasks(page, *tasks_);
+    add_cluster(page, instances_->view(), scaling_->view());
+    add_host(page, *host_, *proxy_);
+    add_spans(page, spans_.get());
+    door_->put_on(page);
+    api_requests_.put_on(page, "tcfdl_http_requests_total", "Requests that an HTTP server answered.", "method",
+                         "status", {{"server", "api"}});
+    page.add_process();
   }
 
   Result<wire::AuthorityReply> renew_certificate(const std::string& client) {
@@ -400,18 +421,33 @@ private:
                                              identity_->authority, revocations_->known(), clock_);
     TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *bus_, *audit_,
                                                           identity_->authority, revocations_->known(), *certificates_,
-                                                          *async_, clock_}));
+                                                          *async_, clock_, spans_.get()}));
     stops_.add([this] { door_->stop(); });
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(async_->start());
     stops_.add([this] { async_->stop(); }); // its tasks go on after a restart, rather than to hear that this stops
     TCFDL_TRY(gateway_->start());
     stops_.add([this] { gateway_->stop(); });
-    api_ = std::make_unique<MasterApi>(MasterApiParts{
-        config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *drained_, *tasks_, *scaling_,
-        *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_, *service_manager_bus_,
-        [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
-        [this](const std::string& node) { return revoke(node); }});
+    api_ = std::make_unique<MasterApi>(MasterApiParts{config_.cluster,
+                                                      config_.host.node,
+                                                      *functions_,
+                                                      *function_manager_,
+                                                      *instances_,
+                                                      *drained_,
+                                                      *tasks_,
+                                                      *scaling_,
+                                                      *links_,
+                                                      *commander_,
+                                                      *files_,
+                                                      *access_,
+                                                      *audit_,
+                                                      *certificates_,
+                                                      *service_manager_,
+                                                      *service_manager_bus_,
+                                                      [this](UnixSeconds expires) { return worker_entrance(expires); },
+                                                      client_entrance(),
+                                                      [this](const std::string& node) { return revoke(node); },
+                                                      [this](metrics::Page& page) { add_figures(page); }});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
@@ -421,7 +457,10 @@ private:
       settings.server.identify =
           identify_with(*access_, {identity_->authority, config_.cluster, revocations_->known(), clock_});
     }
-    settings.server.on_answered = record_in(*audit_);
+    settings.server.on_answered = [this, record = record_in(*audit_)](const http::Answered& answered) {
+      api_requests_.add(method_label(answered.method), std::to_string(answered.status));
+      record(answered);
+    };
     settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;
     settings.gateway_url = url_of(kept_.gateway);
@@ -438,6 +477,7 @@ private:
   const SystemClock clock_;
   const task_manager::SystemTimeSource time_;
   std::unique_ptr<NodeState> state_;
+  std::unique_ptr<wire::SpanBuffer> spans_; // null: none are wanted. Outlives all that have any
   Kept kept_;
   NodeEntrance entrance_;
   MasterEvents events_;
@@ -479,6 +519,7 @@ private:
   std::unique_ptr<AsyncTasks> async_;
   std::unique_ptr<ClientCertificates> certificates_;
   std::unique_ptr<TaskDoor> door_;
+  metrics::Tally api_requests_;
   std::unique_ptr<MasterApi> api_;
   std::unique_ptr<api_service::ApiService> api_service_;
   StopOrder stops_;
@@ -489,7 +530,7 @@ private:
 int run_master(const std::string& config) {
   return run_daemon("master", [&]() -> Status {
     TCFDL_ASSIGN(const auto parsed, MasterConfig::read(config));
-    start_logging(parsed.host.node, parsed.host.log_level);
+    start_logging(parsed.host.observation.logs("master", parsed.host.node));
     ReadyFile ready(parsed.host.ready_file);
     Master master(parsed);
     TCFDL_TRY(master.start());

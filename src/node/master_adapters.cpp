@@ -21,6 +21,20 @@ Status NodeCommander::stop(const NodeId& node, const wire::StopInstance& order, 
   return {};
 }
 
+Status NodeCommander::probe(const NodeId& node, Deadline deadline) {
+  wire::NodeCommand command;
+  command.mutable_report();
+  TCFDL_TRY(ask(node, command, deadline));
+  return {};
+}
+
+void NodeCommander::ask_status(const NodeId& node) {
+  wire::NodeCommand command;
+  command.mutable_report();
+  const auto sent = bus_.publish(collaboration::command_subject(node.str()), wire::serialize(command));
+  if (!sent) spdlog::debug("cannot ask node {} for its status: {}", node, sent.error().message());
+}
+
 Result<wire::Logs> NodeCommander::logs(const NodeId& node, const wire::ReadLogs& request, Deadline deadline) {
   wire::NodeCommand command;
   *command.mutable_logs() = request;

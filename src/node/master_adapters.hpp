@@ -61,6 +61,8 @@ public:
   explicit NodeCommander(message_queue::Bus& bus) : bus_(bus) {}
   Status start(const NodeId& node, const wire::StartInstance& order, Deadline deadline) override;
   Status stop(const NodeId& node, const wire::StopInstance& order, Deadline deadline) override;
+  Status probe(const NodeId& node, Deadline deadline) override;
+  void ask_status(const NodeId& node) override;
   Result<wire::Logs> logs(const NodeId& node, const wire::ReadLogs& request, Deadline deadline);
   /// Sent only: whether it arrived is not known.
   Status recall(const NodeId& node, const wire::RecallBurst& order);

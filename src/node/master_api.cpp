@@ -145,7 +145,7 @@ Json slots_json(const wire::NodeStatus& status) {
 }
 
 std::string state_name(const instance_manager::NodeView& node) {
-  if (node.age >= seconds(3)) return "silent";
+  if (node.overdue) return "silent";
   if (!node.drained) return "ready";
   return node.status.instances_size() == 0 ? "drained" : "draining";
 }
@@ -161,6 +161,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
           {"slots", slots_json(status)},
           {"cluster", parts.cluster},
           {"state", state_name(node)},
+          {"heartbeat_age_ms", node.age.count()},
           {"cores", status.cores()},
           {"memory_total", status.memory_total()},
           {"memory_available", status.memory_available()},
@@ -428,33 +429,9 @@ Result<wire::AuthorityReply> MasterApi::enrol(const wire::AuthorityRequest& requ
 }
 
 std::string MasterApi::text() {
-  std::string result =
-      "# HELP tcfdl_tasks_done_total Tasks that ended, by function and code.\n# TYPE tcfdl_tasks_done_total counter\n";
-  const auto stats = parts_.tasks.stats();
-  for (const auto& function : stats) {
-    for (std::size_t code = 0; code < function.done.size(); ++code) {
-      if (function.done[code] == 0) continue;
-      result += fmt::format("tcfdl_tasks_done_total{{function=\"{}\",code=\"{}\"}} {}\n", function.function,
-                            code == 0 ? "OK" : code_name(code_from_number(static_cast<std::uint32_t>(code))),
-                            function.done[code]);
-    }
-  }
-  const auto gauge = [&](std::string_view name, std::string_view help, auto value) {
-    result += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
-    for (const auto& function : stats)
-      result += fmt::format("{}{{function=\"{}\"}} {}\n", name, function.function, value(function));
-  };
-  gauge("tcfdl_tasks_waiting", "Tasks in the function's queue.", [](const auto& f) { return f.waiting; });
-  gauge("tcfdl_tasks_in_flight", "Tasks with a lease.", [](const auto& f) { return f.in_flight; });
-  gauge("tcfdl_instances_ready", "Instances that take tasks.", [](const auto& f) { return f.instances; });
-  const auto scaling = parts_.scaling.view();
-  const auto wanted = [&](const auto& f) {
-    const auto found = scaling.find(f.function);
-    return found == scaling.end() ? std::size_t{0} : found->second.wanted;
-  };
-  gauge("tcfdl_instances_wanted", "Instances that scaling asks for.", wanted);
-  gauge("tcfdl_service_seconds", "Moving average of the run time.", [](const auto& f) { return f.service_us / 1e6; });
-  return result;
+  metrics::Page page;
+  parts_.add_figures(page);
+  return page.text();
 }
 
 api_service::HealthState MasterApi::state() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api_service/api_service.hpp"
+#include "metrics/page.hpp"
 #include "node/client_certificates.hpp"
 #include "node/drained_nodes.hpp"
 #include "node/master_adapters.hpp"
@@ -35,6 +36,7 @@ struct MasterApiParts {
   /// How to know this cluster's servers, for clients' tokens: JSON of `root` and `server_name`.
   Bytes client_entrance;
   std::function<Status(const std::string& node)> revoke_node;
+  std::function<void(metrics::Page&)> add_figures;
 };
 
 /// One object for all ports: each is a few lines. Thread-safe, as its parts are.

@@ -34,7 +34,7 @@ Result<std::unique_ptr<NodeReports>> NodeReports::start(const Parts& parts) {
     const auto& status = report->status();
     parts.instances.on_node_status(status);
     parts.tasks.reconcile(NodeId(status.node()), {status.running().begin(), status.running().end()});
-    parts.revocations.on_node(status.revocations());
+    if (!status.unchanged()) parts.revocations.on_node(status.revocations());
   }));
   TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
     const auto report = read_report(message);

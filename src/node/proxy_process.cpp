@@ -111,9 +111,23 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto state = settings_.state.string();
   const auto instances = wire::to_string(settings_.instances);
   const auto root = settings_.attestation_root.string();
-  std::vector<const char*> arguments{
-      program.c_str(),   "--state", state.c_str(),         "--node",    settings_.node.c_str(),    "--instances",
-      instances.c_str(), "--tee",   settings_.tee.c_str(), "--require", settings_.required.c_str()};
+  std::vector<const char*> arguments{program.c_str(),
+                                     "--state",
+                                     state.c_str(),
+                                     "--node",
+                                     settings_.node.c_str(),
+                                     "--instances",
+                                     instances.c_str(),
+                                     "--tee",
+                                     settings_.tee.c_str(),
+                                     "--require",
+                                     settings_.required.c_str(),
+                                     "--log-level",
+                                     settings_.log_level.c_str(),
+                                     "--log-format",
+                                     log_format_name(settings_.log_format).data(),
+                                     "--tracing",
+                                     settings_.tracing ? "on" : "off"};
   if (!root.empty()) arguments.insert(arguments.end(), {"--attestation-root", root.c_str()});
   arguments.push_back(nullptr);
   const auto parent = ::getpid();
@@ -146,6 +160,7 @@ void ProxyProcess::serve(wire::Connection& events) {
     if (!event) return;
     wire::ProxyEventReply reply;
     if (event->has_exited()) events_.on_exited(event->exited());
+    if (event->has_spans()) events_.on_spans(event->spans());
     if (event->has_slots()) {
       const std::scoped_lock lock(mutex_);
       slots_.assign(event->slots().slots().begin(), event->slots().slots().end());
@@ -163,9 +178,10 @@ void ProxyProcess::serve(wire::Connection& events) {
   }
 }
 
-Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& command, Deadline deadline) {
-  const std::unique_lock turn(command_mutex_, deadline.when());
-  if (!turn) return Deadline::exceeded("the wait for earlier commands to the TEE proxy");
+Result<wire::ProxyCommandReply> ProxyProcess::command_in_turn(const wire::ProxyCommand& command, Deadline turn,
+                                                              Deadline deadline) {
+  const std::unique_lock lock_of_turn(command_mutex_, turn.when());
+  if (!lock_of_turn) return Deadline::exceeded("the wait for earlier commands to the TEE proxy");
   std::shared_ptr<wire::SocketConnection> connection;
   {
     const std::scoped_lock lock(mutex_);
@@ -256,6 +272,13 @@ Result<wire::ProxyReply> ProxyProcess::entry(const wire::ProxyRequest& request, 
   *message.mutable_request() = request;
   TCFDL_ASSIGN(auto reply, command(message, deadline.earlier(Deadline::after(seconds(25)))));
   return std::move(*reply.mutable_reply());
+}
+
+Result<wire::ProxyFigures> ProxyProcess::figures(Deadline turn) {
+  wire::ProxyCommand message;
+  message.mutable_figures();
+  TCFDL_ASSIGN(const auto reply, command_in_turn(message, turn, Deadline::after(seconds(25))));
+  return reply.figures();
 }
 
 Result<std::uint32_t> ProxyProcess::launch(const wire::LaunchInstance& order, Deadline deadline) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/guarded.hpp"
+#include "base/log.hpp"
 #include "instance_manager/ports.hpp"
 #include "wire/socket.hpp"
 
@@ -21,6 +22,9 @@ struct ProxyProcessSettings {
   std::string tee;         ///< as in the node's configuration
   std::filesystem::path attestation_root;
   std::string required; ///< layers of the software TEE, with commas
+  std::string log_level;
+  LogFormat log_format = LogFormat::kText;
+  bool tracing = false; ///< whether it gives spans
 };
 
 /// What the process tells; called on its event thread.
@@ -32,6 +36,7 @@ public:
   virtual Result<Bytes> on_authority(BytesView request, Deadline deadline) = 0;
   /// The proxy was started anew: every instance of the one before is gone.
   virtual void on_restarted() = 0;
+  virtual void on_spans(const wire::Spans& spans) = 0;
 };
 
 /// One thread of its own starts the process and is its parent for life (the process dies with it), serves its events
@@ -64,6 +69,8 @@ public:
   /// Of the list that the proxy knows.
   [[nodiscard]] std::uint64_t revocation_number() const noexcept { return revocations_.load(); }
   Result<wire::ProxyReply> entry(const wire::ProxyRequest& request, Deadline deadline);
+  /// What the proxy did since its start. `turn`: until when it waits for earlier commands.
+  Result<wire::ProxyFigures> figures(Deadline turn);
 
   Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) override;
   Status kill(const InstanceId& instance) override;
@@ -80,7 +87,10 @@ private:
   Result<Child> spawn() const;
   /// Answers events until the proxy is gone.
   void serve(wire::Connection& events);
-  Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline);
+  Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline) {
+    return command_in_turn(command, deadline, deadline);
+  }
+  Result<wire::ProxyCommandReply> command_in_turn(const wire::ProxyCommand& command, Deadline turn, Deadline deadline);
   /// The error of a command, with the end of the proxy that it was sent to.
   Error ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection);
   /// Whether there is a proxy before the deadline.

@@ -1,6 +1,8 @@
 #include "node/task_door.hpp"
 
 #include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/trace_context.hpp"
 #include "crypto/random.hpp"
 #include "node/proxy_hop.hpp"
 #include "wire/body.hpp"
@@ -93,10 +95,16 @@ Result<std::unique_ptr<TaskDoor>> TaskDoor::start(TaskDoorSettings settings, con
   return door;
 }
 
+void TaskDoor::put_on(metrics::Page& page) const {
+  refused_.put_on(page, "tcfdl_door_refused_total",
+                  "Connections and calls that the task door refused before the task manager saw them.", "what", "code");
+}
+
 void TaskDoor::serve(wire::Connection& connection, Origin origin) {
   wire::TaskManagerReply welcome;
   auto admitted = admit(connection, *welcome.mutable_welcome());
   if (!admitted) {
+    refused_.add("connection", std::string(code_name(admitted.error().code())));
     (void)send(connection, refusal(admitted.error())); // the peer may be gone already
     return;
   }
@@ -104,6 +112,7 @@ void TaskDoor::serve(wire::Connection& connection, Origin origin) {
   const bool is_bounded = admitted->role() != wire::ROLE_GATEWAY;
   const auto place = is_bounded ? shares_.enter(admitted->subject()) : std::nullopt;
   if (is_bounded && !place) {
+    refused_.add("connection", std::string(code_name(Code::kResourceExhausted)));
     (void)send(connection, refusal(too_many(admitted->subject())));
     return;
   }
@@ -171,6 +180,8 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   wire::TaskManagerReply reply;
   if (request.has_lease()) {
     TCFDL_ASSIGN(*reply.mutable_grant(), lease(connection, caller, request.lease()));
+  } else if (request.has_spans()) {
+    TCFDL_TRY(take_spans(caller.certificate, request.spans()));
   } else if (request.has_release()) {
     parts_.tasks.release(request.release());
   } else if (request.has_newest_certificate()) {
@@ -214,8 +225,14 @@ Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const Cal
   request.clear_presented();
   request.set_on_behalf_of(owner.on_behalf_of);
   request.set_caller_key(owner.key);
+  const auto trace = TraceContext::parse(request.traceparent());
+  const auto trace_id = trace ? trace->trace_text() : std::string();
+  const LogScope scope({.task = request.task_id(), .function = request.function(), .trace = trace_id});
   const Presence presence(watcher_, connection);
-  TCFDL_ASSIGN(auto grant, parts_.tasks.acquire(request, presence.gone.get_token()));
+  auto granted = parts_.tasks.acquire(request, presence.gone.get_token());
+  if (!granted) spdlog::debug("no lease for {}: {}", owner.name, granted.error().to_string());
+  TCFDL_ASSIGN(auto grant, std::move(granted));
+  spdlog::debug("lease of {} on {} for {}", grant.instance(), grant.node(), owner.name);
   if (peer.origin == Origin::kNetwork) keep_relays(grant);
   return grant;
 }
@@ -241,6 +258,7 @@ Result<wire::FunctionOffer> TaskDoor::describe(const wire::Certificate& caller, 
 Status TaskDoor::admit_call(const wire::Certificate& caller, const std::string& who, const std::string& function) {
   auto allowed = check_call(caller, who, function);
   if (!allowed) {
+    refused_.add("call", std::string(code_name(allowed.error().code())));
     parts_.audit.add({who, "caller", "", "CALL", function, false, std::string(code_name(allowed.error().code()))});
   }
   return allowed;
@@ -256,10 +274,31 @@ Status TaskDoor::check_call(const wire::Certificate& caller, const std::string& 
 /// Where a relay leads. Through proxies, this node's is the first of them.
 Result<std::unique_ptr<wire::Connection>> TaskDoor::open(const wire::OpenRelay& request) const {
   if (request.cluster() == settings_.cluster) return parts_.host.open(request);
+  const auto parent = TraceContext::parse(request.traceparent());
+  wire::OpenSpan span(parts_.spans, parent.value_or(TraceContext()), "open relay", wire::SPAN_KIND_CLIENT);
+  if (!span.records()) return open_linked(request);
+  auto within = request;
+  within.set_traceparent(span.context().traceparent());
+  span.set("cluster", request.cluster());
+  auto opened = open_linked(within);
+  span.set_outcome(opened ? Status() : Status(opened.error()));
+  return opened;
+}
+
+Result<std::unique_ptr<wire::Connection>> TaskDoor::open_linked(const wire::OpenRelay& request) const {
   const auto deadline = Deadline::after(seconds(10));
   TCFDL_ASSIGN(auto linked, parts_.links.open(request, deadline));
   if (!request.through_proxies()) return linked;
   return through_proxy(parts_.proxy.address(), std::move(linked), deadline);
+}
+
+Status TaskDoor::take_spans(const wire::Certificate& caller, const wire::Spans& spans) {
+  if (caller.role() != wire::ROLE_GATEWAY) {
+    return make_error(Code::kPermissionDenied, "{} is no gateway; others hand their spans to their node",
+                      caller.subject());
+  }
+  if (parts_.spans != nullptr) parts_.spans->take("gateway/" + caller.subject(), spans);
+  return {};
 }
 
 bool TaskDoor::relay(wire::Connection& connection, const wire::OpenRelay& request) {

@@ -4,6 +4,7 @@
 #include "base/rate_limiter.hpp"
 #include "collaboration/links.hpp"
 #include "database/file_store.hpp"
+#include "metrics/tally.hpp"
 #include "node/async_tasks.hpp"
 #include "node/client_certificates.hpp"
 #include "node/connection_shares.hpp"
@@ -51,6 +52,7 @@ struct TaskDoorParts {
   ClientCertificates& certificates;
   AsyncTasks& async;
   const Clock& clock;
+  wire::SpanBuffer* spans = nullptr; ///< exports spans; nullptr: nobody does
 };
 
 /// Connections to its addresses and streams of the message queue, a thread each.
@@ -62,6 +64,9 @@ public:
     if (network_) network_->stop();
     listener_->stop();
   }
+
+  /// Whom and what it refused.
+  void put_on(metrics::Page& page) const;
 
 private:
   TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts)
@@ -89,6 +94,8 @@ private:
   Result<wire::FunctionOffer> describe(const wire::Certificate& caller, const std::string& function) const;
   Result<wire::Signed> newest(const wire::Certificate& caller, const wire::Signed& unverified);
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
+  Result<std::unique_ptr<wire::Connection>> open_linked(const wire::OpenRelay& request) const;
+  Status take_spans(const wire::Certificate& caller, const wire::Spans& spans);
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
   bool send_file(wire::Connection& connection, const wire::Certificate& caller, const std::string& digest);
 
@@ -96,6 +103,7 @@ private:
   const TaskDoorParts parts_;
   RateLimiter calls_;
   ConnectionShares shares_{kMostEach};
+  metrics::Tally refused_; ///< by what and code
   wire::HangupWatcher watcher_;
   std::unique_ptr<wire::Listener> listener_;
   std::unique_ptr<wire::Listener> network_; // may be null

@@ -100,6 +100,9 @@ struct Caller::Attempt {
   wire::LeaseGrant grant;
   wire::Lease lease;
   wire::Descriptor descriptor;
+  TraceContext trace;                 ///< of the call
+  bool traced = false;                ///< somebody asked for it; otherwise its id is the task's, which all know
+  std::string tracestate;             ///< of who began the trace
   std::unique_ptr<CallerBurst> burst; ///< that it goes on with, or begins
   bool accepted = false;
   bool answered = false;
@@ -145,6 +148,21 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   if (options.task_id.empty() && options.protection != Protection::kHse && body.size() > 0) {
     state.kind = CallerBursts::kind_of(state.request, options.assurance);
   }
+  const auto given = TraceContext::parse(options.traceparent);
+  const auto context = given ? *given : wire::begin_trace(state.request.task_id(), spans_);
+  if (given && is_tracestate(options.tracestate)) state.tracestate = options.tracestate;
+  wire::OpenSpan span(spans_, context, "call " + name.str(), wire::SPAN_KIND_CLIENT, !given);
+  span.set("task", state.request.task_id());
+  state.trace = span.context();
+  state.traced = given || context.sampled;
+  state.report.trace_id = context.trace_text();
+  auto report = run_traced(state, body, result);
+  span.set_outcome(report ? Status() : Status(report.error()));
+  return report;
+}
+
+Result<CallReport> Caller::run_traced(Attempt& state, RequestBody& body, ResultSink& result) {
+  const auto& options = state.options;
   for (state.report.attempts = 1;; ++state.report.attempts) {
     const auto done = attempt(state, body, result);
     if (done && !state.kind.empty()) bursts_.note_end(state.kind);
@@ -165,7 +183,7 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       return make_error(
           Code::kUnavailable,
           "instance lost after start: {} ({}); {} is not declared idempotent, so the call was not repeated",
-          state.grant.instance(), done.error().message(), function);
+          state.grant.instance(), done.error().message(), state.request.function());
     }
     if (!body.repeatable() || !result.restart()) return done.error();
     look_elsewhere(state);
@@ -246,7 +264,12 @@ Status Caller::take_lease(Attempt& attempt) {
   attempt.burst.reset();
   const auto asked = Deadline::Clock::now();
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
-  TCFDL_ASSIGN(attempt.grant, task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel));
+  wire::OpenSpan span(spans_, attempt.trace, "lease", wire::SPAN_KIND_CLIENT);
+  if (attempt.traced) attempt.request.set_traceparent(span.context().traceparent());
+  auto granted = task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel);
+  span.set_outcome(granted ? Status() : Status(granted.error()));
+  span.end();
+  TCFDL_ASSIGN(attempt.grant, std::move(granted));
   attempt.report.wait_us += micros_since(asked);
   note_place(attempt);
   TCFDL_ASSIGN(attempt.lease, wire::parse<wire::Lease>(attempt.grant.lease().statement()));
@@ -295,11 +318,11 @@ Status Caller::confirm_owner(Attempt& attempt, const ReadyCapsule& capsule) {
 }
 
 /// A connection for the attempt's task, protected as the caller wants it.
-Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
+Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt, const std::string& traceparent) {
   if (attempt.options.protection != Protection::kHse) {
     attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
     if (attempt.burst && attempt.burst->connection) return std::move(attempt.burst->connection);
-    return pool_.take(attempt.grant, attempt.deadline);
+    return pool_.take(attempt.grant, attempt.deadline, traceparent);
   }
   TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
   TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), attempt.deadline));
@@ -339,11 +362,14 @@ void Caller::keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
   TCFDL_TRY(check_size(attempt.descriptor, body.size()));
   const auto start = Deadline::Clock::now();
+  wire::OpenSpan span(spans_, attempt.trace, "transfer", wire::SPAN_KIND_CLIENT);
+  span.set("instance", attempt.grant.instance());
+  const auto traceparent = attempt.traced ? span.context().traceparent() : std::string();
   std::shared_ptr<const ReadyCapsule> capsule;
   if (attempt.options.protection == Protection::kEae) {
     const auto& alone = attempt.descriptor.isolate_instance() ? attempt.grant.instance() : std::string();
     TCFDL_ASSIGN(capsule, capsules_.get(attempt.request.function(), attempt.grant.assurance(),
-                                        attempt.descriptor.epoch(), attempt.deadline, alone));
+                                        attempt.descriptor.epoch(), attempt.deadline, alone, traceparent));
     TCFDL_TRY(confirm_owner(attempt, *capsule));
   }
   wire::SealedHeader header;
@@ -355,11 +381,13 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   header.set_expires_ms(unix_millis() + attempt.deadline.left_millis());
   header.set_content_type(attempt.options.content_type);
   header.set_protection(attempt.request.protection());
+  header.set_trace_id(attempt.report.trace_id);
   if (capsule) header.set_capsule_id(capsule->header.capsule_id());
   const auto sealing_us = micros_since(start);
 
   const bool goes_on = attempt.burst && attempt.burst->connection;
-  TCFDL_ASSIGN(auto instance, connect(attempt));
+  TCFDL_ASSIGN(auto instance, connect(attempt, traceparent));
+  span.set("way", instance->way);
   if (attempt.options.receipt) {
     header.set_receipt(true);
     header.set_claimed_route(instance->way);
@@ -368,13 +396,14 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   Status done;
   {
     const std::stop_callback cancel(attempt.options.cancel, [&] { instance->connection->shutdown(); });
-    const ExchangeInput input{identity_,        attempt.grant, header, capsule.get(), attempt.report.attempts,
-                              attempt.deadline, goes_on};
+    const ExchangeInput input{identity_,        attempt.grant, header,      capsule.get(),     attempt.report.attempts,
+                              attempt.deadline, goes_on,       traceparent, attempt.tracestate};
     done = exchange_task(*instance, input, body, result, output);
     const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
                            !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
     if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
   }
+  span.set_outcome(done);
   if (!done && done.error().code() == Code::kFailedPrecondition && output.in_step && !output.accepted && capsule) {
     attempt.refused_keys = true;
     capsules_.forget(attempt.request.function(), attempt.grant.assurance(), *capsule);

@@ -16,30 +16,28 @@ std::string entry_name(const std::string& function, const std::string& assurance
 
 } // namespace
 
-Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const std::string& function,
-                                                                    const std::string& assurance,
-                                                                    std::uint32_t least_epoch, Deadline deadline,
-                                                                    const std::string& instance, bool shared) {
-  const auto found = entry(entry_name(function, assurance));
+Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const Wish& wish, Deadline deadline, bool shared) {
+  const auto found = entry(entry_name(wish.function, wish.assurance));
   const std::scoped_lock lock(found->mutex);
   const auto now = clock_.now();
   if (found->is_void.exchange(false)) found->capsule.reset();
-  if (shared && found->capsule && found->capsule->good_until > now && found->capsule->header.epoch() >= least_epoch) {
+  if (shared && found->capsule && found->capsule->good_until > now &&
+      found->capsule->header.epoch() >= wish.least_epoch) {
     return found->capsule;
   }
   if (const auto& key = found->key;
-      !key || key->scope.expires() <= now + wire::kCapsuleLifetime || key->scope.epoch() < least_epoch) {
-    TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
+      !key || key->scope.expires() <= now + wire::kCapsuleLifetime || key->scope.epoch() < wish.least_epoch) {
+    TCFDL_TRY(fetch_key(*found, wish.function, wish.assurance, deadline));
   }
-  if (found->key->scope.epoch() < least_epoch) {
+  if (found->key->scope.epoch() < wish.least_epoch) {
     return make_error(Code::kPermissionDenied, "the owner of {} states epoch {} of its keys, the authority epoch {}",
-                      function, least_epoch, found->key->scope.epoch());
+                      wish.function, wish.least_epoch, found->key->scope.epoch());
   }
-  auto made = make(*found, instance, deadline);
+  auto made = make(*found, wish, deadline);
   if (!made && made.error().code() == Code::kFailedPrecondition) {
     // The proxy was restarted and has lost our re-encryption key, or another epoch is in force.
-    TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
-    made = make(*found, instance, deadline);
+    TCFDL_TRY(fetch_key(*found, wish.function, wish.assurance, deadline));
+    made = make(*found, wish, deadline);
   }
   if (made && shared) found->capsule = *made;
   return made;
@@ -115,12 +113,13 @@ Status CapsuleSession::fetch_key(Entry& entry, const std::string& function, cons
   return {};
 }
 
-Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& entry, const std::string& instance,
+Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& entry, const Wish& wish,
                                                                  Deadline deadline) {
   const auto& key = entry.key;
   if (!key) return Error(Code::kFailedPrecondition, "there is no key to make a capsule with");
-  auto made = wire::make_capsule(*key, identity_.signing, clock_.now(), instance);
+  auto made = wire::make_capsule(*key, identity_.signing, clock_.now(), wish.instance);
   wire::ProxyRequest request;
+  request.set_traceparent(wish.traceparent);
   *request.mutable_turn() = made.capsule;
   TCFDL_ASSIGN(const auto reply, proxy_.request(request, deadline));
   // The proxy may change EK2 alone: everything else must come back as it was made.

@@ -58,6 +58,9 @@ private:
     header_ = input_.header.SerializeAsString();
     request.set_sealed_header(header_);
     request.set_attempt(input_.attempt);
+    request.set_way(instance_.way);
+    request.set_traceparent(std::string(input_.traceparent));
+    request.set_tracestate(std::string(input_.tracestate));
     request.set_remaining_ms(static_cast<std::uint32_t>(input_.deadline.left_millis()));
     if (input_.capsule != nullptr) {
       salt_ = crypto::random_array<crypto::kSaltSize>();

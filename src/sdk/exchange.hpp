@@ -38,6 +38,8 @@ struct ExchangeInput {
   unsigned attempt;
   Deadline deadline;
   bool goes_on = false; ///< under the burst lease that the connection has shown
+  std::string_view traceparent = {};
+  std::string_view tracestate = {};
 };
 
 /// How far it came and what it cost, microseconds.

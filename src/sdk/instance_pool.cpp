@@ -29,10 +29,11 @@ std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& n
   }
 }
 
-Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Deadline deadline) {
+Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Deadline deadline,
+                                                               const std::string& traceparent) {
   if (auto idle = take_idle(grant.instance())) return idle;
   std::string way;
-  TCFDL_ASSIGN(auto connection, open(grant, deadline, way));
+  TCFDL_ASSIGN(auto connection, open(grant, deadline, traceparent, way));
   TCFDL_ASSIGN(auto hello, wire::receive_message<wire::Hello>(*connection, deadline));
   if (hello.name() != grant.instance()) {
     return make_error(Code::kUnavailable, "{} answers where {} was expected", hello.name(), grant.instance());
@@ -64,7 +65,7 @@ void InstancePool::give_back(const std::string& instance, std::unique_ptr<Instan
 }
 
 Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGrant& grant, Deadline deadline,
-                                                             std::string& way) {
+                                                             const std::string& traceparent, std::string& way) {
   Error last(Code::kUnavailable, fmt::format("{} has no route", grant.instance()));
   for (const auto& route : grant.routes()) {
     if (route.kind() == wire::ROUTE_KIND_RELAY) {
@@ -72,6 +73,7 @@ Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGr
       relay.set_cluster(grant.cluster());
       relay.set_node(grant.node());
       relay.set_instance(grant.instance());
+      relay.set_traceparent(traceparent);
       way = "relay";
       auto relayed = task_manager_.open_relay(relay, deadline);
       if (relayed) return relayed;

@@ -27,8 +27,10 @@ public:
   InstancePool(const Identity& identity, TaskManager& task_manager, const Clock& clock)
       : identity_(identity), task_manager_(task_manager), clock_(clock) {}
 
-  /// An idle connection to the instance of a grant, or a new one by its best route that answers.
-  Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, Deadline deadline);
+  /// An idle connection to the instance of a grant, or a new one by its best route that answers. `traceparent`: of the
+  /// call that needs it.
+  Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, Deadline deadline,
+                                                   const std::string& traceparent = {});
   /// The same through the TEE proxies on the way.
   Result<std::unique_ptr<InstanceConnection>> take_path(const wire::LeaseGrant& grant, const std::string& function,
                                                         Deadline deadline);
@@ -36,7 +38,8 @@ public:
 
 private:
   std::unique_ptr<InstanceConnection> take_idle(const std::string& name);
-  Result<std::unique_ptr<wire::Connection>> open(const wire::LeaseGrant& grant, Deadline deadline, std::string& way);
+  Result<std::unique_ptr<wire::Connection>> open(const wire::LeaseGrant& grant, Deadline deadline,
+                                                 const std::string& traceparent, std::string& way);
 
   const Identity& identity_;
   TaskManager& task_manager_;

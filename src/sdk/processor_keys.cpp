@@ -17,7 +17,8 @@ ProcessorKeys::ProcessorKeys(ProcessorKeysSettings settings, const Identity& ide
 }
 
 Result<CapsuleSecretPtr> ProcessorKeys::open(const wire::Capsule& capsule, const wire::SealedHeader& task,
-                                             const wire::Lease& lease, Deadline deadline) {
+                                             const wire::Lease& lease, Deadline deadline,
+                                             const std::string& traceparent) {
   TCFDL_ASSIGN(const auto header, wire::verify_turned_capsule(capsule, identity_.authority, clock_.now()));
   if (header.capsule_id() != task.capsule_id() || header.sender() != task.sender() ||
       header.function() != task.function() || header.assurance() != assurance_ ||
@@ -29,6 +30,7 @@ Result<CapsuleSecretPtr> ProcessorKeys::open(const wire::Capsule& capsule, const
   TCFDL_TRY(revocations_.check(turner));
   TCFDL_ASSIGN(const auto key, key_of(header.epoch(), deadline));
   wire::ProxyRequest finish;
+  finish.set_traceparent(traceparent);
   *finish.mutable_finish() = capsule;
   TCFDL_ASSIGN(const auto reply, proxy_.request(finish, deadline));
   auto finished = capsule;

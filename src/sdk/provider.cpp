@@ -87,7 +87,7 @@ TlsChain chain_of(const wire::ProxyAttached& attached) {
 Result<InstanceEnvironment> begin_instance() {
   std::signal(SIGPIPE, SIG_IGN);
   TCFDL_ASSIGN(auto environment, InstanceEnvironment::read());
-  start_logging(environment.instance);
+  start_logging_as_told({.component = "instance", .node = environment.node, .instance = environment.instance});
   return environment;
 }
 
@@ -119,6 +119,16 @@ int serve_work(Work work) {
 }
 
 } // namespace
+
+std::unique_ptr<wire::SpanBuffer> spans_as_told(const std::string& service, wire::SpanBuffer::Send send) {
+  const auto told = variable("TCFDL_TRACING");
+  if (!told) return nullptr;
+  double share = 0;
+  const auto parsed = std::from_chars(told->data(), told->data() + told->size(), share);
+  if (parsed.ec != std::errc()) return nullptr;
+  return std::make_unique<wire::SpanBuffer>(wire::SpanBufferSettings{.service = service, .sampling = share},
+                                            std::move(send));
+}
 
 Result<InstanceEnvironment> InstanceEnvironment::read() {
   crypto::protect_process(); // whoever reads this is the platform's, and secrets follow
@@ -261,6 +271,13 @@ void AgentClient::report(const wire::TaskEvent& event) {
   if (!sent) spdlog::debug("cannot report to the node's daemon: {}", sent.error().message());
 }
 
+Status AgentClient::spans(const wire::Spans& spans) {
+  wire::InstanceReport report;
+  *report.mutable_spans() = spans;
+  const std::scoped_lock lock(mutex_);
+  return wire::send_message(*connection_, report, Deadline::after(seconds(10)));
+}
+
 std::optional<milliseconds> AgentClient::wait_for_drain(const std::function<void(const std::string&)>& recall) {
   for (;;) {
     const auto command = wire::receive_message<wire::InstanceCommand>(*connection_, Deadline::after(hours(24)));
@@ -280,7 +297,9 @@ Status run_instance(Attended& instance, Work work) {
   if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
   TaskManagerClient task_manager(connector_to(environment.tasks), environment.tasks_token, attachment.identity);
-  Caller outgoing(attachment.identity, task_manager, *proxy, clock);
+  const auto spans =
+      spans_as_told(environment.instance, [&agent](const wire::Spans& some) { return agent->spans(some); });
+  Caller outgoing(attachment.identity, task_manager, *proxy, clock, nullptr, spans.get());
   wire::Revocations revocations(attachment.identity.authority);
   TaskServer server(
       {.instance = environment.instance,
@@ -289,7 +308,8 @@ Status run_instance(Attended& instance, Work work) {
        .max_body = max_body(attachment.descriptor),
        .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
        .descriptor = attachment.signed_descriptor,
-       .isolated = attachment.descriptor.isolate_instance()},
+       .isolated = attachment.descriptor.isolate_instance(),
+       .spans = spans.get()},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
       revocations);
   const auto forget_void = [&](bool is_newer) {

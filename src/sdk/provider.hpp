@@ -81,6 +81,7 @@ public:
   static Result<std::unique_ptr<AgentClient>> connect(const wire::Address& address, Deadline deadline);
   Status ready(const std::string& token, const std::vector<wire::Address>& addresses);
   void report(const wire::TaskEvent& event) override;
+  Status spans(const wire::Spans& spans);
 
   /// Waits for the command to drain, and tells `recall` the burst leases that are wanted back until then; nullopt when
   /// the daemon is gone.
@@ -93,6 +94,10 @@ private:
   std::unique_ptr<wire::Connection> connection_;
   std::mutex mutex_; // one sender at a time
 };
+
+/// Where spans of this process are collected, if the daemon that started it wants them: TCFDL_TRACING has the share of
+/// traces that begin here which are recorded. nullptr: it does not.
+std::unique_ptr<wire::SpanBuffer> spans_as_told(const std::string& service, wire::SpanBuffer::Send send);
 
 /// Runs an instance until it is drained or its daemon is gone.
 Status run_instance(Attended& instance, Work work);

@@ -2,6 +2,7 @@
 
 #include "crypto/random.hpp"
 #include "sdk/requests.hpp"
+#include "wire/tracing.hpp"
 
 namespace tcfdl::sdk {
 namespace {
@@ -130,7 +131,12 @@ Result<std::string> Submitter::submit(const std::string& function, BytesView bod
   header.set_content_type(options.content_type);
   header.set_protection(std::string(protection_name(options.protection)));
   header.set_courier(offered.cluster);
+  const auto given = TraceContext::parse(options.traceparent);
+  const auto trace = given ? *given : wire::begin_trace(header.task_id(), nullptr);
+  header.set_trace_id(trace.trace_text());
   auto& sealed = *task.mutable_task();
+  sealed.set_traceparent(trace.traceparent());
+  if (given && is_tracestate(options.tracestate)) sealed.set_tracestate(options.tracestate);
   std::optional<crypto::StreamKeys> keys;
   std::shared_ptr<const wire::SenderKey> key;
   if (options.protection == Protection::kEae) {

@@ -81,6 +81,13 @@ Result<wire::Signed> TaskManagerClient::newest_certificate(const wire::Signed& c
   return std::move(*reply.mutable_certificate());
 }
 
+Status TaskManagerClient::spans(const wire::Spans& spans, Deadline deadline) {
+  wire::TaskManagerRequest message;
+  *message.mutable_spans() = spans;
+  TCFDL_TRY(exchange(message, deadline));
+  return {};
+}
+
 Status TaskManagerClient::renew(Deadline deadline) {
   TCFDL_ASSIGN(auto connection, connect(deadline)); // the welcome brings it
   give_back(std::move(connection));

@@ -54,6 +54,8 @@ public:
 
   /// What took the place of a client's certificate, unverified; an empty one for none. For gateways.
   Result<wire::Signed> newest_certificate(const wire::Signed& certificate, Deadline deadline);
+  /// Hands spans to the master, which exports them. For gateways.
+  Status spans(const wire::Spans& spans, Deadline deadline);
 
 private:
   using ConnectionPtr = std::unique_ptr<wire::Connection>;

@@ -17,6 +17,12 @@ constexpr std::size_t kMostMasters = 256;
 constexpr std::size_t kMostOutcomes = 100'000;
 constexpr std::int64_t kOutcomeLifetime = 600;
 
+/// The trace that the caller says the task is of; one of the task's own where that is not the one in the sealed header.
+TraceContext trace_of(const wire::TaskRequest& request, const wire::SealedHeader& header) {
+  const auto given = TraceContext::parse(request.traceparent());
+  return given && given->trace_text() == header.trace_id() ? *given : wire::begin_trace(header.task_id(), nullptr);
+}
+
 } // namespace
 
 TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy,
@@ -137,6 +143,8 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
     *reply.mutable_refused() = wire::to_info(task.error());
     return bool(wire::send_message(session.connection, reply, deadline));
   }
+  const LogScope scope(
+      {.task = task->header.task_id(), .function = settings_.function, .trace = task->header.trace_id()});
   if (task->header.receipt()) task->receipt.emplace();
   report(*task, false);
   const auto cancellable = presented_.enter(task->lease, task->stop);
@@ -147,7 +155,11 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
   if (!done && task->code == 0) task->code = static_cast<std::uint32_t>(done.error().code());
   end_work(*task);
   leave();
-  if (!done) spdlog::debug("task {}: {}", task->lease.task_id(), done.error().to_string());
+  task->span->set_code(task->code);
+  task->span->end();
+  const auto code = task->code == 0 ? "OK" : code_name(code_from_number(task->code));
+  spdlog::debug("ended with {} after {} us{}{}", code, task->run_us, done ? "" : ": ",
+                done ? std::string() : done.error().to_string());
   return bool(done);
 }
 
@@ -163,6 +175,10 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
   const auto left = header.expires_ms() - unix_millis();
   if (left <= 0) return Deadline::exceeded("the way to the instance");
   const auto millis = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), request.remaining_ms());
+  auto span = std::make_unique<wire::OpenSpan>(settings_.spans, trace_of(request, header), settings_.function,
+                                               wire::SPAN_KIND_SERVER);
+  span->set("task", header.task_id());
+  span->set("instance", settings_.instance);
   Task task{std::move(lease),
             std::move(header),
             request.sealed_header(),
@@ -175,19 +191,32 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
             0,
             0,
             {},
+            std::move(span),
+            is_tracestate(request.tracestate()) ? request.tracestate() : std::string(),
+            {},
             is_burst ? session.burst.get() : nullptr};
+  task.traffic.set_way(session.hop != nullptr ? "proxies" : request.way());
+  if (const auto good = prepare(session, request, task); !good) {
+    task.span->set_outcome(good);
+    return good.error();
+  }
+  return task;
+}
+
+/// Checks the way of a task and finds the key of its capsule.
+Status TaskServer::prepare(const Session& session, const wire::TaskRequest& request, Task& task) {
   if (std::ranges::find(settings_.protections, task.header.protection()) == settings_.protections.end()) {
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", settings_.function,
                       task.header.protection(), fmt::join(settings_.protections, ", "));
   }
   TCFDL_TRY(check_protection(session, task));
   TCFDL_TRY(check_presented(session, task));
-  if (task.header.protection() != "eae") return task;
+  if (task.header.protection() != "eae") return {};
   if (task.salt.size() != crypto::kSaltSize) return Error(Code::kInvalidArgument, "the salt has not 32 bytes");
-  TCFDL_ASSIGN(task.secret, request.has_capsule()
-                                ? keys_.open(request.capsule(), task.header, task.lease, task.deadline)
-                                : keys_.find(task.header, task.lease));
-  return task;
+  TCFDL_ASSIGN(task.secret, request.has_capsule() ? keys_.open(request.capsule(), task.header, task.lease,
+                                                               task.deadline, task.trace().traceparent())
+                                                  : keys_.find(task.header, task.lease));
+  return {};
 }
 
 /// That the task came in the way that its protection says.
@@ -290,7 +319,14 @@ Status TaskServer::check_possession(Session& session, const wire::TaskRequest& r
 }
 
 void TaskServer::report(const Task& task, bool done) {
-  if (task.burst != nullptr) return done ? task.burst->end(task.code, task.run_us) : task.burst->report_start();
+  if (task.burst != nullptr && done) {
+    wire::TaskRun run;
+    run.set_code(task.code);
+    run.set_run_us(task.run_us);
+    *run.mutable_traffic() = task.traffic;
+    return task.burst->end(run);
+  }
+  if (task.burst != nullptr) return task.burst->report_start();
   wire::TaskEvent event;
   event.set_lease_id(task.lease.lease_id());
   event.set_instance(settings_.instance);
@@ -298,6 +334,7 @@ void TaskServer::report(const Task& task, bool done) {
   event.set_done(done);
   event.set_code(task.code);
   event.set_run_us(task.run_us);
+  if (done) *event.mutable_traffic() = task.traffic;
   events_.report(event);
 }
 

@@ -10,6 +10,7 @@
 #include "wire/body.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/hop_channel.hpp"
+#include "wire/tracing.hpp"
 
 #include <atomic>
 #include <tcfdl/function.hpp>
@@ -27,7 +28,8 @@ struct TaskServerSettings {
   std::vector<std::string> protections;                ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
   wire::Signed descriptor = {};                        ///< of the function, for receipts
-  bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
+  bool isolated = false;           ///< capsules are for one lease of one instance, as the function's owner wants it
+  wire::SpanSink* spans = nullptr; ///< where spans of tasks go; nullptr: nowhere
 };
 
 /// Serves each connection on the thread that calls `serve`. Thread-safe.
@@ -60,6 +62,7 @@ private:
   void serve_path(wire::Connection& connection, BytesView offer);
   Result<std::vector<std::string>> check_route(const wire::HopRoute& route, const wire::Certificate& proxy) const;
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
+  Status prepare(const Session& session, const wire::TaskRequest& request, Task& task);
   Status check_protection(const Session& session, const Task& task) const;
   Result<wire::Lease> lease_of(Session& session, const wire::TaskRequest& request);
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);

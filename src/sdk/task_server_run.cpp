@@ -9,12 +9,16 @@ namespace {
 /// What a handler sees of its task.
 class HandlerContext final : public TaskContext {
 public:
-  HandlerContext(const wire::SealedHeader& header, Deadline deadline, std::stop_token stop, Client& outgoing)
-      : header_(header), deadline_(deadline), stop_(std::move(stop)), outgoing_(outgoing) {}
+  HandlerContext(const wire::SealedHeader& header, const TraceContext& trace, const std::string& tracestate,
+                 Deadline deadline, std::stop_token stop, Client& outgoing)
+      : header_(header), trace_(trace), tracestate_(tracestate), deadline_(deadline), stop_(std::move(stop)),
+        outgoing_(outgoing) {}
   [[nodiscard]] const std::string& task_id() const override { return header_.task_id(); }
   [[nodiscard]] const std::string& function() const override { return header_.function(); }
   [[nodiscard]] const std::string& caller() const override { return header_.sender(); }
   [[nodiscard]] const std::string& content_type() const override { return header_.content_type(); }
+  [[nodiscard]] std::string traceparent() const override { return trace_.traceparent(); }
+  [[nodiscard]] const std::string& tracestate() const override { return tracestate_; }
   [[nodiscard]] std::chrono::milliseconds time_left() const override {
     return std::chrono::milliseconds(deadline_.left_millis());
   }
@@ -22,11 +26,17 @@ public:
   Result<CallResult> call(const std::string& function, BytesView body, CallOptions options) override {
     options.timeout = std::min(options.timeout, time_left());
     if (!options.cancel.stop_possible()) options.cancel = stop_;
+    if (options.traceparent.empty()) {
+      options.traceparent = traceparent();
+      options.tracestate = tracestate_;
+    }
     return outgoing_.call(function, body, options);
   }
 
 private:
   const wire::SealedHeader& header_;
+  const TraceContext trace_;
+  const std::string& tracestate_;
   Deadline deadline_;
   std::stop_token stop_;
   Client& outgoing_;
@@ -58,7 +68,7 @@ Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
 } // namespace
 
 Status TaskServer::run(Session& session, Task& task) {
-  HandlerContext context(task.header, task.deadline, task.stop.get_token(), outgoing_);
+  HandlerContext context(task.header, task.trace(), task.tracestate, task.deadline, task.stop.get_token(), outgoing_);
   if (const auto* handler = std::get_if<Handler>(&work_)) return run_whole(session, task, *handler, context);
   return run_stream(session, task, std::get<StreamHandler>(work_), context);
 }
@@ -66,6 +76,7 @@ Status TaskServer::run(Session& session, Task& task) {
 Status TaskServer::run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context) {
   wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
   auto body = reader.read_all();
+  task.traffic.set_body(reader.total());
   if (!body) {
     // What is left of a body that is too long is dropped, so that its sender gets to the refusal.
     const bool too_long = body.error().code() == Code::kResourceExhausted;
@@ -98,6 +109,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   const auto kept = std::make_shared<const Outcome>(outcome_of(session, task, *body, std::move(result)));
   outcomes_.finish(task.sender(), task.header.task_id(), kept);
   task.code = kept->code;
+  task.traffic.set_result(kept->body.size());
   end_work(task);
   return send_outcome(session, task, *kept);
 }
@@ -156,6 +168,8 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
     task.code = static_cast<std::uint32_t>(error.code());
     sent = writer.fail(error, task.run_us);
   }
+  task.traffic.set_body(reader.total());
+  task.traffic.set_result(writer.written());
   end_work(task);
   if (sent) sent = reader.drain();
   return sent;

@@ -29,8 +29,14 @@ struct TaskServer::Task {
   bool working = true; ///< counts against the concurrency
   std::uint32_t code = 0;
   std::uint64_t run_us = 0;
+  wire::TaskTraffic traffic = {};
+  std::unique_ptr<wire::OpenSpan> span = nullptr; ///< of the task; set once it is admitted
+  std::string tracestate = {};
   std::optional<ReceiptDraft> receipt = {}; ///< where the caller asked for one
   OpenBurst* burst = nullptr;               ///< that it is of
+
+  /// Of what the handler does.
+  [[nodiscard]] const TraceContext& trace() const { return span->context(); }
 
   /// As whose the outcome is kept. That a caller sent what its master presents without protection is the master's word:
   /// it gives no way to what the caller itself sent.

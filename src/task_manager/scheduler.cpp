@@ -113,7 +113,11 @@ void Scheduler::remove_instance(const InstanceId& id) {
   auto& function = *find_function(name);
   while (!instance->leases.empty()) {
     auto& lease = *instance->leases.back();
-    if (lease.started) ++function.stats.lost;
+    if (lease.started) {
+      const LogScope scope(lease.subject());
+      spdlog::warn("task manager: lost with {}", id);
+      ++function.stats.lost;
+    }
     if (!lease.started) history_.erase(lease.key);
     drop(lease);
   }
@@ -143,6 +147,7 @@ Standing Scheduler::attempt(Ticket& ticket) {
 Status Scheduler::enqueue(Ticket& ticket) {
   auto& function = *find_function(FunctionName(ticket.request().function()));
   const auto pushed = function.queue.push(ticket, claims_.of(ticket.request()), limit_of(function.policy()));
+  if (pushed.taken && !function.pool.has_ready()) ++function.stats.cold;
   if (pushed.taken && pushed.displaced == nullptr) return {};
   ++function.stats.refused;
   if (!pushed.taken) return full(function, "");
@@ -270,6 +275,7 @@ bool Scheduler::place(Function& function, Ticket& ticket) {
     placed.lease.set_burst_ms(static_cast<std::uint32_t>(settings_.burst_time.count()));
   }
   open_lease(function, *instance, ticket, placed.lease);
+  function.stats.waits.add(std::chrono::duration<double>(time_.steady() - ticket.since()).count());
   ticket.settle(std::move(placed));
   return true;
 }
@@ -307,6 +313,11 @@ void Scheduler::dispatch(Function& function) {
     }
     return place(function, ticket) ? Queue::Answer::kTaken : Queue::Answer::kLeft;
   });
+}
+
+void Scheduler::note_unleased(const FunctionName& name, Code code) {
+  auto* function = find_function(name);
+  ++(function == nullptr ? unleased_elsewhere_ : function->stats.unleased).at(static_cast<std::size_t>(code));
 }
 
 std::vector<FunctionStats> Scheduler::stats() const {

@@ -43,6 +43,9 @@ public:
   /// Told at once, by the waiting caller's thread and without a lock, of each task that finds no instance of its
   /// function. Set before the first task.
   void on_no_instance(std::function<void(const FunctionName&)> tell) { no_instance_ = std::move(tell); }
+  /// Told, without a lock, of the node of each lease that ended before its task was accepted: whoever held it may have
+  /// found nobody there. Set before the first task.
+  void on_unaccepted(std::function<void(const NodeId&)> tell) { unaccepted_ = std::move(tell); }
   /// Why instances of a function do not start, for callers that waited in vain; empty: they do.
   void set_problem(const FunctionName& name, std::string problem);
   /// Whether an instance has tasks.
@@ -77,6 +80,8 @@ public:
   void reclaim();
   /// By name of function.
   [[nodiscard]] std::vector<FunctionStats> stats() const;
+  /// Requests for functions that this cluster does not have and that got no lease elsewhere either, by code.
+  [[nodiscard]] CodeCounts unleased_elsewhere() const;
 
 private:
   [[nodiscard]] bool may_leave(const wire::LeaseRequest& request) const { return request.cluster().empty(); }
@@ -85,6 +90,8 @@ private:
   }
   class Waiter;
 
+  Result<wire::LeaseGrant> acquire_traced(const wire::LeaseRequest& request, const std::stop_token& cancel);
+  Result<wire::LeaseGrant> acquire_anywhere(const wire::LeaseRequest& request, const std::stop_token& cancel);
   Result<wire::LeaseGrant> acquire_here(Waiter& ticket, const std::stop_token& cancel);
   Result<wire::LeaseGrant> ask_peers(wire::LeaseRequest request, Deadline deadline);
   Result<wire::LeaseGrant> offload(const Waiter& ticket, Error otherwise);
@@ -92,6 +99,7 @@ private:
   Result<wire::LeaseGrant> wait(Waiter& ticket, const std::stop_token& cancel);
   [[nodiscard]] Result<wire::LeaseGrant> finish(Ticket& ticket) const;
   void timer_loop();
+  void tell_unaccepted();
 
   // Constant after construction.
   const TaskManagerSettings settings_;
@@ -99,6 +107,7 @@ private:
   Peers& peers_;
   Recalls& recalls_;
   std::function<void(const FunctionName&)> no_instance_; // constant after the start
+  std::function<void(const NodeId&)> unaccepted_;        // likewise
   const TimeSource& time_;
   const Claims claims_;
 

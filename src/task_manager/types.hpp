@@ -1,7 +1,9 @@
 // Functions and instances as the task manager knows them, its settings and its figures.
 #pragma once
 
+#include "base/durations.hpp"
 #include "wire/messages.hpp"
+#include "wire/tracing.hpp"
 
 #include <array>
 #include <chrono>
@@ -36,7 +38,8 @@ struct TaskManagerSettings {
   std::chrono::milliseconds burst_time{50};      ///< from its first task on, in which the others begin
   CallerShares callers{};
   PlacementKind placement = PlacementKind::kPredicted;
-  std::uint64_t seed = 1; ///< of the draws among many free instances
+  std::uint64_t seed = 1;          ///< of the draws among many free instances
+  wire::SpanSink* spans = nullptr; ///< where spans of waits go; nullptr: nowhere
 };
 
 constexpr std::size_t kDefaultQueueLimit = 1024;
@@ -64,20 +67,35 @@ struct InstanceInfo {
 };
 
 constexpr std::size_t kCodes = 17; ///< gRPC's: 0 for success, then `Code`
+using CodeCounts = std::array<std::uint64_t, kCodes>;
+
+/// Ways from a caller to an instance, as callers name them; the last stands for all that they may say besides.
+constexpr std::array<std::string_view, 6> kWays{"local", "tcp", "relay", "proxies", "courier", "other"};
+
+/// Bytes of bodies and results, before sealing.
+struct Traffic {
+  std::uint64_t bodies = 0;
+  std::uint64_t results = 0;
+};
 
 struct FunctionStats {
   FunctionName function;
   std::size_t instances = 0;
   std::size_t waiting = 0;
-  std::size_t in_flight = 0;                ///< leases
-  std::size_t bursts = 0;                   ///< of them, for several tasks
-  std::size_t started = 0;                  ///< of them, with a handler that began
-  std::array<std::uint64_t, kCodes> done{}; ///< by code
-  std::uint64_t refused = 0;                ///< the queue was full, or became so for one that was over its share
-  std::uint64_t reclaimed = 0;              ///< leases that ended by time
-  std::uint64_t lost = 0;                   ///< tasks whose instance went after their start
-  double service_us = 0;                    ///< moving average of successful tasks' run time; 0: none yet
-  double median_us = 0;                     ///< of the last of them; 0: none yet
+  std::size_t in_flight = 0;   ///< leases
+  std::size_t bursts = 0;      ///< of them, for several tasks
+  std::size_t started = 0;     ///< of them, with a handler that began
+  CodeCounts done{};           ///< by code
+  std::uint64_t refused = 0;   ///< the queue was full, or became so for one that was over its share
+  std::uint64_t reclaimed = 0; ///< leases that ended by time
+  std::uint64_t lost = 0;      ///< tasks whose instance went after their start
+  CodeCounts unleased{};       ///< requests that got no lease, by code of what they were told
+  std::uint64_t cold = 0;      ///< tasks that found no instance and waited for one
+  Durations waits;             ///< of tasks, until their lease
+  Durations runs;              ///< of handlers
+  std::array<Traffic, kWays.size()> traffic{};
+  double service_us = 0; ///< moving average of successful tasks' run time; 0: none yet
+  double median_us = 0;  ///< of the last of them; 0: none yet
 
   /// Tasks that ended, whatever became of them.
   [[nodiscard]] std::uint64_t ended() const {

@@ -67,6 +67,13 @@ public:
     tell(event, "of its slots");
   }
 
+  Status spans(const wire::Spans& spans) {
+    wire::ProxyEvent event;
+    *event.mutable_spans() = spans;
+    TCFDL_TRY(events_.send(event, Deadline::after(seconds(10))));
+    return {};
+  }
+
 private:
   void tell(const wire::ProxyEvent& event, const std::string& what) {
     const auto told = events_.send(event, Deadline::after(seconds(10)));
@@ -93,6 +100,8 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
     reply.set_revocations(number);
   } else if (command.has_enrol()) {
     TCFDL_ASSIGN(*reply.mutable_enrolment(), proxy.enrolment(as_bytes(command.enrol().nonce())));
+  } else if (command.has_figures()) {
+    *reply.mutable_figures() = proxy.figures();
   } else if (command.has_request()) {
     TCFDL_ASSIGN(*reply.mutable_reply(), proxy.handle_entry(command.request(), Deadline::after(kEntryTime)));
   } else {
@@ -123,6 +132,8 @@ struct Arguments {
   std::string instances;
   TeeSettings tee;
   std::string required; // layers of the sandbox, with commas
+  LogSettings logs{.component = "proxy"};
+  bool tracing = false;
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
@@ -135,14 +146,21 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
     if (name == "--tee") arguments.tee.tee = argv[i + 1];
     if (name == "--attestation-root") arguments.tee.root = argv[i + 1];
     if (name == "--require") arguments.required = argv[i + 1];
+    if (name == "--tracing") arguments.tracing = std::string_view(argv[i + 1]) == "on";
+    if (name == "--log-level") arguments.logs.level = argv[i + 1];
+    if (name == "--log-format") {
+      TCFDL_ASSIGN(arguments.logs.format, log_format_from_name(argv[i + 1]));
+    }
   }
+  arguments.logs.node = arguments.node;
   if (!arguments.state.empty() && !arguments.node.empty() && !arguments.instances.empty() &&
       !arguments.tee.tee.empty()) {
     return arguments;
   }
   return Error(Code::kInvalidArgument,
                "usage: tcfdl-proxy --state DIR --node NAME --instances ADDRESS --tee software|gramine|tsm "
-               "[--attestation-root DIR] [--require LAYERS]; started by a node's daemon with descriptors 3 to 5");
+               "[--attestation-root DIR] [--require LAYERS] [--log-level LEVEL] [--log-format text|json] [--tracing "
+               "on|off]; started by a node's daemon with descriptors 3 to 5");
 }
 
 /// Tries the layers of the sandbox and says in the log what there is and what is missing.
@@ -153,7 +171,8 @@ tee::Sandbox find_sandbox() {
   return sandbox;
 }
 
-Result<std::unique_ptr<TeeProxy>> start_proxy(const Arguments& arguments, Daemon& daemon, const Clock& clock) {
+Result<std::unique_ptr<TeeProxy>> start_proxy(const Arguments& arguments, Daemon& daemon, wire::SpanSink* spans,
+                                              const Clock& clock) {
   TCFDL_ASSIGN(auto instances, wire::parse_address(arguments.instances));
   TCFDL_ASSIGN(const auto required, tee::parse_layers(arguments.required));
   auto sandbox = find_sandbox();
@@ -161,7 +180,8 @@ Result<std::unique_ptr<TeeProxy>> start_proxy(const Arguments& arguments, Daemon
   return TeeProxy::start({arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)},
                          daemon, clock,
                          {.on_exit = [&](const wire::InstanceExited& event) { daemon.exited(event); },
-                          .on_slots = [&](const wire::PreparedSlots& slots) { daemon.prepared(slots); }});
+                          .on_slots = [&](const wire::PreparedSlots& slots) { daemon.prepared(slots); },
+                          .spans = spans});
 }
 
 Status run_proxy(const Arguments& arguments) {
@@ -173,7 +193,11 @@ Status run_proxy(const Arguments& arguments) {
   Daemon daemon;
   wire::SocketConnection commands{UniqueFd(kCommands)};
   const SystemClock clock;
-  const auto proxy = start_proxy(arguments, daemon, clock);
+  std::optional<wire::SpanBuffer> spans; // which the daemon exports
+  if (arguments.tracing) {
+    spans.emplace(wire::SpanBufferSettings{}, [&](const wire::Spans& some) { return daemon.spans(some); });
+  }
+  const auto proxy = start_proxy(arguments, daemon, spans ? &*spans : nullptr, clock);
   if (!proxy) {
     // The first command is answered by the reason, so that the daemon can say it; then it starts another proxy.
     serve_one([&](const wire::ProxyCommand&) -> Result<wire::ProxyCommandReply> { return proxy.error(); }, commands);
@@ -199,7 +223,7 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "tcfdl-proxy: {}\n", arguments.error().to_string());
     return 2;
   }
-  start_logging("tcfdl-proxy");
+  start_logging(arguments->logs);
   spdlog::info("private keys are in {}", crypto::describe(secrets));
   const auto done = run_proxy(*arguments);
   if (done) return 0;

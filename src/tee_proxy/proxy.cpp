@@ -130,7 +130,7 @@ Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
 
 Result<wire::ProxyReply> TeeProxy::handle_entry(const wire::ProxyRequest& request, Deadline deadline) {
   if (request.has_sender_keys()) return sender_keys(request.sender_keys(), deadline);
-  if (request.has_turn()) return turn(request.turn());
+  if (request.has_turn()) return reencrypt(request, nullptr);
   return Error(Code::kPermissionDenied, "an entry proxy gives keys to send with and turns capsules, nothing else");
 }
 
@@ -191,9 +191,9 @@ Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& atta
     if (header.sender() != attached->record.instance) {
       return make_error(Code::kPermissionDenied, "{} gave a capsule of {}", attached->record.instance, header.sender());
     }
-    return turn(request.turn());
+    return reencrypt(request, &*attached);
   }
-  if (request.has_finish()) return finish(*attached, request.finish());
+  if (request.has_finish()) return reencrypt(request, &*attached);
   if (request.has_renew()) {
     auto reply = obtain_instance_keys(*attached, deadline);
     running_.with([&](auto& running) { running.insert_or_assign(attached->record.instance, attached->parsed); });
@@ -359,6 +359,29 @@ void TeeProxy::note_destination(const LaunchRecord& record, const wire::SenderKe
     return found->second.destinations.insert({request.function(), request.assurance()}).second;
   });
   if (is_new) prepare_soon();
+}
+
+Result<wire::ProxyReply> TeeProxy::reencrypt(const wire::ProxyRequest& request, const Attached* attached) {
+  const bool turns = request.has_turn();
+  const auto parent = TraceContext::parse(request.traceparent());
+  wire::OpenSpan span(callbacks_.spans, parent.value_or(TraceContext()),
+                      turns ? "re-encrypt to function" : "re-encrypt to instance", wire::SPAN_KIND_SERVER);
+  auto reply = turns ? turn(request.turn()) : finish(*attached, request.finish());
+  span.set_outcome(reply ? Status() : Status(reply.error()));
+  auto& done = turns ? turned_ : finished_;
+  ++(reply ? done : refused_);
+  return reply;
+}
+
+wire::ProxyFigures TeeProxy::figures() const {
+  wire::ProxyFigures figures;
+  figures.set_turned(turned_.load());
+  figures.set_finished(finished_.load());
+  figures.set_refused(refused_.load());
+  const auto hops = hops_.counters();
+  figures.set_hop_opened(hops.opened);
+  figures.set_hop_sealed(hops.sealed);
+  return figures;
 }
 
 Result<wire::ProxyReply> TeeProxy::turn(const wire::Capsule& capsule) {

@@ -11,7 +11,9 @@
 #include "tee_proxy/slots.hpp"
 #include "wire/known_names.hpp"
 #include "wire/listener.hpp"
+#include "wire/tracing.hpp"
 
+#include <atomic>
 #include <filesystem>
 
 namespace tcfdl::tee_proxy {
@@ -28,6 +30,7 @@ struct ProxySettings {
 struct ProxyCallbacks {
   Launches::OnExit on_exit;
   std::function<void(const wire::PreparedSlots& all)> on_slots; ///< whenever a slot comes or goes
+  wire::SpanSink* spans = nullptr;                              ///< where spans of re-encryptions go; nullptr: nowhere
 };
 
 /// Thread-safe but for `launch`, which belongs to one thread (see Launches).
@@ -68,8 +71,8 @@ public:
 
   [[nodiscard]] std::vector<std::string> layers() const { return launches_.sandbox().layers(); }
   [[nodiscard]] const wire::Address& address() const { return listener_->address(); }
-  /// Of hop-by-hop protected paths.
-  [[nodiscard]] HopCounters hop_counters() const { return hops_.counters(); }
+  /// What it did since its start.
+  [[nodiscard]] wire::ProxyFigures figures() const;
 
 private:
   /// Who speaks on an instance's connection, once it has attached.
@@ -126,6 +129,8 @@ private:
   void note_destination(const LaunchRecord& record, const wire::SenderKeys& request);
   Result<wire::ProxyReply> turn(const wire::Capsule& capsule);
   Result<wire::ProxyReply> finish(const Attached& attached, const wire::Capsule& capsule);
+  /// Turns or finishes the capsule of a request, counts it and times it. `attached`: who wants it finished.
+  Result<wire::ProxyReply> reencrypt(const wire::ProxyRequest& request, const Attached* attached);
   [[nodiscard]] Status check_function(const wire::LaunchInstance& command) const;
   Status accept_function(const wire::KeyScope& scope, const wire::Signed& unverified, const LaunchRecord* instance);
   Result<wire::KeyScope> accept_key(const wire::KeyPackage& package, wire::KeyRole role, const std::string& holder,
@@ -148,6 +153,9 @@ private:
   Launches launches_;
   Hops hops_;
   std::unique_ptr<wire::Listener> listener_;
+  std::atomic<std::uint64_t> turned_ = 0;
+  std::atomic<std::uint64_t> finished_ = 0;
+  std::atomic<std::uint64_t> refused_ = 0; ///< capsules that were neither
   std::mutex mutex_;
   std::condition_variable ending_changed_;
   bool ending_ = false;  // guarded by mutex_

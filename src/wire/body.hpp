@@ -52,6 +52,8 @@ public:
   /// Receives and drops all that is left, so that the connection can carry the next task.
   Status drain();
 
+  /// Bytes of the body so far.
+  [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
   [[nodiscard]] bool at_end() const noexcept { return last_seen_ && position_ == available_; }
 
 private:

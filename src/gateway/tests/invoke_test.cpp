@@ -103,7 +103,7 @@ constexpr auto kToken = "0123456789abcdef";
 class InvokeRouteTest : public testing::Test {
 protected:
   InvokeRouteTest() {
-    add_invoke_route(server_, client_, callers_);
+    add_invoke_route(server_, {client_, callers_, figures_});
     started_ = bool(server_.start());
   }
   http::Response post(const std::string& target, const std::string& body = "hello", const std::string& token = kToken) {
@@ -116,6 +116,7 @@ protected:
 
   FakeClient client_;
   ClientWorld world_;
+  CallFigures figures_;
   Callers callers_{
       {world_.authority.public_key(), world_.cluster, world_.revocations, world_.clock},
       [](const wire::Signed&, Deadline) -> Result<wire::Signed> { return Error(Code::kUnavailable, "nobody to ask"); }};
@@ -174,7 +175,7 @@ protected:
     settings.tls = http::ServerTls::make(pem(leaf.der()), key_of(world_.authority), pem(world_.root.der())).value();
     settings.identify = [this](BytesView shown) { return callers_.identify(shown); };
     secure_ = std::make_unique<http::Server>(std::move(settings));
-    add_invoke_route(*secure_, client_, callers_);
+    add_invoke_route(*secure_, {client_, callers_, figures_});
     ASSERT_TRUE(secure_->start());
   }
   static std::string pem(BytesView der) { return crypto::to_pem(der, "CERTIFICATE"); }
