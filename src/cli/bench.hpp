@@ -18,6 +18,10 @@ Result<Json> bench_call(const Session& session, const BenchCallOptions& options)
 /// What protection costs without any transport, beside single operations of OpenSSL.
 Result<Json> bench_crypto(unsigned repeats);
 
+/// What a worker without instances costs: memory, and bytes to and from its master. Takes `length` and the minute
+/// before it in which a node is not idle yet.
+Result<Json> bench_idle(const Session& session, std::chrono::seconds length);
+
 // Parts of it, beside a floor that it measured.
 
 /// Verification of evidence of every kind of TEE; rows have `per_second` besides.
