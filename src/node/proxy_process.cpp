@@ -111,6 +111,7 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
   const auto state = settings_.state.string();
   const auto instances = wire::to_string(settings_.instances);
   const auto root = settings_.attestation_root.string();
+  const std::string format(log_format_name(settings_.log_format));
   std::vector<const char*> arguments{program.c_str(),
                                      "--state",
                                      state.c_str(),
@@ -125,7 +126,7 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
                                      "--log-level",
                                      settings_.log_level.c_str(),
                                      "--log-format",
-                                     log_format_name(settings_.log_format).data(),
+                                     format.c_str(),
                                      "--tracing",
                                      settings_.tracing ? "on" : "off"};
   if (!root.empty()) arguments.insert(arguments.end(), {"--attestation-root", root.c_str()});
