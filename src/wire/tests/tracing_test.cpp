@@ -17,7 +17,8 @@ public:
   bool sampling = true;
 };
 
-const auto kParent = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").value();
+const auto kParent =
+    TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").value_or(TraceContext());
 
 TEST(OpenSpan, IsAChildOfItsContextAndTheParentOfWhatIsWithin) {
   Kept kept;
