@@ -287,8 +287,7 @@ Result<wire::Descriptor> Caller::descriptor_of(const wire::Signed& offered) {
 
 /// The authority states whose the name is beside the key that the capsule was made with.
 Status Caller::confirm_owner(Attempt& attempt, const ReadyCapsule& capsule) {
-  auto confirmed = wire::check_owner(capsule.scope, attempt.descriptor);
-  if (confirmed) confirmed = names_->accept(attempt.descriptor, attempt.grant.descriptor());
+  const auto confirmed = names_->accept(capsule.scope, attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !confirmed && confirmed.error().code() == Code::kFailedPrecondition;
   if (!confirmed) return confirmed.error().within("cluster " + attempt.grant.cluster());
   return {};

@@ -101,8 +101,7 @@ Result<std::shared_ptr<const ReadyCapsule>> Submitter::make_capsule(const Offere
                                                                     Deadline deadline) {
   const auto& function = offered.descriptor.name();
   TCFDL_ASSIGN(auto capsule, capsules_.get_fresh(function, offered.assurance, offered.descriptor.epoch(), deadline));
-  TCFDL_TRY(wire::check_owner(capsule->scope, offered.descriptor));
-  TCFDL_TRY(names_.accept(offered.descriptor, offered.statement));
+  TCFDL_TRY(names_.accept(capsule->scope, offered.descriptor, offered.statement));
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(capsule->capsule.proxy_certificate().statement()));
   const auto good_until = std::min(capsule->header.expires(), turner.expires());
   if (unix_millis() + task.left_millis() <= good_until * 1000) return capsule;

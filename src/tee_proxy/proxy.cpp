@@ -413,13 +413,12 @@ Status TeeProxy::accept_function(const wire::KeyScope& scope, const wire::Signed
                                  const LaunchRecord* instance) {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(const auto descriptor, wire::check_descriptor(unverified));
-  TCFDL_TRY(wire::check_owner(scope, descriptor));
   if (instance != nullptr &&
       (instance->function != descriptor.name() || as_text(instance->measurement) != descriptor.measurement())) {
     return make_error(Code::kPermissionDenied, "{} runs {}, the authority's descriptor is of another bundle",
                       instance->instance, instance->function);
   }
-  return self->names->accept(descriptor, unverified);
+  return self->names->accept(scope, descriptor, unverified);
 }
 
 /// Opens a re-encryption key sealed to this proxy, for the holder and the function that were asked for, and keeps it.

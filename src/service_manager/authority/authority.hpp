@@ -159,15 +159,20 @@ private:
   Status end_enrolment(const wire::Revoke& request, const std::string& cluster);
   Result<wire::RevocationList> compose_revocations(std::uint64_t number);
   Result<Proxy> check_proxy(const wire::Signed& certificate, const std::string& cluster);
-  Result<wire::Descriptor> descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
-                                          wire::Signed& signed_descriptor);
+  /// A version that an instance may run, and the number of the one that is in force, which callers hold it against.
+  struct Admitted {
+    wire::Descriptor descriptor;
+    wire::Signed signed_descriptor;
+    std::uint64_t in_force = 0;
+  };
+  Result<Admitted> admit_instance(const wire::InstanceStatement& statement, const Proxy& proxy);
   [[nodiscard]] wire::Certificate instance_certificate(const wire::Signed& signed_statement,
                                                        const wire::InstanceStatement& statement,
                                                        const Proxy& proxy) const;
-  Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& instance,
-                                                   const wire::Descriptor& descriptor, const Proxy& proxy);
+  Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& instance, const Admitted& admitted,
+                                                   const Proxy& proxy);
   /// The content key for an attested instance of the bundle, where there is one.
-  Result<std::optional<Order>> content_order(const wire::Certificate& instance, const wire::Descriptor& descriptor,
+  Result<std::optional<Order>> content_order(const wire::Certificate& instance, const Admitted& admitted,
                                              const Proxy& proxy);
   Result<std::pair<Order, Order>> sender_orders(const wire::Certificate& caller, const wire::Descriptor& descriptor,
                                                 const std::string& assurance, const Proxy& proxy);

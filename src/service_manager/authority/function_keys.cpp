@@ -99,10 +99,21 @@ Result<Authority::Proxy> Authority::check_proxy(const wire::Signed& certificate,
   return Proxy{.certificate = *std::move(checked), .assurance = std::move(assurance), .findings = std::move(findings)};
 }
 
-Result<wire::Descriptor> Authority::descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
-                                                   wire::Signed& signed_descriptor) {
-  TCFDL_ASSIGN(signed_descriptor, parts_.registry.current_descriptor(statement.function()));
-  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(signed_descriptor));
+/// Of the version in force, or of another program that its cluster tries.
+Result<Authority::Admitted> Authority::admit_instance(const wire::InstanceStatement& statement, const Proxy& proxy) {
+  Admitted admitted;
+  TCFDL_ASSIGN(admitted.signed_descriptor, parts_.registry.current_descriptor(statement.function()));
+  TCFDL_ASSIGN(auto current, wire::check_descriptor(admitted.signed_descriptor));
+  admitted.in_force = current.version();
+  admitted.descriptor = current;
+  auto& descriptor = admitted.descriptor;
+  if (current.measurement() != statement.measurement()) {
+    TCFDL_ASSIGN(auto staged, parts_.registry.staged_descriptor(proxy.certificate.cluster(), statement.function()));
+    if (staged) {
+      admitted.signed_descriptor = *std::move(staged);
+      TCFDL_ASSIGN(descriptor, wire::check_descriptor(admitted.signed_descriptor));
+    }
+  }
   const auto refuse = [&](const std::string& why) {
     return make_error(Code::kPermissionDenied, "{} version {}: {}", descriptor.name(), descriptor.version(), why);
   };
@@ -116,8 +127,9 @@ Result<wire::Descriptor> Authority::descriptor_for(const wire::InstanceStatement
   if (!wire::contains_text(descriptor.assurance(), proxy.assurance)) {
     return refuse(fmt::format("it may not be processed with assurance class '{}'", proxy.assurance));
   }
-  TCFDL_TRY(put_epoch_in_force(descriptor));
-  return descriptor;
+  TCFDL_TRY(put_epoch_in_force(current));
+  descriptor.set_epoch(current.epoch()); // a trial raises none
+  return admitted;
 }
 
 wire::Certificate Authority::instance_certificate(const wire::Signed& signed_statement,
@@ -155,9 +167,10 @@ Result<wire::InstanceKeysReply> Authority::instance_keys(const wire::InstanceKey
   if (statement.role() == wire::ROLE_GATEWAY) {
     TCFDL_TRY(number({&certificate}, {}, cluster));
   } else {
-    TCFDL_ASSIGN(const auto descriptor, descriptor_for(statement, proxy, *reply.mutable_descriptor()));
-    TCFDL_ASSIGN(auto orders, processor_orders(certificate, descriptor, proxy));
-    TCFDL_ASSIGN(auto content, content_order(certificate, descriptor, proxy));
+    TCFDL_ASSIGN(const auto admitted, admit_instance(statement, proxy));
+    *reply.mutable_descriptor() = admitted.signed_descriptor;
+    TCFDL_ASSIGN(auto orders, processor_orders(certificate, admitted, proxy));
+    TCFDL_ASSIGN(auto content, content_order(certificate, admitted, proxy));
     std::vector<Order*> all{&orders.first, &orders.second};
     if (content) all.push_back(&*content);
     TCFDL_TRY(number({&certificate}, all, cluster));
@@ -172,20 +185,23 @@ Result<wire::InstanceKeysReply> Authority::instance_keys(const wire::InstanceKey
 }
 
 Result<std::pair<Authority::Order, Authority::Order>>
-Authority::processor_orders(const wire::Certificate& instance, const wire::Descriptor& descriptor, const Proxy& proxy) {
+Authority::processor_orders(const wire::Certificate& instance, const Admitted& admitted, const Proxy& proxy) {
+  const auto& descriptor = admitted.descriptor;
   TCFDL_ASSIGN(
       const auto f,
       keys_->function_key({.function = descriptor.name(), .assurance = proxy.assurance, .epoch = descriptor.epoch()}));
   auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_PROCESSOR);
+  auto proxys =
+      scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR);
+  for (auto* each : {&scope, &proxys}) each->set_version(admitted.in_force);
   const auto x = holder_key(f, scope);
-  return std::pair(
-      Order{.scope = std::move(scope), .secret = x.to_bytes()},
-      Order{.scope = scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR),
-            .secret = crypto::reencryption_key(f, x).to_bytes()});
+  return std::pair(Order{.scope = std::move(scope), .secret = x.to_bytes()},
+                   Order{.scope = std::move(proxys), .secret = crypto::reencryption_key(f, x).to_bytes()});
 }
 
 Result<std::optional<Authority::Order>>
-Authority::content_order(const wire::Certificate& instance, const wire::Descriptor& descriptor, const Proxy& proxy) {
+Authority::content_order(const wire::Certificate& instance, const Admitted& admitted, const Proxy& proxy) {
+  const auto& descriptor = admitted.descriptor;
   TCFDL_ASSIGN(auto key, keys_->content_key({.function = descriptor.name(), .version = descriptor.version()}));
   if (!key) return std::optional<Order>();
   auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_CONTENT);
