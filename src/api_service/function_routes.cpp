@@ -11,6 +11,8 @@ constexpr std::uint64_t kLargestDeployment = std::uint64_t{2} << 20U;
 constexpr std::int64_t kMostInstances = 1000;
 constexpr std::int64_t kLongestResponseTime = 86'400'000; // milliseconds
 constexpr std::int64_t kMostMillicores = 1'000'000;
+constexpr std::int64_t kLongestHealthTime = 3'600'000; // milliseconds
+constexpr std::int64_t kMostFailures = 100;
 constexpr std::int64_t kLongestOverlap = 24L * 3600; // seconds
 constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 20U;
 
@@ -23,6 +25,19 @@ std::uint64_t size_of(http::JsonObject& object, const std::string& key) {
   const auto bytes = parse_size(object.text_or(key, "0B"));
   if (!bytes) object.refuse(key, bytes.error().message());
   return bytes.value_or(0);
+}
+
+HealthSettings health_of(http::JsonObject& object) {
+  HealthSettings health;
+  const auto read = [&](const char* key, std::uint32_t& value, std::int64_t least, std::int64_t most) {
+    value = static_cast<std::uint32_t>(object.integer_or(key, value, least, most));
+  };
+  read("ready_within_ms", health.ready_within_ms, 1000, kLongestHealthTime);
+  read("answer_within_ms", health.answer_within_ms, 1000, kLongestHealthTime);
+  read("overdue_ms", health.overdue_ms, 1000, kLongestHealthTime);
+  read("trial_ms", health.trial_ms, 0, kLongestHealthTime);
+  read("failures", health.failures, 1, kMostFailures);
+  return health;
 }
 
 Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
@@ -41,6 +56,10 @@ Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
     settings.enclave_memory = size_of(*resources, "enclave_memory");
     settings.millicores = static_cast<std::uint32_t>(resources->integer_or("millicores", 0, 0, kMostMillicores));
     TCFDL_TRY(resources->finish());
+  }
+  if (auto health = object->object("health")) {
+    settings.health = health_of(*health);
+    TCFDL_TRY(health->finish());
   }
   settings.labels = object->text_map("labels");
   TCFDL_TRY(object->finish());

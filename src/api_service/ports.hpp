@@ -14,6 +14,15 @@ namespace tcfdl::api_service {
 
 using Json = nlohmann::json;
 
+/// When a run of an instance counts as failed, and when a new version has shown that it works. Milliseconds.
+struct HealthSettings {
+  std::uint32_t ready_within_ms = 30'000;
+  std::uint32_t answer_within_ms = 10'000;
+  std::uint32_t overdue_ms = 30'000;
+  std::uint32_t trial_ms = 5'000;
+  std::uint32_t failures = 3;
+};
+
 /// How many instances of a function are kept, what each needs and where it may run.
 struct FunctionSettings {
   std::uint32_t least = 1;            ///< instances
@@ -23,6 +32,7 @@ struct FunctionSettings {
   std::uint64_t enclave_memory = 0;   ///< bytes an instance; 0: nothing is said
   std::uint32_t millicores = 0;       ///< of an instance; 0: nothing is said
   std::vector<std::pair<std::string, std::string>> labels;
+  HealthSettings health;
 };
 
 /// A function as its owner sent it: nothing of it is verified.

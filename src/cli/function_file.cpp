@@ -38,6 +38,31 @@ std::uint64_t size_or(ConfigMapping& mapping, const std::string& key, std::strin
   return *size;
 }
 
+/// Nullopt where the key is absent, or refused.
+std::optional<std::chrono::milliseconds> duration(ConfigMapping& mapping, const std::string& key,
+                                                  std::chrono::milliseconds least) {
+  const auto text = mapping.text_or(key, "");
+  if (text.empty()) return std::nullopt;
+  const auto parsed = parse_duration(text);
+  if (parsed && *parsed >= least && *parsed <= std::chrono::hours(1)) return *parsed;
+  mapping.refuse(key, parsed ? fmt::format("'{}' is not within {} s and an hour", text, least.count() / 1000)
+                             : parsed.error().message());
+  return std::nullopt;
+}
+
+void read_health(ConfigMapping& root, FunctionFile& function, Status& status) {
+  auto health = root.mapping("health");
+  if (!health) return;
+  constexpr std::chrono::seconds kShortest{1};
+  function.health.ready_within = duration(*health, "ready_within", kShortest);
+  function.health.answer_within = duration(*health, "answer_within", kShortest);
+  function.health.overdue = duration(*health, "overdue", kShortest);
+  function.health.trial = duration(*health, "trial", std::chrono::seconds(0));
+  const auto failures = health->integer_or("failures", 0, 1, 100);
+  if (failures > 0) function.health.failures = static_cast<std::uint32_t>(failures);
+  if (status) status = health->finish();
+}
+
 void read_scale(ConfigMapping& root, FunctionFile& function, Status& status) {
   if (auto scale = root.mapping("scale")) {
     function.scale_min = static_cast<std::uint32_t>(scale->integer_or("min", 1, 0, 1000));
@@ -168,6 +193,7 @@ Result<FunctionFile> read_root(ConfigMapping& root, const FunctionPlace& place) 
   read_identity(root, function);
   auto nested = read_files(root, function, place);
   read_scale(root, function, nested);
+  read_health(root, function, nested);
   read_policy(root, function);
   if (nested) check_command(root, function, place);
   TCFDL_TRY(nested);

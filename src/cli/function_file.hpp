@@ -5,8 +5,10 @@
 #include "wire/confidential.hpp"
 #include "wire/messages.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,15 @@ struct FunctionSource {
   std::string path;        ///< inside the bundle
   bool executable = false; ///< from `mode`, or from the source
   bool confidential = false;
+};
+
+/// `health` of the file; nullopt where nothing is said.
+struct HealthFile {
+  std::optional<std::chrono::milliseconds> ready_within;
+  std::optional<std::chrono::milliseconds> answer_within;
+  std::optional<std::chrono::milliseconds> overdue;
+  std::optional<std::chrono::milliseconds> trial;
+  std::optional<std::uint32_t> failures;
 };
 
 struct FunctionFile {
@@ -34,6 +45,7 @@ struct FunctionFile {
   std::string memory;                 ///< as written; empty: no limit
   std::string enclave_memory;         ///< as written; empty: nothing is said
   std::uint32_t millicores = 0;
+  HealthFile health;
   bool idempotent = false;
   std::vector<std::string> protections;
   bool isolate_instance = false;

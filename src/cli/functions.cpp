@@ -23,6 +23,10 @@ Status run_deploy(const Session& session, DeployOptions options) {
                       shown(function, "version"), context.cluster, shown(function, "instances_ready"),
                       shown(function, "instances_wanted")));
     if (function.value("instances_wanted", 0) == 0) print("its first task starts an instance\n");
+    if (const auto trial = function.find("trial"); trial != function.end()) {
+      print(fmt::format("version {} is on trial; `tcfdl function show {}` says what becomes of it\n",
+                        shown(*trial, "version"), shown(function, "name")));
+    }
     if (function.contains("problem")) print(fmt::format("problem: {}\n", shown(function, "problem")));
   }
   return {};
@@ -60,6 +64,17 @@ Status list(const Session& session) {
   return {};
 }
 
+std::string text_of_instance(const Json& instance) {
+  auto text = fmt::format("{} version {} {} on {}", shown(instance, "id"), shown(instance, "version"),
+                          shown(instance, "state"), shown(instance, "node"));
+  if (instance.value("crash_looping", false)) {
+    text += fmt::format(", crash loop: {} runs failed, the next in {} ms", shown(instance, "failures"),
+                        shown(instance, "retry_in_ms"));
+  }
+  if (const auto error = instance.value("last_error", std::string()); !error.empty()) text += ": " + error;
+  return text;
+}
+
 Status show(const Session& session, const std::string& name) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto function, api.get(function_target(name)));
@@ -72,10 +87,7 @@ Status show(const Session& session, const std::string& name) {
     if (key != "instances") rows.push_back({key, shown(function, key.c_str())});
   }
   if (const auto instances = function.find("instances"); instances != function.end() && instances->is_array()) {
-    for (const auto& instance : *instances) {
-      rows.push_back({"instance", fmt::format("{} {} on {}", shown(instance, "id"), shown(instance, "state"),
-                                              shown(instance, "node"))});
-    }
+    for (const auto& instance : *instances) rows.push_back({"instance", text_of_instance(instance)});
   }
   print(table(rows));
   return {};

@@ -53,6 +53,7 @@ Status ClusterInstances::set_function(const WantedFunction& wanted) {
     known.what = wanted;
     known.descriptor = std::move(descriptor);
     known.problem.clear();
+    if (known.trial && known.trial->descriptor.version() <= known.descriptor.version()) known.trial.reset();
   }
   post([] {});
   return {};
@@ -151,6 +152,7 @@ void ClusterInstances::update(const NodeId& node, const wire::NodeStatus& report
   known.node = node;
   const bool ready = status.state() == wire::INSTANCE_STATE_READY;
   if (is_new || before.state() == wire::INSTANCE_STATE_READY) known.not_ready_since = queue_.now();
+  note_trial(id, status);
   if (!ready) note_problem(status);
   announce(id, known, report, before);
 }
@@ -189,6 +191,7 @@ void ClusterInstances::withdraw(const InstanceId& id, Known& known, const std::s
 void ClusterInstances::note_problem(const wire::InstanceStatus& status) {
   const auto wanted = functions_.find(FunctionName(status.function()));
   if (wanted == functions_.end() || status.last_error().empty()) return;
+  if (status.version() > wanted->second.descriptor.version()) return; // on trial
   wanted->second.fits_nowhere = false;
   wanted->second.problem =
       fmt::format("{}: {} ({} restarts)", status.instance(), status.last_error(), status.restarts());
@@ -230,6 +233,10 @@ void ClusterInstances::stop_unwanted() {
 
 void ClusterInstances::reconcile(const FunctionName& name, Wanted& wanted) {
   auto views = views_of(name);
+  const auto newer = std::ranges::stable_partition(
+      views, [&](const auto& each) { return each.version <= wanted.descriptor.version(); });
+  std::vector<InstanceView> tried(newer.begin(), newer.end());
+  views.erase(newer.begin(), newer.end());
   if (views.size() > wanted.what.scale) {
     for (auto& each : views) each.busy = events_.has_tasks(each.id);
   }
@@ -242,6 +249,7 @@ void ClusterInstances::reconcile(const FunctionName& name, Wanted& wanted) {
   const auto ready = std::ranges::count_if(
       views, [&](const auto& each) { return each.ready && each.version == wanted.descriptor.version(); });
   judge(name, wanted, plan, static_cast<std::size_t>(ready));
+  reconcile_trial(name, wanted, std::move(tried));
 }
 
 std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) const {
@@ -270,7 +278,7 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
   return views;
 }
 
-void ClusterInstances::order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node) {
+void ClusterInstances::order_start(const FunctionName& name, const Version& wanted, const NodeId& node) {
   const auto id = free_slot(name, wanted.descriptor.version(), node).value_or(make_instance_id(name));
   ordered_[id] = {.function = name, .version = wanted.descriptor.version(), .node = node, .since = queue_.now()};
   wire::StartInstance order;
@@ -278,6 +286,10 @@ void ClusterInstances::order_start(const FunctionName& name, const Wanted& wante
   *order.mutable_descriptor() = wanted.what.descriptor;
   order.set_manifest(wanted.what.manifest);
   order.set_memory(wanted.what.needs.memory);
+  const auto& health = wanted.what.health;
+  order.mutable_health()->set_ready_within_ms(static_cast<std::uint32_t>(health.ready_within.count()));
+  order.mutable_health()->set_answer_within_ms(static_cast<std::uint32_t>(health.answer_within.count()));
+  order.mutable_health()->set_overdue_ms(static_cast<std::uint32_t>(health.overdue.count()));
   rooms_[node].reserve(wanted.what.needs, 0);
   spdlog::info("instances: {} starts on node {}", id, node);
   outbox_.emplace_back([this, id, node, order = std::move(order)] {
@@ -369,6 +381,9 @@ ClusterView ClusterInstances::view() const {
     function.version = wanted.descriptor.version();
     function.scale = wanted.what.scale;
     function.problem = wanted.problem;
+    if (const auto& trial = wanted.trial) {
+      function.trial = TrialView{trial->descriptor.version(), trial->ready, trial->needed, trial->failed_runs()};
+    }
     for (const auto& [id, known] : known_) {
       if (known.status.function() != name.str()) continue;
       function.instances.emplace_back(known.node, known.status);

@@ -24,6 +24,15 @@ struct ClusterInstancesSettings {
   std::chrono::milliseconds reconcile_every{500};
 };
 
+/// When a run of an instance has failed, which its node decides, and when a trial is over.
+struct Health {
+  std::chrono::milliseconds ready_within{30'000};
+  std::chrono::milliseconds answer_within{10'000};
+  std::chrono::milliseconds overdue{30'000}; ///< that a task may run past its deadline
+  std::chrono::milliseconds trial{5'000};    ///< that a tried version's instances stay ready
+  std::size_t failures = 3;                  ///< that end a trial
+};
+
 /// A function as it should run. The scale is the number of instances.
 struct WantedFunction {
   wire::Signed descriptor;
@@ -31,12 +40,20 @@ struct WantedFunction {
   std::size_t scale = 1;
   std::size_t keep = 0; ///< so many that are there stay, though the scale be less
   Needs needs = {};     ///< of an instance; `memory` is its limit, too
+  Health health = {};
 };
 
 struct NodeView {
   wire::NodeStatus status;
   std::chrono::milliseconds age{0}; ///< of its last heartbeat
   bool drained = false;             ///< it is to have no instances
+};
+
+struct TrialView {
+  std::uint64_t version = 0;
+  std::size_t ready = 0;
+  std::size_t wanted = 0;
+  std::size_t failures = 0; ///< of runs, so far
 };
 
 struct FunctionView {
@@ -46,6 +63,7 @@ struct FunctionView {
   std::size_t ready = 0; ///< of this version
   std::string problem;   ///< why it does not reach its scale or could not; empty if nothing is known
   std::vector<std::pair<NodeId, wire::InstanceStatus>> instances;
+  std::optional<TrialView> trial;
 };
 
 struct ClusterView {
@@ -75,6 +93,12 @@ public:
 
   /// Adds a function or another version of it. INVALID_ARGUMENT for a bad descriptor. The caller verified it.
   Status set_function(const WantedFunction& wanted);
+  /// Tries a newer version beside the function's own: as many instances of it, at least one, take tasks, too. The trial
+  /// is passed once they have stayed ready for `health.trial`; it fails with `health.failures` failed runs, or when
+  /// they are not ready for `health.ready_within`, and then they stop. `set_function` with that version puts it in
+  /// force. In place of a trial before. NOT_FOUND for an unknown function.
+  Status begin_trial(const WantedFunction& wanted);
+  void end_trial(const FunctionName& function);
   /// NOT_FOUND for an unknown function.
   Status set_scale(const FunctionName& function, std::size_t scale, std::size_t keep = 0);
   /// Its instances stop. In all cases an instance that stops gets no new tasks first, then ends those it has.
@@ -96,9 +120,23 @@ private:
   using TimePoint = EventQueue::TimePoint;
   using Handler = std::function<void()>;
 
-  struct Wanted {
+  /// A version of a function.
+  struct Version {
     WantedFunction what;
     wire::Descriptor descriptor;
+  };
+  struct Trial : Version {
+    TimePoint not_ready_since;
+    std::optional<TimePoint> ready_since;        // as many as needed
+    std::map<InstanceId, std::uint32_t> failures; // runs in a row
+    std::string last_failure;
+    std::size_t ready = 0;
+    std::size_t needed = 1;
+    bool decided = false;
+    [[nodiscard]] std::size_t failed_runs() const;
+  };
+  struct Wanted : Version {
+    std::optional<Trial> trial;
     std::string problem;
     bool fits_nowhere = false; // what `problem` is about
     std::string told;          // of the problem, to others
@@ -138,14 +176,18 @@ private:
   void note_problem(const wire::InstanceStatus& status);
   void reconcile();
   void reconcile(const FunctionName& name, Wanted& wanted);
+  void reconcile_trial(const FunctionName& name, Wanted& wanted, std::vector<InstanceView> newer);
+  void judge_trial(const FunctionName& name, Wanted& wanted, std::size_t unplaced);
+  [[nodiscard]] std::optional<std::string> trial_failure(const Trial& trial) const;
+  void note_trial(const InstanceId& id, const wire::InstanceStatus& status);
   void stop_unwanted();
   void judge(const FunctionName& name, Wanted& wanted, const Plan& plan, std::size_t ready);
   void tell_problem(const FunctionName& name, Wanted& wanted);
   [[nodiscard]] std::vector<InstanceView> views_of(const FunctionName& name) const;
   [[nodiscard]] std::map<NodeId, NodeRoom> measure_rooms() const;
-  [[nodiscard]] std::vector<NodeChoice> choices_for(const Wanted& wanted) const;
-  [[nodiscard]] std::string why_nowhere(const Wanted& wanted) const;
-  void order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node);
+  [[nodiscard]] std::vector<NodeChoice> choices_for(const Version& wanted) const;
+  [[nodiscard]] std::string why_nowhere(const Version& wanted) const;
+  void order_start(const FunctionName& name, const Version& wanted, const NodeId& node);
   [[nodiscard]] std::optional<InstanceId> free_slot(const FunctionName& name, std::uint64_t version,
                                                     const NodeId& node) const;
   void order_stop(const InstanceId& id, Known& known);

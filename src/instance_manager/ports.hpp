@@ -69,6 +69,13 @@ struct ReadyInstance {
   std::uint64_t version = 0;
 };
 
+/// What became of a version that was tried.
+struct TrialEnd {
+  FunctionName function;
+  std::uint64_t version = 0;
+  std::string failure; ///< why it is given up; empty: it passed
+};
+
 /// Who places tasks learns of instances. Called in order, on the event thread, without a lock.
 class InstanceEvents {
 public:
@@ -80,6 +87,8 @@ public:
   virtual void on_gone(const InstanceId& instance, const std::string& reason) = 0;
   /// Why instances of a function do not start; empty: they do.
   virtual void on_problem(const FunctionName& function, const std::string& problem) = 0;
+  /// Once a trial. One that is given up has stopped getting instances; one that passed goes on until it is in force.
+  virtual void on_trial_ended(const TrialEnd& end) = 0;
   /// Whether an instance has tasks, or was promised to some. Called with a lock held: it must not call back.
   virtual bool has_tasks(const InstanceId& instance) = 0;
 };

@@ -332,7 +332,8 @@ private:
                                                                       *commander_, *router_, *executor_);
     TCFDL_ASSIGN(drained_, DrainedNodes::open(*database_, *instances_));
     scaling_ = std::make_unique<MasterScaling>(config_.autoscaling, *tasks_, *instances_);
-    functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_, *scaling_);
+    functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_, *scaling_, *audit_);
+    router_->on_trials([this](const instance_manager::TrialEnd& end) { functions_->trial_ended(end); });
     TCFDL_TRY(functions_->restore());
     instances_->expect_nodes(credentials_->workers());
     instances_->start();

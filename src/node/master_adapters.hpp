@@ -91,11 +91,16 @@ public:
   void on_problem(const FunctionName& function, const std::string& problem) override {
     tasks_.set_problem(function, problem);
   }
+  void on_trial_ended(const instance_manager::TrialEnd& end) override { trial_ended_(end); }
   bool has_tasks(const InstanceId& instance) override { return tasks_.has_tasks(instance); }
+
+  /// Who is told of trials. Set before the first.
+  void on_trials(std::function<void(const instance_manager::TrialEnd&)> tell) { trial_ended_ = std::move(tell); }
 
 private:
   task_manager::TaskManager& tasks_;
   message_queue::KeyValue& routes_;
+  std::function<void(const instance_manager::TrialEnd&)> trial_ended_;
 };
 
 } // namespace tcfdl::node

@@ -14,6 +14,8 @@ using api_service::Json;
 using std::chrono::seconds;
 
 constexpr seconds kAuthorityTime{10};
+/// So many runs that failed one after the other are a program that does not work.
+constexpr std::uint32_t kCrashLoop = 3;
 
 std::string state_name(wire::InstanceState state) {
   switch (state) {
@@ -68,6 +70,9 @@ Json describe(const instance_manager::ClusterView& view, const NodeId& node, con
           {"pid", status.pid()},
           {"rss", status.rss()},
           {"restarts", status.restarts()},
+          {"failures", status.failures()},
+          {"crash_looping", status.failures() >= kCrashLoop},
+          {"retry_in_ms", status.retry_in_ms()},
           {"last_error", status.last_error()}};
 }
 
@@ -90,6 +95,12 @@ void add_instances(Json& function, const FunctionName& name, const Progress& pro
     function["instances_ready"] = running->ready;
     function["instances_wanted"] = running->scale;
     if (!running->problem.empty()) function["problem"] = running->problem;
+    if (const auto& trial = running->trial) {
+      function["trial"] = {{"version", trial->version},
+                           {"instances_ready", trial->ready},
+                           {"instances_wanted", trial->wanted},
+                           {"failures", trial->failures}};
+    }
   }
   const auto scaling = progress.scaling.find(name);
   if (scaling == progress.scaling.end()) return;
@@ -122,6 +133,11 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
   const FunctionName name(record.descriptor.name());
   add_instances(function, name, progress);
   add_tasks(function, name, progress);
+  const auto rollback = parts.functions.rollback(name.str());
+  if (rollback && *rollback) {
+    const auto& given_up = **rollback;
+    function["rollback"] = {{"version", given_up.version}, {"reason", given_up.reason}, {"time", given_up.time}};
+  }
   function["registered"] = record.registered;
   if (!record.registered) function["problem"] = "not registered: " + record.registration_error;
   return function;
@@ -132,6 +148,8 @@ std::string settings_text(const api_service::FunctionSettings& settings) {
   kept.scale = {settings.least, settings.most, settings.response_time_ms};
   kept.resources = {settings.memory, settings.enclave_memory, settings.millicores};
   kept.labels.insert(settings.labels.begin(), settings.labels.end());
+  const auto& health = settings.health;
+  kept.health = {health.ready_within_ms, health.answer_within_ms, health.overdue_ms, health.trial_ms, health.failures};
   return function_manager::write_settings(kept);
 }
 
@@ -211,10 +229,15 @@ Result<Json> MasterApi::get(const FunctionName& name) {
 }
 
 Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& deployment) {
-  TCFDL_ASSIGN(const auto record,
+  TCFDL_ASSIGN(auto deployed,
                parts_.deployments.deploy({deployment.unverified_descriptor, to_bytes(deployment.manifest),
                                           settings_text(deployment.settings), deployment.unverified_content_key}));
-  return api_service::Deployed{record.created == record.updated, own_function(parts_, record, Progress(parts_))};
+  auto& record = deployed.record;
+  const bool created = !deployed.on_trial && record.created == record.updated;
+  if (deployed.on_trial) {
+    TCFDL_ASSIGN(record, parts_.functions.get(record.descriptor.name())); // the one in force
+  }
+  return api_service::Deployed{created, own_function(parts_, record, Progress(parts_))};
 }
 
 Result<Json> MasterApi::set_scale(const FunctionName& name, const api_service::ScaleChange& change) {

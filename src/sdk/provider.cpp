@@ -248,6 +248,7 @@ Result<std::unique_ptr<AgentClient>> AgentClient::connect(const wire::Address& a
 Status AgentClient::ready(const std::string& token, const std::vector<wire::Address>& addresses) {
   wire::InstanceReport report;
   report.mutable_ready()->set_token(token);
+  report.mutable_ready()->set_answers(true);
   for (const auto& address : addresses) report.mutable_ready()->add_addresses(wire::to_string(address));
   const std::scoped_lock lock(mutex_);
   return wire::send_message(*connection_, report, Deadline::after(seconds(10)));
@@ -256,18 +257,27 @@ Status AgentClient::ready(const std::string& token, const std::vector<wire::Addr
 void AgentClient::report(const wire::TaskEvent& event) {
   wire::InstanceReport report;
   *report.mutable_task() = event;
+  send(report);
+}
+
+void AgentClient::send(const wire::InstanceReport& report) {
   const std::scoped_lock lock(mutex_);
   const auto sent = wire::send_message(*connection_, report, Deadline::after(seconds(10)));
   if (!sent) spdlog::debug("cannot report to the node's daemon: {}", sent.error().message());
 }
 
-std::optional<milliseconds> AgentClient::wait_for_drain(const std::function<void(const std::string&)>& recall) {
+std::optional<milliseconds> AgentClient::wait_for_drain(const Orders& orders) {
   for (;;) {
     const auto command = wire::receive_message<wire::InstanceCommand>(*connection_, Deadline::after(hours(24)));
     if (!command && command.error().code() == Code::kDeadlineExceeded) continue;
     if (!command) return std::nullopt;
     if (command->has_drain()) return milliseconds(command->drain().within_ms());
-    if (command->has_recall()) recall(command->recall().lease_id());
+    if (command->has_recall()) orders.recall(command->recall().lease_id());
+    if (command->has_ping()) {
+      wire::InstanceReport report;
+      report.mutable_pong()->set_overdue_ms(static_cast<std::uint32_t>(orders.overdue().count()));
+      send(report);
+    }
   }
 }
 
@@ -307,7 +317,8 @@ Status run_instance(Attended& instance, Work work) {
   for (const auto& door : doors) addresses.push_back(door->address());
   TCFDL_TRY(agent->ready(environment.agent_token, addresses));
   spdlog::info("ready: provides {}", environment.function);
-  const auto within = agent->wait_for_drain([&server](const auto& lease) { server.recall_burst(lease); });
+  const auto within = agent->wait_for_drain({.recall = [&server](const auto& lease) { server.recall_burst(lease); },
+                                             .overdue = [&server] { return server.overdue(); }});
   if (!within) return Error(Code::kUnavailable, "the node's daemon is gone");
   server.drain(Deadline::after(*within));
   spdlog::info("drained");

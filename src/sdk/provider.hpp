@@ -82,14 +82,20 @@ public:
   Status ready(const std::string& token, const std::vector<wire::Address>& addresses);
   void report(const wire::TaskEvent& event) override;
 
-  /// Waits for the command to drain, and tells `recall` the burst leases that are wanted back until then; nullopt when
-  /// the daemon is gone.
-  std::optional<std::chrono::milliseconds> wait_for_drain(const std::function<void(const std::string&)>& recall);
+  /// What the daemon wants to know or have done while tasks run.
+  struct Orders {
+    std::function<void(const std::string&)> recall;      ///< the burst lease of that id is wanted back
+    std::function<std::chrono::milliseconds()> overdue; ///< of the task that is furthest past its deadline
+  };
+  /// Waits for the command to drain, and answers others until then; nullopt when the daemon is gone.
+  std::optional<std::chrono::milliseconds> wait_for_drain(const Orders& orders);
   /// Ends the wait from another thread.
   void shutdown() noexcept { connection_->shutdown(); }
 
 private:
   explicit AgentClient(std::unique_ptr<wire::Connection> connection) : connection_(std::move(connection)) {}
+  void send(const wire::InstanceReport& report);
+
   std::unique_ptr<wire::Connection> connection_;
   std::mutex mutex_; // one sender at a time
 };

@@ -106,7 +106,15 @@ Status TaskServer::enter(const Task& task) {
   if (task.burst != nullptr) TCFDL_TRY(task.burst->begin());
   ++running_;
   ++busy_;
+  deadlines_.insert(task.deadline.when());
   return {};
+}
+
+std::chrono::milliseconds TaskServer::overdue() {
+  const std::scoped_lock lock(mutex_);
+  if (deadlines_.empty()) return {};
+  const auto past = Deadline::Clock::now() - *deadlines_.begin();
+  return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(past), std::chrono::milliseconds(0));
 }
 
 void TaskServer::end_work(Task& task) {
@@ -114,6 +122,7 @@ void TaskServer::end_work(Task& task) {
   {
     const std::scoped_lock lock(mutex_);
     --running_;
+    deadlines_.erase(deadlines_.find(task.deadline.when()));
   }
   report(task, true);
 }

@@ -12,6 +12,7 @@
 #include "wire/hop_channel.hpp"
 
 #include <atomic>
+#include <set>
 #include <tcfdl/function.hpp>
 #include <variant>
 
@@ -48,6 +49,9 @@ public:
 
   /// No further task of a burst lease: others wait for its slot.
   void recall_burst(const std::string& lease_id) { bursts_.recall(lease_id); }
+
+  /// How long the task that is furthest past its deadline has been running on; 0: none is.
+  [[nodiscard]] std::chrono::milliseconds overdue();
 
   /// Refuses new tasks and waits until the running ones have ended or `deadline` passed.
   void drain(Deadline deadline);
@@ -106,6 +110,7 @@ private:
   unsigned running_ = 0;  // guarded by mutex_; handlers at work
   unsigned busy_ = 0;     // guarded by mutex_; those and results on their way
   bool draining_ = false; // guarded by mutex_
+  std::multiset<Deadline::Clock::time_point> deadlines_; // guarded by mutex_; of the running handlers' tasks
 };
 
 } // namespace tcfdl::sdk

@@ -55,12 +55,21 @@ void Scheduler::set_function(FunctionPolicy policy) {
   auto& function = functions_.try_emplace(policy.name, settings_).first->second;
   function.stats.function = policy.name;
   const auto version = policy.version;
-  function.pool.set_concurrency(policy.concurrency);
+  function.serving = version;
+  function.pool.set_serving(version, policy.concurrency);
   function.policies[version] = std::make_shared<const FunctionPolicy>(std::move(policy));
   std::erase_if(function.policies, [&](const auto& each) {
-    return each.first > version || (each.first < version && !function.pool.has_version(each.first));
+    return each.first != version && each.first != function.candidate && !function.pool.has_version(each.first);
   });
   dispatch(function);
+}
+
+void Scheduler::set_candidate(FunctionPolicy policy) {
+  auto* function = find_function(policy.name);
+  if (function == nullptr || function->policies.empty()) return;
+  const auto version = policy.version;
+  function->candidate = version;
+  function->policies[version] = std::make_shared<const FunctionPolicy>(std::move(policy));
 }
 
 void Scheduler::remove_function(const FunctionName& name) {
@@ -284,7 +293,7 @@ Placed Scheduler::grant(const Function& function, const Instance& instance, cons
   Placed placed;
   placed.instance = instance.info;
   const auto policy = function.policies.find(instance.info->version);
-  placed.policy = policy == function.policies.end() ? function.policies.rbegin()->second : policy->second;
+  placed.policy = policy == function.policies.end() ? function.policies.at(function.serving) : policy->second;
   auto& lease = placed.lease;
   lease.set_lease_id(std::move(lease_id));
   lease.set_task_id(ticket.request().task_id());

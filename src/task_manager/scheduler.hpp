@@ -36,6 +36,7 @@ public:
   ~Scheduler();
 
   void set_function(FunctionPolicy policy);
+  void set_candidate(FunctionPolicy policy);
   void remove_function(const FunctionName& name);
   void set_instance(InstanceInfo info);
   void drain_instance(const InstanceId& id);
@@ -82,7 +83,9 @@ private:
   struct Function {
     explicit Function(const TaskManagerSettings& settings) : pool(settings.placement, settings.seed) {}
     FunctionStats stats; // counters only; sizes are filled in when asked
-    std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version; the last is current
+    std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version
+    std::uint64_t serving = 0;   // the version in force
+    std::uint64_t candidate = 0; // the last that was tried
     Pool pool;
     RecentTimes times;
     std::string problem;
@@ -90,7 +93,7 @@ private:
     std::vector<ActiveLease*> bursts; // oldest first
     std::size_t in_flight = 0;
     std::size_t started = 0;
-    [[nodiscard]] const FunctionPolicy& policy() const { return *policies.rbegin()->second; }
+    [[nodiscard]] const FunctionPolicy& policy() const { return *policies.at(serving); }
   };
   using Leases = std::unordered_map<std::string, std::unique_ptr<ActiveLease>>;
   using Timers = std::multimap<std::chrono::steady_clock::time_point, ActiveLease*>;

@@ -83,6 +83,11 @@ void TaskManager::set_function(FunctionPolicy policy) {
   scheduler_.set_function(std::move(policy));
 }
 
+void TaskManager::set_candidate(FunctionPolicy policy) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.set_candidate(std::move(policy));
+}
+
 void TaskManager::remove_function(const FunctionName& name) {
   const std::scoped_lock lock(mutex_);
   scheduler_.remove_function(name);

@@ -30,6 +30,9 @@ public:
   /// Adds or updates a function. A newer version's descriptor applies to newer instances, which take all tasks as soon
   /// as one is there.
   void set_function(FunctionPolicy policy);
+  /// Of a newer version, which is tried: its instances take tasks beside those of the function's own. Nothing for an
+  /// unknown function.
+  void set_candidate(FunctionPolicy policy);
   /// Waiting tasks get NOT_FOUND.
   void remove_function(const FunctionName& name);
 

@@ -109,10 +109,12 @@ public:
     last_reason = reason;
   }
   void on_problem(const FunctionName&, const std::string& problem) override { problems.push_back(problem); }
+  void on_trial_ended(const TrialEnd& end) override { trials.push_back(end); }
   bool has_tasks(const InstanceId& instance) override { return busy.contains(instance.str()); }
   std::vector<std::string> take() { return std::exchange(lines, {}); }
 
   std::vector<std::string> problems;
+  std::vector<TrialEnd> trials;
   std::set<std::string> busy;
 
   std::vector<std::string> lines;
