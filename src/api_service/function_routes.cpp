@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t kLargestDeployment = std::uint64_t{2} << 20U;
 constexpr std::int64_t kMostInstances = 1000;
+constexpr std::int64_t kMostWarm = 100;
 constexpr std::int64_t kLongestResponseTime = 86'400'000; // milliseconds
 constexpr std::int64_t kMostMillicores = 1'000'000;
 constexpr std::int64_t kLongestHealthTime = 3'600'000; // milliseconds
@@ -49,6 +50,7 @@ Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
     settings.most = static_cast<std::uint32_t>(scale->integer_or("max", least_most, least_most, kMostInstances));
     settings.response_time_ms =
         static_cast<std::uint32_t>(scale->integer_or("response_time_ms", 0, 0, kLongestResponseTime));
+    settings.warm = static_cast<std::uint32_t>(scale->integer_or("warm", 0, 0, kMostWarm));
     TCFDL_TRY(scale->finish());
   }
   if (auto resources = object->object("resources")) {
@@ -116,7 +118,8 @@ Result<Json> set_scale(Functions& functions, const http::Request& request) {
   TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
   const ScaleChange change{.least = number_of(body, "min", kMostInstances),
                            .most = number_of(body, "max", kMostInstances),
-                           .response_time_ms = number_of(body, "response_time_ms", kLongestResponseTime)};
+                           .response_time_ms = number_of(body, "response_time_ms", kLongestResponseTime),
+                           .warm = number_of(body, "warm", kMostWarm)};
   TCFDL_TRY(body.finish());
   return functions.set_scale(name, change);
 }

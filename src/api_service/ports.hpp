@@ -28,6 +28,7 @@ struct FunctionSettings {
   std::uint32_t least = 1;            ///< instances
   std::uint32_t most = 1;             ///< instances
   std::uint32_t response_time_ms = 0; ///< 0: no target
+  std::uint32_t warm = 0;             ///< instances more that stand ready
   std::uint64_t memory = 0;           ///< bytes an instance, its limit; 0: no limit
   std::uint64_t enclave_memory = 0;   ///< bytes an instance; 0: nothing is said
   std::uint32_t millicores = 0;       ///< of an instance; 0: nothing is said
@@ -48,6 +49,7 @@ struct ScaleChange {
   std::optional<std::uint32_t> least;
   std::optional<std::uint32_t> most;
   std::optional<std::uint32_t> response_time_ms; ///< 0: no target
+  std::optional<std::uint32_t> warm;
 };
 
 struct Deployed {

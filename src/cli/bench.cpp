@@ -44,12 +44,24 @@ void add_crypto(CLI::App& bench, Session& session) {
   }));
 }
 
+void add_start(CLI::App& bench, Session& session) {
+  auto* start = bench.add_subcommand("start", "first tasks of a function that sleeps: cold, and from the warm pool");
+  auto repeats = std::make_shared<unsigned>(20);
+  start->add_option("--repeats", *repeats, "starts a row")->check(CLI::Range(3U, 10'000U));
+  start->callback(session.run([&session, repeats]() -> Status {
+    TCFDL_ASSIGN(const auto rows, bench_start(session, *repeats));
+    show(session, rows);
+    return {};
+  }));
+}
+
 } // namespace
 
 void add_bench_commands(CLI::App& app, Session& session) {
   auto* bench = app.add_subcommand("bench", "measure, beside floors of the same run")->require_subcommand(1);
   add_call(*bench, session);
   add_crypto(*bench, session);
+  add_start(*bench, session);
 }
 
 } // namespace tcfdl::cli

@@ -15,6 +15,10 @@ struct BenchCallOptions {
 /// and a plain NATS request.
 Result<Json> bench_call(const Session& session, const BenchCallOptions& options);
 
+/// The first task of a function that sleeps, to its answer: with a cold start and from the warm pool, beside the start
+/// of the same program by itself to its first byte. A cluster of real daemons that it starts and ends.
+Result<Json> bench_start(const Session& session, unsigned repeats);
+
 /// What protection costs without any transport, beside single operations of OpenSSL.
 Result<Json> bench_crypto(unsigned repeats);
 

@@ -94,8 +94,8 @@ Status wait_in_force(Api& api, const std::string& name, std::uint64_t version, D
     const auto rollback = function.value("rollback", json::object());
     if (rollback.value("version", std::uint64_t{0}) == version) {
       return make_error(Code::kFailedPrecondition,
-                        "version {} of {} was rolled back: {}; version {} serves. See `tcfdl function logs {}`", version,
-                        name, rollback.value("reason", ""), serving, name);
+                        "version {} of {} was rolled back: {}; version {} serves. See `tcfdl function logs {}`",
+                        version, name, rollback.value("reason", ""), serving, name);
     }
     if (deadline.expired()) {
       return make_error(Code::kDeadlineExceeded,

@@ -68,6 +68,7 @@ void read_scale(ConfigMapping& root, FunctionFile& function, Status& status) {
     function.scale_min = static_cast<std::uint32_t>(scale->integer_or("min", 1, 0, 1000));
     const std::int64_t least = std::max<std::uint32_t>(function.scale_min, 1);
     function.scale_max = static_cast<std::uint32_t>(scale->integer_or("max", least, 1, 1000));
+    function.scale_warm = static_cast<std::uint32_t>(scale->integer_or("warm", 0, 0, 100));
     if (function.scale_max < least) scale->refuse("max", fmt::format("is less than min, {}", least));
     const auto response = parse_duration(scale->text_or("response_time", "0ms"));
     if (!response) {

@@ -42,6 +42,7 @@ struct FunctionFile {
   std::uint32_t scale_min = 1;
   std::uint32_t scale_max = 1;
   std::uint32_t response_time_ms = 0; ///< 0: no target
+  std::uint32_t scale_warm = 0;       ///< instances more that stand ready
   std::string memory;                 ///< as written; empty: no limit
   std::string enclave_memory;         ///< as written; empty: nothing is said
   std::uint32_t millicores = 0;

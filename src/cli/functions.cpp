@@ -109,6 +109,7 @@ struct ScaleOptions {
   std::int64_t min = -1;
   std::int64_t max = -1;
   std::int64_t response_time_ms = -1;
+  std::int64_t warm = -1;
 };
 
 Status scale(const Session& session, const std::string& name, const ScaleOptions& options) {
@@ -116,7 +117,8 @@ Status scale(const Session& session, const std::string& name, const ScaleOptions
   if (options.min >= 0) change["min"] = options.min;
   if (options.max >= 0) change["max"] = options.max;
   if (options.response_time_ms >= 0) change["response_time_ms"] = options.response_time_ms;
-  if (change.empty()) return Error(Code::kInvalidArgument, "say --min, --max or --response-time-target");
+  if (options.warm >= 0) change["warm"] = options.warm;
+  if (change.empty()) return Error(Code::kInvalidArgument, "say --min, --max, --warm or --response-time-target");
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto function, api.post(function_target(name, "/scale"), change));
   if (session.json) {
@@ -171,6 +173,8 @@ void add_scale(CLI::App& command, Session& session, const std::shared_ptr<std::s
   command.add_option("--min", options->min, "instances at least; 0: none while there are no tasks")
       ->check(CLI::Range(0, 1000));
   command.add_option("--max", options->max, "instances at most")->check(CLI::Range(1, 1000));
+  command.add_option("--warm", options->warm, "instances more that stand ready for tasks that find none free")
+      ->check(CLI::Range(0, 100));
   command
       .add_option("--response-time-target", options->response_time_ms,
                   "milliseconds from a task's arrival to its end; 0: no target")

@@ -25,6 +25,7 @@ nlohmann::json health_of(const HealthFile& health) {
 std::string settings_of(const FunctionFile& function) {
   nlohmann::json settings{{"scale", {{"min", function.scale_min}, {"max", function.scale_max}}}};
   if (function.response_time_ms > 0) settings["scale"]["response_time_ms"] = function.response_time_ms;
+  if (function.scale_warm > 0) settings["scale"]["warm"] = function.scale_warm;
   if (!function.memory.empty()) settings["resources"]["memory"] = function.memory;
   if (!function.enclave_memory.empty()) settings["resources"]["enclave_memory"] = function.enclave_memory;
   if (function.millicores > 0) settings["resources"]["millicores"] = function.millicores;

@@ -67,9 +67,9 @@ Status print_status(const Session& session) {
                {"name", "role", "tee_kind", "state", "cores", "load", "pid"});
   text += layers(status);
   text += part(status, "functions",
-               {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "MIN", "MAX", "WAITING", "RUNNING"},
+               {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "MIN", "MAX", "WARM", "WAITING", "RUNNING"},
                {"name", "version", "cluster", "instances_ready", "instances_wanted", "instances_min", "instances_max",
-                "waiting", "in_flight"});
+                "instances_warm", "waiting", "in_flight"});
   text += problems(status);
   text += part(status, "instances",
                {"INSTANCE", "FUNCTION", "VERSION", "NODE", "STATE", "PID", "RESTARTS", "CRASH LOOP", "LAST ERROR"},

@@ -8,6 +8,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kMostInstances = 1000;
+constexpr std::uint64_t kMostWarm = 100;
 constexpr std::uint64_t kLongestResponseTime = 86'400'000;     // milliseconds
 constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 44U; // 16 TiB
 constexpr std::uint64_t kMostMillicores = 1'000'000;
@@ -35,7 +36,8 @@ Result<json> section(const json& document, const char* key) {
 
 Status read_scale(const json& document, Scale& scale) {
   TCFDL_ASSIGN(const auto object, section(document, "scale"));
-  TCFDL_TRY(wire::check_json_keys(object, {}, {"min", "max", "response_time_ms"}));
+  TCFDL_TRY(wire::check_json_keys(object, {}, {"min", "max", "response_time_ms", "warm"}));
+  TCFDL_TRY(read_number(object, "warm", kMostWarm, scale.warm));
   TCFDL_TRY(read_number(object, "response_time_ms", kLongestResponseTime, scale.response_time_ms));
   TCFDL_TRY(read_number(object, "min", kMostInstances, scale.min));
   if (!object.contains("max")) scale.max = std::max(scale.max, scale.min);
@@ -105,7 +107,8 @@ std::string write_settings(const FunctionSettings& settings) {
   return json{{"scale",
                {{"min", settings.scale.min},
                 {"max", settings.scale.max},
-                {"response_time_ms", settings.scale.response_time_ms}}},
+                {"response_time_ms", settings.scale.response_time_ms},
+                {"warm", settings.scale.warm}}},
               {"resources",
                {{"memory", settings.resources.memory},
                 {"enclave_memory", settings.resources.enclave_memory},

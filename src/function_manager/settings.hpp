@@ -13,6 +13,7 @@ struct Scale {
   std::uint32_t min = 1;
   std::uint32_t max = 4;
   std::uint32_t response_time_ms = 0; ///< from a task's arrival to its end; 0: no target
+  std::uint32_t warm = 0;             ///< instances more that stand ready
 
   friend bool operator==(const Scale&, const Scale&) = default;
 };
@@ -47,7 +48,7 @@ struct FunctionSettings {
 };
 
 /// Parses
-/// `{"scale":{"min","max","response_time_ms"},"resources":{"memory","enclave_memory","millicores"},"labels":{…},
+/// `{"scale":{"min","max","response_time_ms","warm"},"resources":{"memory","enclave_memory","millicores"},"labels":{…},
 /// "health":{"ready_within_ms","answer_within_ms","overdue_ms","trial_ms","failures"}}`,
 /// every key of which is optional; empty text gives the defaults. INVALID_ARGUMENT names the key and the bound.
 Result<FunctionSettings> parse_settings(const std::string& json);

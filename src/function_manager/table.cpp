@@ -123,9 +123,8 @@ Status FunctionTable::give_up_candidate(const std::string& name, const Rollback&
 
 Result<std::optional<Rollback>> FunctionTable::rollback(const std::string& name) {
   return database_->query_one(
-      "SELECT version, reason, time FROM function_rollbacks WHERE name = ?", {name}, [](const Row& row) {
-        return Rollback{static_cast<std::uint64_t>(row.integer(0)), row.text(1), row.integer(2)};
-      });
+      "SELECT version, reason, time FROM function_rollbacks WHERE name = ?", {name},
+      [](const Row& row) { return Rollback{static_cast<std::uint64_t>(row.integer(0)), row.text(1), row.integer(2)}; });
 }
 
 Status FunctionTable::set_settings(const std::string& name, const FunctionSettings& settings) {

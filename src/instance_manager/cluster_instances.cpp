@@ -73,6 +73,17 @@ Status ClusterInstances::set_scale(const FunctionName& function, std::size_t sca
   return {};
 }
 
+Status ClusterInstances::set_warm(const FunctionName& function, std::size_t warm) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = functions_.find(function);
+    if (found == functions_.end()) return make_error(Code::kNotFound, "no function {} in this cluster", function);
+    found->second.what.warm = warm;
+  }
+  post([] {});
+  return {};
+}
+
 void ClusterInstances::remove_function(const FunctionName& function) {
   {
     const std::scoped_lock lock(mutex_);
@@ -132,10 +143,10 @@ void ClusterInstances::handle_status(const wire::NodeStatus& report) {
     if (known.node == id && std::ranges::none_of(report.instances(), same)) missing.push_back(instance);
   }
   for (const auto& instance : missing) drop_instance(instance, "it ended");
-  for (const auto& status : report.instances()) update(id, report, status);
+  for (const auto& status : report.instances()) update(id, status);
 }
 
-void ClusterInstances::update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status) {
+void ClusterInstances::update(const NodeId& node, const wire::InstanceStatus& status) {
   if (!check_instance_id(status.instance()) || !parse_function_name(status.function())) return;
   const InstanceId id(status.instance());
   const auto ordered = ordered_.find(id);
@@ -154,11 +165,10 @@ void ClusterInstances::update(const NodeId& node, const wire::NodeStatus& report
   if (is_new || before.state() == wire::INSTANCE_STATE_READY) known.not_ready_since = queue_.now();
   note_trial(id, status);
   if (!ready) note_problem(status);
-  announce(id, known, report, before);
+  announce(id, known, before);
 }
 
-void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::NodeStatus& report,
-                                const wire::InstanceStatus& before) {
+void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::InstanceStatus& before) {
   const auto& status = known.status;
   if (status.state() == wire::INSTANCE_STATE_DRAINING) {
     if (known.announced && !std::exchange(known.drain_told, true)) {
@@ -171,15 +181,10 @@ void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::
   }
   if (known.announced && same_run(before, status)) return;
   withdraw(id, known, "it restarted");
-  if (known.stop_since) return;
-  known.announced = true;
-  const ReadyInstance ready{.instance = id,
-                            .function = FunctionName(status.function()),
-                            .node = known.node,
-                            .tee_kind = report.tee_kind(),
-                            .addresses = {status.addresses().begin(), status.addresses().end()},
-                            .version = status.version()};
-  outbox_.emplace_back([this, ready] { events_.on_ready(ready); });
+  const auto wanted = functions_.find(FunctionName(status.function()));
+  const bool may_wait = wanted != functions_.end() && wanted->second.what.warm > 0 &&
+                        wanted->second.descriptor.version() == status.version();
+  if (!known.stop_since && !may_wait) take_up(id, known);
 }
 
 void ClusterInstances::withdraw(const InstanceId& id, Known& known, const std::string& reason) {
@@ -237,17 +242,18 @@ void ClusterInstances::reconcile(const FunctionName& name, Wanted& wanted) {
       views, [&](const auto& each) { return each.version <= wanted.descriptor.version(); });
   std::vector<InstanceView> tried(newer.begin(), newer.end());
   views.erase(newer.begin(), newer.end());
-  if (views.size() > wanted.what.scale) {
+  if (views.size() > wanted.what.scale + wanted.what.warm) {
     for (auto& each : views) each.busy = events_.has_tasks(each.id);
   }
-  const auto plan =
-      make_plan(wanted.descriptor.version(), wanted.what.scale, views, choices_for(wanted), wanted.what.keep);
+  const auto plan = make_plan(wanted.descriptor.version(), wanted.what.scale, views, choices_for(wanted),
+                              wanted.what.keep, wanted.what.warm);
   for (const auto& id : plan.stop) {
     if (const auto known = known_.find(id); known != known_.end()) order_stop(id, known->second);
   }
   for (const auto& node : plan.start) order_start(name, wanted, node);
   const auto ready = std::ranges::count_if(
       views, [&](const auto& each) { return each.ready && each.version == wanted.descriptor.version(); });
+  take_up_missing(name, wanted);
   judge(name, wanted, plan, static_cast<std::size_t>(ready));
   reconcile_trial(name, wanted, std::move(tried));
 }
@@ -264,7 +270,8 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
                      .version = known.status.version(),
                      .ready = ready,
                      .counts = ready || first_start || fresh,
-                     .leaves = drained_.contains(known.node)});
+                     .leaves = drained_.contains(known.node),
+                     .warm = is_warm(known)});
   }
   for (const auto& [id, ordered] : ordered_) {
     if (ordered.function != name) continue;
@@ -381,14 +388,19 @@ ClusterView ClusterInstances::view() const {
     function.version = wanted.descriptor.version();
     function.scale = wanted.what.scale;
     function.problem = wanted.problem;
+    function.warm_wanted = wanted.what.warm;
     if (const auto& trial = wanted.trial) {
       function.trial = TrialView{trial->descriptor.version(), trial->ready, trial->needed, trial->failed_runs()};
     }
     for (const auto& [id, known] : known_) {
       if (known.status.function() != name.str()) continue;
       function.instances.emplace_back(known.node, known.status);
-      const bool is_ready = known.status.state() == wire::INSTANCE_STATE_READY;
-      if (is_ready && known.status.version() == function.version) ++function.ready;
+      if (known.status.state() != wire::INSTANCE_STATE_READY || known.status.version() != function.version) continue;
+      if (is_warm(known)) {
+        function.warm.insert(id.str());
+      } else {
+        ++function.ready;
+      }
     }
   }
   return view;

@@ -39,6 +39,7 @@ struct WantedFunction {
   std::string manifest;
   std::size_t scale = 1;
   std::size_t keep = 0; ///< so many that are there stay, though the scale be less
+  std::size_t warm = 0; ///< so many more are ready and get no tasks until the scale grows
   Needs needs = {};     ///< of an instance; `memory` is its limit, too
   Health health = {};
 };
@@ -60,8 +61,10 @@ struct FunctionView {
   FunctionName function;
   std::uint64_t version = 0;
   std::size_t scale = 0;
-  std::size_t ready = 0; ///< of this version
-  std::string problem;   ///< why it does not reach its scale or could not; empty if nothing is known
+  std::size_t ready = 0; ///< of this version, to take tasks
+  std::size_t warm_wanted = 0;
+  std::set<std::string> warm; ///< instances that are ready beside those
+  std::string problem;        ///< why it does not reach its scale or could not; empty if nothing is known
   std::vector<std::pair<NodeId, wire::InstanceStatus>> instances;
   std::optional<TrialView> trial;
 };
@@ -98,7 +101,10 @@ public:
   /// they are not ready for `health.ready_within`, and then they stop. `set_function` with that version puts it in
   /// force. In place of a trial before. NOT_FOUND for an unknown function.
   Status begin_trial(const WantedFunction& wanted);
-  void end_trial(const FunctionName& function);
+  /// Nothing where another version is on trial, or none.
+  void end_trial(const FunctionName& function, std::uint64_t version);
+  /// NOT_FOUND for an unknown function.
+  Status set_warm(const FunctionName& function, std::size_t warm);
   /// NOT_FOUND for an unknown function.
   Status set_scale(const FunctionName& function, std::size_t scale, std::size_t keep = 0);
   /// Its instances stop. In all cases an instance that stops gets no new tasks first, then ends those it has.
@@ -127,7 +133,7 @@ private:
   };
   struct Trial : Version {
     TimePoint not_ready_since;
-    std::optional<TimePoint> ready_since;        // as many as needed
+    std::optional<TimePoint> ready_since;         // as many as needed
     std::map<InstanceId, std::uint32_t> failures; // runs in a row
     std::string last_failure;
     std::size_t ready = 0;
@@ -168,10 +174,14 @@ private:
   void handle_tick();
   // Under mutex_, on the event thread. What they tell others waits in outbox_ until the lock is released.
   void handle_status(const wire::NodeStatus& status);
-  void update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status);
-  void announce(const InstanceId& id, Known& known, const wire::NodeStatus& report, const wire::InstanceStatus& before);
+  void update(const NodeId& node, const wire::InstanceStatus& status);
+  void announce(const InstanceId& id, Known& known, const wire::InstanceStatus& before);
   void drop_node(const NodeId& node, const std::string& why);
   void drop_instance(const InstanceId& id, const std::string& reason);
+  void take_up(const InstanceId& id, Known& known);
+  void take_up_missing(const FunctionName& name, const Wanted& wanted);
+  [[nodiscard]] bool is_warm(const Known& known) const;
+  [[nodiscard]] std::size_t working(const FunctionName& name, std::uint64_t version) const;
   void withdraw(const InstanceId& id, Known& known, const std::string& reason);
   void note_problem(const wire::InstanceStatus& status);
   void reconcile();

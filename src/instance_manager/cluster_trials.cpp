@@ -30,10 +30,13 @@ Status ClusterInstances::begin_trial(const WantedFunction& wanted) {
   return {};
 }
 
-void ClusterInstances::end_trial(const FunctionName& function) {
+void ClusterInstances::end_trial(const FunctionName& function, std::uint64_t version) {
   {
     const std::scoped_lock lock(mutex_);
-    if (const auto found = functions_.find(function); found != functions_.end()) found->second.trial.reset();
+    const auto found = functions_.find(function);
+    if (found == functions_.end()) return;
+    auto& trial = found->second.trial;
+    if (trial && trial->descriptor.version() == version) trial.reset();
   }
   post([] {});
 }
@@ -85,8 +88,8 @@ std::optional<std::string> ClusterInstances::trial_failure(const Trial& trial) c
 }
 
 void ClusterInstances::judge_trial(const FunctionName& name, Wanted& wanted, std::size_t unplaced) {
+  if (!wanted.trial || wanted.trial->decided) return;
   auto& trial = *wanted.trial;
-  if (trial.decided) return;
   const auto now = queue_.now();
   TrialEnd end{.function = name, .version = trial.descriptor.version(), .failure = {}};
   if (auto failure = trial_failure(trial)) {

@@ -34,8 +34,8 @@ struct Admission {
 };
 
 /// Events go through one queue to one thread; what blocks runs on the executor. Every method may be called from any
-/// thread and returns at once. An instance restarts until it is stopped, after a growing delay: when it ends, when it does
-/// not get ready, when it does not answer pings, and when a task of it runs on long past its deadline.
+/// thread and returns at once. An instance restarts until it is stopped, after a growing delay: when it ends, when it
+/// does not get ready, when it does not answer pings, and when a task of it runs on long past its deadline.
 class NodeInstances {
 public:
   NodeInstances(NodeInstancesSettings settings, Proxy& proxy, Bundles& bundles, Reporter& reporter, Executor& executor,

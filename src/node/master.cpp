@@ -338,7 +338,7 @@ private:
     instances_->expect_nodes(credentials_->workers());
     instances_->start();
     stops_.add([this] { instances_->stop(); });
-    tasks_->on_no_instance([this](const FunctionName& name) { scaling_->wake(name); });
+    tasks_->on_waiting([this](const FunctionName& name) { scaling_->wake(name); });
     scaling_->start();
     stops_.add([this] { scaling_->stop(); });
     TCFDL_ASSIGN(reports_, NodeReports::start({*bus_, *service_manager_bus_, *service_manager_, *credentials_,

@@ -60,12 +60,14 @@ std::string tee_kind_of(const instance_manager::ClusterView& view, const NodeId&
   return found == view.nodes.end() ? std::string() : found->status.tee_kind();
 }
 
-Json describe(const instance_manager::ClusterView& view, const NodeId& node, const wire::InstanceStatus& status) {
+Json describe(const instance_manager::ClusterView& view, const instance_manager::FunctionView& function,
+              const NodeId& node, const wire::InstanceStatus& status) {
+  const bool is_warm = function.warm.contains(status.instance());
   return {{"id", status.instance()},
           {"function", status.function()},
           {"version", status.version()},
           {"node", node.str()},
-          {"state", state_name(status.state())},
+          {"state", is_warm ? "warm" : state_name(status.state())},
           {"tee_kind", tee_kind_of(view, node)},
           {"pid", status.pid()},
           {"rss", status.rss()},
@@ -94,6 +96,8 @@ void add_instances(Json& function, const FunctionName& name, const Progress& pro
   if (running != functions.end()) {
     function["instances_ready"] = running->ready;
     function["instances_wanted"] = running->scale;
+    function["instances_warm"] = running->warm.size();
+    function["warm"] = running->warm_wanted;
     if (!running->problem.empty()) function["problem"] = running->problem;
     if (const auto& trial = running->trial) {
       function["trial"] = {{"version", trial->version},
@@ -145,7 +149,7 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
 
 std::string settings_text(const api_service::FunctionSettings& settings) {
   function_manager::FunctionSettings kept;
-  kept.scale = {settings.least, settings.most, settings.response_time_ms};
+  kept.scale = {settings.least, settings.most, settings.response_time_ms, settings.warm};
   kept.resources = {settings.memory, settings.enclave_memory, settings.millicores};
   kept.labels.insert(settings.labels.begin(), settings.labels.end());
   const auto& health = settings.health;
@@ -223,7 +227,7 @@ Result<Json> MasterApi::get(const FunctionName& name) {
   for (const auto& running : progress.view.functions) {
     if (running.function != name) continue;
     for (const auto& [node, status] : running.instances)
-      function["instances"].push_back(describe(progress.view, node, status));
+      function["instances"].push_back(describe(progress.view, running, node, status));
   }
   return function;
 }
@@ -246,6 +250,7 @@ Result<Json> MasterApi::set_scale(const FunctionName& name, const api_service::S
   scale.min = change.least.value_or(scale.min);
   scale.max = change.most.value_or(scale.max);
   scale.response_time_ms = change.response_time_ms.value_or(scale.response_time_ms);
+  scale.warm = change.warm.value_or(scale.warm);
   TCFDL_ASSIGN(const auto record, parts_.deployments.set_scale(name, scale));
   return own_function(parts_, record, Progress(parts_));
 }
@@ -326,7 +331,7 @@ Result<Json> MasterApi::status() {
   for (const auto& node : view.nodes) nodes.push_back(node_json(parts_, node));
   Json instances = Json::array();
   for (const auto& function : view.functions) {
-    for (const auto& [node, status] : function.instances) instances.push_back(describe(view, node, status));
+    for (const auto& [node, status] : function.instances) instances.push_back(describe(view, function, node, status));
   }
   TCFDL_ASSIGN(auto functions, list());
   return Json{{"cluster", parts_.cluster},

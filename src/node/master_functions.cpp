@@ -39,6 +39,7 @@ instance_manager::WantedFunction wanted_of(const function_manager::FunctionRecor
           .manifest = wire::field(record.manifest),
           .scale = scale,
           .keep = keep,
+          .warm = record.settings.scale.warm,
           .needs = {resources.memory, resources.enclave_memory, resources.millicores, record.settings.labels},
           .health = {.ready_within = milliseconds(health.ready_within_ms),
                      .answer_within = milliseconds(health.answer_within_ms),
@@ -161,6 +162,7 @@ Result<function_manager::FunctionRecord> MasterFunctions::set_scale(const Functi
   if (refused_.contains(name.str())) return record; // it runs nowhere now
   const auto wanted = scaling_.set_function(name, bounds_of(record.settings.scale), record.descriptor.concurrency());
   TCFDL_TRY(instances_.set_scale(name, wanted));
+  TCFDL_TRY(instances_.set_warm(name, record.settings.scale.warm));
   return record;
 }
 
@@ -183,8 +185,7 @@ void MasterFunctions::trial_ended(const instance_manager::TrialEnd& end) {
 Status MasterFunctions::open(const function_manager::FunctionRecord& record, std::size_t keep) {
   const FunctionName name(record.descriptor.name());
   tasks_.set_function(policy_of(record));
-  const auto wanted =
-      scaling_.set_function(name, bounds_of(record.settings.scale), record.descriptor.concurrency());
+  const auto wanted = scaling_.set_function(name, bounds_of(record.settings.scale), record.descriptor.concurrency());
   return instances_.set_function(wanted_of(record, wanted, keep));
 }
 
@@ -216,7 +217,8 @@ bool MasterFunctions::act_on(const instance_manager::TrialEnd& end) {
     return false;
   }
   if (!promoted) {
-    if (promoted.error().code() != Code::kNotFound) give_up(end, "the registry refuses it: " + promoted.error().message());
+    if (promoted.error().code() != Code::kNotFound)
+      give_up(end, "the registry refuses it: " + promoted.error().message());
     return true;
   }
   spdlog::info("version {} of {} passed its trial and is in force", end.version, end.function);
@@ -226,7 +228,7 @@ bool MasterFunctions::act_on(const instance_manager::TrialEnd& end) {
 }
 
 void MasterFunctions::give_up(const instance_manager::TrialEnd& end, const std::string& why) {
-  instances_.end_trial(end.function);
+  instances_.end_trial(end.function, end.version);
   const auto done = functions_.give_up(end.function.str(), end.version, why);
   if (!done) return spdlog::info("version {} of {}: {}", end.version, end.function, done.error().message());
   spdlog::warn("version {} of {} is given up, the one before serves: {}", end.version, end.function, why);

@@ -81,7 +81,7 @@ private:
   bool stopping_ = false; // guarded by mutex_
   bool reached_ = true;
   std::vector<instance_manager::TrialEnd> ended_; // guarded by mutex_
-  std::set<std::string> refused_; // by the registry; guarded by mutex_
+  std::set<std::string> refused_;                 // by the registry; guarded by mutex_
   std::thread renewer_;
 };
 

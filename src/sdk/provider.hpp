@@ -84,7 +84,7 @@ public:
 
   /// What the daemon wants to know or have done while tasks run.
   struct Orders {
-    std::function<void(const std::string&)> recall;      ///< the burst lease of that id is wanted back
+    std::function<void(const std::string&)> recall;     ///< the burst lease of that id is wanted back
     std::function<std::chrono::milliseconds()> overdue; ///< of the task that is furthest past its deadline
   };
   /// Waits for the command to drain, and answers others until then; nullopt when the daemon is gone.

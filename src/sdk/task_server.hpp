@@ -107,9 +107,9 @@ private:
   const ReceiptIssuer receipts_;
   std::mutex mutex_;
   std::condition_variable idle_;
-  unsigned running_ = 0;  // guarded by mutex_; handlers at work
-  unsigned busy_ = 0;     // guarded by mutex_; those and results on their way
-  bool draining_ = false; // guarded by mutex_
+  unsigned running_ = 0;                                 // guarded by mutex_; handlers at work
+  unsigned busy_ = 0;                                    // guarded by mutex_; those and results on their way
+  bool draining_ = false;                                // guarded by mutex_
   std::multiset<Deadline::Clock::time_point> deadlines_; // guarded by mutex_; of the running handlers' tasks
 };
 

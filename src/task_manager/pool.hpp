@@ -49,8 +49,8 @@ struct Ask {
 };
 
 /// Constant time a task, but for the few instances that are compared: all that are free, or of many eight that are
-/// drawn (the power of choices, Mitzenmacher 2001) and those on the caller's node. Instances of the version that serves and
-/// of newer ones take tasks; of older ones only while there are no others. Not thread-safe.
+/// drawn (the power of choices, Mitzenmacher 2001) and those on the caller's node. Instances of the version that serves
+/// and of newer ones take tasks; of older ones only while there are no others. Not thread-safe.
 class Pool {
 public:
   /// Up to so many free instances are all compared.

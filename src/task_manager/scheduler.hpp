@@ -84,8 +84,8 @@ private:
     explicit Function(const TaskManagerSettings& settings) : pool(settings.placement, settings.seed) {}
     FunctionStats stats; // counters only; sizes are filled in when asked
     std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version
-    std::uint64_t serving = 0;   // the version in force
-    std::uint64_t candidate = 0; // the last that was tried
+    std::uint64_t serving = 0;                                               // the version in force
+    std::uint64_t candidate = 0;                                             // the last that was tried
     Pool pool;
     RecentTimes times;
     std::string problem;

@@ -151,8 +151,8 @@ Result<wire::LeaseGrant> TaskManager::acquire_here(Waiter& ticket, const std::st
   }
   if (standing == Standing::kNoFunction) return offload(ticket, unknown_function(request.function()));
   if (!queued) return offload(ticket, std::move(queued).error());
+  if (waiting_) waiting_(FunctionName(request.function()));
   if (standing == Standing::kNoInstance) {
-    if (no_instance_) no_instance_(FunctionName(request.function()));
     auto away = offload(ticket, {Code::kUnavailable, ""});
     if (away) return away;
     TCFDL_TRY(enqueue(ticket));

@@ -43,9 +43,9 @@ public:
   /// Ends its leases. Tasks that had started there are lost.
   void remove_instance(const InstanceId& id, std::string_view reason);
 
-  /// Told at once, by the waiting caller's thread and without a lock, of each task that finds no instance of its
+  /// Told at once, by the waiting caller's thread and without a lock, of each task that finds no free instance of its
   /// function. Set before the first task.
-  void on_no_instance(std::function<void(const FunctionName&)> tell) { no_instance_ = std::move(tell); }
+  void on_waiting(std::function<void(const FunctionName&)> tell) { waiting_ = std::move(tell); }
   /// Why instances of a function do not start, for callers that waited in vain; empty: they do.
   void set_problem(const FunctionName& name, std::string problem);
   /// Whether an instance has tasks.
@@ -101,7 +101,7 @@ private:
   LeaseSigner& signer_;
   Peers& peers_;
   Recalls& recalls_;
-  std::function<void(const FunctionName&)> no_instance_; // constant after the start
+  std::function<void(const FunctionName&)> waiting_; // constant after the start
   const TimeSource& time_;
   const Claims claims_;
 

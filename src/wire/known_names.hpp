@@ -25,8 +25,8 @@ public:
   /// Errors of `check_succession`. Nothing is remembered.
   [[nodiscard]] Status check(const Descriptor& descriptor, const Signed& signed_descriptor) const;
 
-  /// Errors of `check_owner` against what the authority stated, and of `check_succession`. It is remembered unless it is
-  /// newer than the version that is in force by that statement: a cluster may try such a one and go back from it.
+  /// Errors of `check_owner` against what the authority stated, and of `check_succession`. It is remembered unless it
+  /// is newer than the version that is in force by that statement: a cluster may try such a one and go back from it.
   /// RESOURCE_EXHAUSTED when there are 100,000 names.
   Status accept(const KeyScope& stated, const Descriptor& descriptor, const Signed& signed_descriptor);
 

@@ -146,7 +146,10 @@ TEST_F(Trials, ANextVersionTakesTheTrialsPlace) {
   EXPECT_THAT(nodes_.stopped, ::testing::ElementsAre(nodes_.started[0].second.instance()));
   ASSERT_THAT(nodes_.started, SizeIs(2));
   EXPECT_EQ(trial()->version, 3U);
-  cluster_.end_trial(FunctionName("plates/read"));
+  cluster_.end_trial(FunctionName("plates/read"), 2);
+  settle();
+  EXPECT_TRUE(trial()) << "another one's";
+  cluster_.end_trial(FunctionName("plates/read"), 3);
   settle();
   EXPECT_FALSE(trial());
   EXPECT_THAT(events_.trials, IsEmpty());

@@ -191,16 +191,15 @@ Authority::processor_orders(const wire::Certificate& instance, const Admitted& a
       const auto f,
       keys_->function_key({.function = descriptor.name(), .assurance = proxy.assurance, .epoch = descriptor.epoch()}));
   auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_PROCESSOR);
-  auto proxys =
-      scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR);
+  auto proxys = scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR);
   for (auto* each : {&scope, &proxys}) each->set_version(admitted.in_force);
   const auto x = holder_key(f, scope);
   return std::pair(Order{.scope = std::move(scope), .secret = x.to_bytes()},
                    Order{.scope = std::move(proxys), .secret = crypto::reencryption_key(f, x).to_bytes()});
 }
 
-Result<std::optional<Authority::Order>>
-Authority::content_order(const wire::Certificate& instance, const Admitted& admitted, const Proxy& proxy) {
+Result<std::optional<Authority::Order>> Authority::content_order(const wire::Certificate& instance,
+                                                                 const Admitted& admitted, const Proxy& proxy) {
   const auto& descriptor = admitted.descriptor;
   TCFDL_ASSIGN(auto key, keys_->content_key({.function = descriptor.name(), .version = descriptor.version()}));
   if (!key) return std::optional<Order>();

@@ -83,11 +83,10 @@ Status apply_staged(Database& database, const FunctionStaged& staged, const Oper
   }
   const auto offered = wire::held_name(descriptor, as_bytes(staged.descriptor().statement()));
   TCFDL_TRY(wire::check_succession(descriptor.name(), *held, offered));
-  TCFDL_TRY(
-      database.execute("INSERT OR REPLACE INTO staged_functions (function, cluster, version, descriptor) "
-                       "VALUES (?, ?, ?, ?)",
-                       {descriptor.name(), staged.cluster(), static_cast<std::int64_t>(descriptor.version()),
-                        wire::serialize(staged.descriptor())}));
+  TCFDL_TRY(database.execute("INSERT OR REPLACE INTO staged_functions (function, cluster, version, descriptor) "
+                             "VALUES (?, ?, ?, ?)",
+                             {descriptor.name(), staged.cluster(), static_cast<std::int64_t>(descriptor.version()),
+                              wire::serialize(staged.descriptor())}));
   return {};
 }
 

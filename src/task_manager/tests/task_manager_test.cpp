@@ -89,9 +89,9 @@ TEST_F(Functions, TellWhoWaitedInVainWhyNoInstanceStarts) {
               ::testing::HasSubstr("and no more of them start: worker-1 has no memory"));
 }
 
-TEST_F(Functions, TellAtOnceOfTasksThatFindNoInstance) {
+TEST_F(Functions, TellAtOnceOfTasksThatFindNoFreeInstance) {
   std::atomic<int> told = 0;
-  manager_.on_no_instance([&](const FunctionName& name) { told += name.str() == kFunction ? 1 : 100; });
+  manager_.on_waiting([&](const FunctionName& name) { told += name.str() == kFunction ? 1 : 100; });
   Waiting waiting(manager_, request());
   await_waiting(1);
   EXPECT_EQ(told, 1);
@@ -99,7 +99,7 @@ TEST_F(Functions, TellAtOnceOfTasksThatFindNoInstance) {
   ASSERT_TRUE(waiting.get());
   Waiting busy(manager_, request());
   await_waiting(1);
-  EXPECT_EQ(told, 1) << "an instance is there, if a busy one";
+  EXPECT_EQ(told, 2) << "the only one is busy";
   manager_.stop();
   EXPECT_FALSE(busy.get());
 }
