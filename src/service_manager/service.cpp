@@ -176,6 +176,10 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_sender_keys(), authority_.sender_keys(request.sender_keys(), cluster));
     return reply;
   }
+  case wire::AuthorityRequest::kReceiverKeys: {
+    TCFDL_ASSIGN(*reply.mutable_receiver_keys(), authority_.receiver_keys(request.receiver_keys(), cluster));
+    return reply;
+  }
   case wire::AuthorityRequest::kCreateToken: {
     TCFDL_ASSIGN(*reply.mutable_create_token(), create_token(master, request.create_token()));
     return reply;

@@ -73,6 +73,9 @@ public:
   /// A caller's key to a function, and the matching re-encryption key for a proxy of `cluster`.
   /// NOT_FOUND: no such function. PERMISSION_DENIED: the grants, the class, or the proxy's class.
   Result<wire::SenderKeysReply> sender_keys(const wire::SenderKeysRequest& request, const std::string& cluster);
+  /// Keys to a topic: of a client with a grant to subscribe, or an instance of a function that topic and function name
+  /// as triggered. FAILED_PRECONDITION for an epoch that is over.
+  Result<wire::ReceiverKeysReply> receiver_keys(const wire::ReceiverKeysRequest& request, const std::string& cluster);
 
   /// The attestation result of a proxy, instance or gateway of `cluster`, as a JWT (attestation/result_token.hpp): its
   /// certificate and the evidence of its node, judged by the policy and the collateral of now. The nonce is the
@@ -164,8 +167,12 @@ private:
   [[nodiscard]] wire::Certificate instance_certificate(const wire::Signed& signed_statement,
                                                        const wire::InstanceStatement& statement,
                                                        const Proxy& proxy) const;
-  Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& instance,
-                                                   const wire::Descriptor& descriptor, const Proxy& proxy);
+  Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& holder, const wire::Descriptor& descriptor,
+                                                   const std::string& assurance, const Proxy& proxy);
+  /// Who may have keys to receive what is sent to a topic.
+  Status check_receiver(const wire::Certificate& holder, const wire::Descriptor& topic);
+  /// Puts the epoch that is asked for into a parsed descriptor: one that is in force, or not over yet.
+  Status put_epoch(std::uint32_t wanted, wire::Descriptor& descriptor);
   /// The content key for an attested instance of the bundle, where there is one.
   Result<std::optional<Order>> content_order(const wire::Certificate& instance, const wire::Descriptor& descriptor,
                                              const Proxy& proxy);

@@ -30,6 +30,18 @@ Result<std::optional<wire::HeldName>> find_held(Database& database, const std::s
   return held;
 }
 
+/// Who subscribes to a topic must never hold the keys of a function, so one name is one or the other for good.
+Status check_same_kind(Database& database, const wire::Descriptor& offered) {
+  return database.query("SELECT descriptor FROM functions WHERE function = ?", {offered.name()},
+                        [&](const Row& row) -> Status {
+                          TCFDL_ASSIGN(const auto current, wire::parse<wire::Signed>(row.blob(0)));
+                          TCFDL_ASSIGN(const auto before, wire::parse<wire::Descriptor>(current.statement()));
+                          if (before.has_topic() == offered.has_topic()) return {};
+                          return make_error(Code::kPermissionDenied, "{} is the name of a {}; choose another name",
+                                            offered.name(), before.has_topic() ? "topic" : "function");
+                        });
+}
+
 /// Ends the provision by clusters that a new version no longer admits.
 Status drop_unadmitted(Database& database, const wire::Descriptor& descriptor) {
   std::vector<std::string> dropped;
@@ -60,6 +72,7 @@ Status apply_registered(Database& database, const FunctionRegistered& registered
   const auto offered = wire::held_name(descriptor, as_bytes(registered.descriptor().statement()));
   TCFDL_ASSIGN(const auto held, find_held(database, descriptor.name()));
   if (held) TCFDL_TRY(wire::check_succession(descriptor.name(), *held, offered));
+  if (held) TCFDL_TRY(check_same_kind(database, descriptor));
   if (!held || offered.version > held->version) {
     TCFDL_TRY(
         database.execute("INSERT INTO functions (function, owner_key, version, descriptor) VALUES (?, ?, ?, ?) "

@@ -120,9 +120,13 @@ Status Registry::list_providers(const wire::Inquire& request, std::int64_t limit
                          "JOIN clusters c USING (cluster) WHERE c.expires > ?1 AND (?2 = '' OR p.function = ?2) "
                          "AND (?3 = '' OR p.cluster = ?3) ORDER BY p.function, p.cluster LIMIT ?4",
                          {clock_.now(), request.function(), request.cluster(), limit}, [&](const Row& row) -> Status {
+                           TCFDL_ASSIGN(auto statement, wire::parse<wire::Signed>(row.blob(1)));
+                           TCFDL_ASSIGN(const auto descriptor,
+                                        wire::parse<wire::Descriptor>(statement.statement()));
+                           if (descriptor.has_topic()) return {}; // of one cluster, and called by nobody
                            auto& provider = *out.add_providers();
                            provider.set_cluster(row.text(0));
-                           TCFDL_ASSIGN(*provider.mutable_descriptor(), wire::parse<wire::Signed>(row.blob(1)));
+                           *provider.mutable_descriptor() = std::move(statement);
                            return {};
                          });
 }
