@@ -131,7 +131,9 @@ Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
 Result<wire::ProxyReply> TeeProxy::handle_entry(const wire::ProxyRequest& request, Deadline deadline) {
   if (request.has_sender_keys()) return sender_keys(request.sender_keys(), deadline);
   if (request.has_turn()) return turn(request.turn());
-  return Error(Code::kPermissionDenied, "an entry proxy gives keys to send with and turns capsules, nothing else");
+  if (request.has_receiver_keys()) return receiver_keys(request.receiver_keys(), deadline);
+  if (request.has_finish_topic()) return finish_topic(request.finish_topic());
+  return Error(Code::kPermissionDenied, "an entry proxy gives keys, turns capsules and finishes those of topics only");
 }
 
 void TeeProxy::serve_instance(wire::Connection& connection) {
@@ -194,6 +196,16 @@ Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& atta
     return turn(request.turn());
   }
   if (request.has_finish()) return finish(*attached, request.finish());
+  if (request.has_receiver_keys()) {
+    auto wanted = request.receiver_keys();
+    *wanted.mutable_certificate() = attached->certificate; // in its own name only
+    return receiver_keys(wanted, deadline);
+  }
+  if (request.has_finish_topic()) {
+    auto wanted = request.finish_topic();
+    wanted.set_holder_key(attached->parsed.verify_key());
+    return finish_topic(wanted);
+  }
   if (request.has_renew()) {
     auto reply = obtain_instance_keys(*attached, deadline);
     running_.with([&](auto& running) { running.insert_or_assign(attached->record.instance, attached->parsed); });
@@ -425,7 +437,7 @@ Status TeeProxy::accept_function(const wire::KeyScope& scope, const wire::Signed
 /// Opens a re-encryption key sealed to this proxy, for the holder and the function that were asked for, and keeps it.
 Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wire::KeyRole role,
                                             const std::string& holder, const wire::Signed& unverified_descriptor,
-                                            const LaunchRecord* instance) {
+                                            const LaunchRecord* instance, std::uint32_t epoch) {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(auto scope, wire::verify_key_package(self->authority, package, clock_.now()));
   if (scope.role() != role || scope.holder() != holder ||
@@ -434,7 +446,8 @@ Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wir
                       wire::KeyRole_Name(scope.role()), holder);
   }
   // An answer of the authority from before, which the daemon has kept: signed, and not expired.
-  TCFDL_TRY(self->revocations->check_in_force(scope.function(), scope.epoch()));
+  TCFDL_TRY(epoch == 0 ? self->revocations->check_in_force(scope.function(), scope.epoch())
+                       : self->revocations->check_epoch(scope.function(), scope.epoch(), clock_.now()));
   TCFDL_TRY(self->revocations->check_key(scope.holder_verify_key(), holder));
   TCFDL_TRY(accept_function(scope, unverified_descriptor, instance));
   TCFDL_ASSIGN(const auto secret,

@@ -56,7 +56,8 @@ public:
   /// Of the list that is known; 0 for none.
   [[nodiscard]] std::uint64_t revocation_number() const;
 
-  /// A request of a caller that has no proxy of its own: keys to send with, capsules to turn.
+  /// A request of a client, which has no proxy of its own: keys to send and to receive with, capsules to turn and those
+  /// of topics to finish.
   Result<wire::ProxyReply> handle_entry(const wire::ProxyRequest& request, Deadline deadline);
 
   TeeProxy(const TeeProxy&) = delete;
@@ -125,11 +126,15 @@ private:
   Result<wire::SenderKeysReply> check_kept(wire::SenderKeysReply kept, const wire::Certificate& caller);
   void note_destination(const LaunchRecord& record, const wire::SenderKeys& request);
   Result<wire::ProxyReply> turn(const wire::Capsule& capsule);
+  Result<wire::ProxyReply> receiver_keys(const wire::ReceiverKeys& request, Deadline deadline);
+  [[nodiscard]] Result<wire::ProxyReply> finish_topic(const wire::FinishTopic& request) const;
   Result<wire::ProxyReply> finish(const Attached& attached, const wire::Capsule& capsule);
   [[nodiscard]] Status check_function(const wire::LaunchInstance& command) const;
   Status accept_function(const wire::KeyScope& scope, const wire::Signed& unverified, const LaunchRecord* instance);
+  /// `epoch`: one that may be over soon; 0: the key must be of one in force.
   Result<wire::KeyScope> accept_key(const wire::KeyPackage& package, wire::KeyRole role, const std::string& holder,
-                                    const wire::Signed& unverified_descriptor, const LaunchRecord* instance);
+                                    const wire::Signed& unverified_descriptor, const LaunchRecord* instance,
+                                    std::uint32_t epoch = 0);
   Result<std::shared_ptr<const Own>> own() const;
 
   const ProxySettings settings_;
