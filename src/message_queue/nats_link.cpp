@@ -224,6 +224,13 @@ Status NatsBus::Link::ensure_jetstream() {
   return {};
 }
 
+Result<jsCtx*> NatsBus::Link::jetstream() {
+  TCFDL_TRY(require_connected());
+  const std::scoped_lock lock(jetstream_mutex_);
+  TCFDL_TRY(ensure_jetstream());
+  return jetstream_.get();
+}
+
 Status NatsBus::Link::create_store(const std::string& bucket) {
   TCFDL_TRY(check_bucket(bucket));
   TCFDL_TRY(require_connected());

@@ -28,6 +28,8 @@ constexpr milliseconds kLongestDelay{5000};
 constexpr milliseconds kHealthyAfter{10000};
 constexpr milliseconds kPoll{20};
 constexpr std::uint64_t kMostEarlyDeaths = 4;
+/// Of which the store may be the reason. Fewer, so that one without it is tried before `start` gives up.
+constexpr unsigned kDeathsOfAStore = 3;
 constexpr std::uintmax_t kLargestLog = std::uintmax_t{16} << 20U;
 
 sockaddr_in loopback(std::uint16_t port) {
@@ -195,13 +197,29 @@ bool EmbeddedServer::answers() const {
 
 void EmbeddedServer::supervise() {
   auto delay = kFirstDelay;
+  unsigned early_deaths = 0;
   do {
     const auto began = steady_clock::now();
     const pid_t child = spawn();
     if (child > 0) wait_for_exit(child);
-    if (steady_clock::now() - began > kHealthyAfter) delay = kFirstDelay;
+    const bool healthy = steady_clock::now() - began > kHealthyAfter;
+    if (healthy) delay = kFirstDelay;
+    early_deaths = healthy ? 0 : early_deaths + 1;
+    if (settings_.store_is_copy && early_deaths == kDeathsOfAStore) set_store_aside();
     delay = std::min(delay * 2, kLongestDelay);
   } while (!pause(delay / 2));
+}
+
+/// The server may not live with what is in it.
+void EmbeddedServer::set_store_aside() const {
+  const auto store = store_directory(settings_);
+  std::error_code failure;
+  if (!std::filesystem::exists(store, failure)) return;
+  const auto aside = store.string() + ".damaged";
+  std::filesystem::remove_all(aside, failure);
+  std::filesystem::rename(store, aside, failure);
+  if (failure) return spdlog::error("cannot set {} aside: {}", store.string(), failure.message());
+  spdlog::warn("{} does not stay up with its store, which is set aside as {}", binary_, aside);
 }
 
 pid_t EmbeddedServer::spawn() const {
