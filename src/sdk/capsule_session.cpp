@@ -8,6 +8,7 @@ constexpr std::int64_t kRenewBefore = 120;
 
 /// Instances hold the capsule against the certificate of the proxy that turned it, too.
 std::int64_t good_until(const wire::CapsuleHeader& header, const wire::Certificate& turner) {
+  if (header.issued() != 0) return header.issued() + wire::kCapsuleLifetime - kRenewBefore; // of a topic
   const auto margin = std::min(kRenewBefore, (turner.expires() - turner.issued()) / 4);
   return std::min(header.expires() - kRenewBefore, turner.expires() - margin);
 }
@@ -127,7 +128,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& en
   if (reply.capsule().header() != made.capsule.header() || reply.capsule().ek1() != made.capsule.ek1()) {
     return Error(Code::kUnauthenticated, "the proxy returned another capsule");
   }
-  TCFDL_ASSIGN(auto header, wire::verify_turned_capsule(reply.capsule(), identity_.authority, clock_.now()));
+  TCFDL_ASSIGN(auto header, wire::verify_turned_capsule(reply.capsule(), identity_.authority, clock_.now(),
+                                                              key->scope.capsule_life() != 0));
   // Verified with the capsule.
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(reply.capsule().proxy_certificate().statement()));
   const auto until = good_until(header, turner);

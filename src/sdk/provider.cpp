@@ -289,6 +289,7 @@ Status run_instance(Attended& instance, Work work) {
        .max_body = max_body(attachment.descriptor),
        .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
        .descriptor = attachment.signed_descriptor,
+       .topics = {attachment.descriptor.triggers().begin(), attachment.descriptor.triggers().end()},
        .isolated = attachment.descriptor.isolate_instance()},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
       revocations);

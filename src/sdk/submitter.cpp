@@ -13,7 +13,6 @@ using std::chrono::seconds;
 constexpr seconds kAskTime{30};
 constexpr seconds kBodyTime{300};
 constexpr std::uint64_t kLargestStored = std::uint64_t{4} << 30U;
-constexpr std::string_view kTagLabel = "tcfdl/1/body-tag";
 
 TaskState state_of(wire::TaskState state) {
   switch (state) {
@@ -61,15 +60,6 @@ Status check_options(const SubmitOptions& options) {
   if (options.timeout > milliseconds(0) && options.timeout <= kLongestTask) return {};
   return make_error(Code::kInvalidArgument, "a submitted task may take up to {} s, not {} ms",
                     seconds(kLongestTask).count(), options.timeout.count());
-}
-
-/// Tells the same body under the same id from another, to whoever cannot open it: keyed with what the caller alone has.
-std::string body_tag(const wire::SenderKey* key, const wire::SealedHeader& header, BytesView body) {
-  const auto secret = key == nullptr ? crypto::SecretBytes() : key->x.to_bytes();
-  const auto prk = crypto::hkdf_extract(as_bytes(kTagLabel), {std::as_const(secret).span()});
-  const auto digest = crypto::sha256(body);
-  return wire::field(crypto::hmac_sha256(std::as_const(prk).span(),
-                                         {as_bytes(header.task_id()), as_bytes(header.function()), digest}));
 }
 
 } // namespace
@@ -149,7 +139,7 @@ Result<std::string> Submitter::submit(const std::string& function, BytesView bod
     sealed.set_header(header.SerializeAsString());
   }
   task.set_body_size(keys ? crypto::sealed_size(body.size()) : body.size());
-  task.set_body_tag(body_tag(key.get(), header, body));
+  task.set_body_tag(body_tag(key.get(), header.task_id(), header.function(), body));
   task.set_priority(wire_priority(options.priority));
   task.set_on_behalf_of(client);
   TCFDL_ASSIGN(const auto stored, task_manager_.submit(task, std::move(keys), body, deadline));

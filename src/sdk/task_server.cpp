@@ -25,6 +25,7 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
     : settings_(std::move(settings)), identity_(identity), events_(events), outgoing_(outgoing), work_(std::move(work)),
       clock_(clock), revocations_(revocations), keys_({settings_.instance, settings_.function, settings_.isolated},
                                                       identity, std::move(key), proxy, clock, revocations),
+      topic_keys_(identity, proxy, clock),
       outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock), bursts_(settings_.instance, events),
       receipts_(identity, settings_.descriptor) {}
 
@@ -152,6 +153,7 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
 }
 
 Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskRequest& request) {
+  if (request.has_delivery()) return admit_message(session, request);
   TCFDL_ASSIGN(auto lease, lease_of(session, request));
   TCFDL_ASSIGN(auto header, wire::parse<wire::SealedHeader>(request.sealed_header()));
   const bool is_burst = lease.burst_tasks() > 0;

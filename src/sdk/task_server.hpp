@@ -7,6 +7,7 @@
 #include "sdk/presented_tasks.hpp"
 #include "sdk/processor_keys.hpp"
 #include "sdk/receipts.hpp"
+#include "sdk/topic_keys.hpp"
 #include "wire/body.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/hop_channel.hpp"
@@ -27,6 +28,7 @@ struct TaskServerSettings {
   std::vector<std::string> protections;                ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
   wire::Signed descriptor = {};                        ///< of the function, for receipts
+  std::vector<std::string> topics = {};                ///< whose messages the function handles
   bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
 };
 
@@ -60,6 +62,9 @@ private:
   void serve_path(wire::Connection& connection, BytesView offer);
   Result<std::vector<std::string>> check_route(const wire::HopRoute& route, const wire::Certificate& proxy) const;
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
+  Result<Task> admit_message(Session& session, const wire::TaskRequest& request);
+  Result<wire::TopicHeader> check_message(const Session& session, const wire::TopicDelivery& delivery,
+                                          const wire::Lease& lease) const;
   Status check_protection(const Session& session, const Task& task) const;
   Result<wire::Lease> lease_of(Session& session, const wire::TaskRequest& request);
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
@@ -94,6 +99,7 @@ private:
     crypto::VerifyKey key;
   };
   ProcessorKeys keys_;
+  TopicKeys topic_keys_;
   Guarded<std::map<std::string, KnownMaster>> masters_; // by certificate
   wire::HangupWatcher watcher_;
   const crypto::Fingerprints fingerprints_; // of bodies

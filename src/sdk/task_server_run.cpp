@@ -9,12 +9,14 @@ namespace {
 /// What a handler sees of its task.
 class HandlerContext final : public TaskContext {
 public:
-  HandlerContext(const wire::SealedHeader& header, Deadline deadline, std::stop_token stop, Client& outgoing)
-      : header_(header), deadline_(deadline), stop_(std::move(stop)), outgoing_(outgoing) {}
+  HandlerContext(const wire::SealedHeader& header, const std::optional<TriggeringMessage>& message, Deadline deadline,
+                 std::stop_token stop, Client& outgoing)
+      : header_(header), message_(message), deadline_(deadline), stop_(std::move(stop)), outgoing_(outgoing) {}
   [[nodiscard]] const std::string& task_id() const override { return header_.task_id(); }
   [[nodiscard]] const std::string& function() const override { return header_.function(); }
   [[nodiscard]] const std::string& caller() const override { return header_.sender(); }
   [[nodiscard]] const std::string& content_type() const override { return header_.content_type(); }
+  [[nodiscard]] const TriggeringMessage* message() const override { return message_ ? &*message_ : nullptr; }
   [[nodiscard]] std::chrono::milliseconds time_left() const override {
     return std::chrono::milliseconds(deadline_.left_millis());
   }
@@ -27,10 +29,42 @@ public:
 
 private:
   const wire::SealedHeader& header_;
+  const std::optional<TriggeringMessage>& message_;
   Deadline deadline_;
   std::stop_token stop_;
   Client& outgoing_;
 };
+
+/// A body that is there as a whole.
+class WholeBody final : public BodyReader {
+public:
+  explicit WholeBody(BytesView body) : rest_(body) {}
+  Result<std::size_t> read(std::span<std::uint8_t> out) override {
+    const auto size = std::min(out.size(), rest_.size());
+    std::copy_n(rest_.begin(), size, out.begin());
+    rest_ = rest_.subspan(size);
+    return size;
+  }
+
+private:
+  BytesView rest_;
+};
+
+/// For what nobody gets.
+class NoResult final : public BodyWriter {
+public:
+  Status write(BytesView) override { return {}; }
+};
+
+/// As it handles messages, which come as a whole and have no result.
+Handler whole(const StreamHandler& handler) {
+  return [&handler](TaskContext& context, BytesView body) -> Result<Bytes> {
+    WholeBody reader(body);
+    NoResult writer;
+    TCFDL_TRY(handler(context, reader, writer));
+    return Bytes();
+  };
+}
 
 /// Runs a handler; an exception of it is its error.
 template <class Run> auto guarded(Run&& run) -> decltype(run()) {
@@ -58,9 +92,11 @@ Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
 } // namespace
 
 Status TaskServer::run(Session& session, Task& task) {
-  HandlerContext context(task.header, task.deadline, task.stop.get_token(), outgoing_);
+  HandlerContext context(task.header, task.message, task.deadline, task.stop.get_token(), outgoing_);
   if (const auto* handler = std::get_if<Handler>(&work_)) return run_whole(session, task, *handler, context);
-  return run_stream(session, task, std::get<StreamHandler>(work_), context);
+  const auto& handler = std::get<StreamHandler>(work_);
+  if (task.message) return run_whole(session, task, whole(handler), context);
+  return run_stream(session, task, handler, context);
 }
 
 Status TaskServer::run_whole(Session& session, Task& task, const Handler& handler, TaskContext& context) {
@@ -113,11 +149,13 @@ Outcome TaskServer::outcome_of(const Session& session, Task& task, BytesView bod
     if (receipt) outcome.receipt = *std::move(receipt);
   }
   if (result) {
-    outcome.body = *std::move(result);
+    if (!task.message) outcome.body = *std::move(result);
     return outcome;
   }
   const auto error = final_error(result.error(), task.stop.get_token(), task.deadline);
-  return {.code = static_cast<std::uint32_t>(error.code()), .body = to_bytes(error.message())};
+  if (task.message) spdlog::warn("message {} of {}: {}", task.message->sequence, task.message->topic, error.to_string());
+  return {.code = static_cast<std::uint32_t>(error.code()),
+          .body = task.message ? Bytes() : to_bytes(error.message())};
 }
 
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
@@ -162,8 +200,9 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
 }
 
 Status TaskServer::send_outcome(Session& session, const Task& task, const Outcome& outcome) const {
-  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(),
-                      task.deadline);
+  // What became of a message is a code alone, for the master.
+  const auto* secret = task.message ? nullptr : task.secret.get();
+  ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, secret, task.deadline);
   if (outcome.code != 0) {
     return writer.fail(Error(code_from_number(outcome.code), std::string(as_text(outcome.body))), task.run_us);
   }

@@ -31,6 +31,7 @@ struct TaskServer::Task {
   std::uint64_t run_us = 0;
   std::optional<ReceiptDraft> receipt = {}; ///< where the caller asked for one
   OpenBurst* burst = nullptr;               ///< that it is of
+  std::optional<TriggeringMessage> message = {}; ///< that the task is to handle; it has no result
 
   /// As whose the outcome is kept. That a caller sent what its master presents without protection is the master's word:
   /// it gives no way to what the caller itself sent.
@@ -41,7 +42,8 @@ struct TaskServer::Task {
   [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
     if (!secret) return std::nullopt;
     const auto bytes = as_bytes(salt).first<crypto::kSaltSize>();
-    return crypto::derive_stream_keys(secret->key.span(), bytes, wire::kRequestDirection, as_bytes(header_bytes));
+    const auto direction = message ? wire::kTopicDirection : wire::kRequestDirection;
+    return crypto::derive_stream_keys(secret->key.span(), bytes, direction, as_bytes(header_bytes));
   }
 };
 
