@@ -16,6 +16,7 @@ struct Ports {
   Enrolment& enrolment;
   Metrics& metrics;
   Health& health;
+  Topics& topics;
 };
 
 struct Settings {

@@ -91,6 +91,20 @@ public:
   virtual Result<Json> attestation_result(const std::string& subject, BytesView nonce) = 0;
 };
 
+class Topics {
+public:
+  virtual ~Topics() = default;
+  /// An array of topics.
+  virtual Result<Json> topics() = 0;
+  /// NOT_FOUND.
+  virtual Result<Json> topic(const FunctionName& name) = 0;
+  /// Makes a topic or takes another version of it; gives it. UNAUTHENTICATED or PERMISSION_DENIED for the descriptor,
+  /// FAILED_PRECONDITION for an older version, RESOURCE_EXHAUSTED for what it would keep.
+  virtual Result<Json> put_topic(const wire::Signed& unverified) = 0;
+  /// With its messages and subscriptions. NOT_FOUND.
+  virtual Status remove_topic(const FunctionName& name) = 0;
+};
+
 class Logs {
 public:
   virtual ~Logs() = default;
