@@ -188,6 +188,25 @@ courier::StoreSettings read_async_tasks(ConfigMapping& config) {
   return settings;
 }
 
+/// With what goes with it, this fits into the JetStream store that the authority admits a cluster's account.
+constexpr std::uint64_t kMostOfTopics = std::uint64_t{896} << 20U;
+
+topics::JournalSettings read_topics(ConfigMapping& config) {
+  topics::JournalSettings settings;
+  auto section = config.mapping("topics");
+  if (!section) return settings;
+  const auto quota = parse_size(section->text_or("quota", fmt::format("{}B", settings.most_bytes)));
+  if (!quota) section->refuse("quota", quota.error().message());
+  settings.most_bytes = quota.value_or(0);
+  if (settings.most_bytes > kMostOfTopics) section->refuse("quota", "is above 896MiB: the message queue has 1 GiB");
+  settings.most_topics = static_cast<std::size_t>(
+      section->integer_or("most", static_cast<std::int64_t>(settings.most_topics), 1, 100'000));
+  settings.most_subscriptions = static_cast<std::size_t>(section->integer_or(
+      "subscriptions_per_topic", static_cast<std::int64_t>(settings.most_subscriptions), 1, 100'000));
+  if (const auto good = section->finish(); !good) config.refuse("topics", good.error().message());
+  return settings;
+}
+
 Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   ServiceManagerConfig result;
@@ -232,6 +251,7 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   result.autoscaling = read_autoscaling(config);
   TCFDL_ASSIGN(result.callers, read_caller_shares(config));
   result.async_tasks = read_async_tasks(config);
+  result.topics = read_topics(config);
   TCFDL_TRY(config.finish());
   return result;
 }

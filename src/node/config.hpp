@@ -5,6 +5,7 @@
 #include "courier/task_store.hpp"
 #include "task_manager/autoscaler.hpp"
 #include "task_manager/types.hpp"
+#include "topics/journal.hpp"
 
 #include <filesystem>
 #include <map>
@@ -54,6 +55,9 @@ task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config);
 /// directory is left open.
 courier::StoreSettings read_async_tasks(ConfigMapping& config);
 
+/// The section `topics`, likewise. The file is left open.
+topics::JournalSettings read_topics(ConfigMapping& config);
+
 /// What masters and workers have in common.
 struct HostConfig {
   std::string node;
@@ -82,6 +86,7 @@ struct MasterConfig {
   task_manager::AutoscalingSettings autoscaling;
   task_manager::CallerShares callers;
   courier::StoreSettings async_tasks; ///< without its directory
+  topics::JournalSettings topics;     ///< without its file
 
   static Result<MasterConfig> read(const std::filesystem::path& file);
 };

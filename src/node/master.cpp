@@ -12,6 +12,7 @@
 #include "node/api_callers.hpp"
 #include "node/cluster_credentials.hpp"
 #include "node/credential_keeper.hpp"
+#include "node/cron_triggers.hpp"
 #include "node/daemon.hpp"
 #include "node/enrolment_bus.hpp"
 #include "node/gateway_keeper.hpp"
@@ -22,6 +23,8 @@
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
 #include "node/task_door.hpp"
+#include "node/topic_api.hpp"
+#include "node/topic_triggers.hpp"
 #include "wire/server_names.hpp"
 
 namespace tcfdl::node {
@@ -245,6 +248,7 @@ private:
     settings.port = kept_.nats_port;
     settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
+    settings.store_is_copy = true; // of topics and routes
     TCFDL_ASSIGN(server_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
                                                     crypto::to_pem(entrance_.root, "CERTIFICATE")));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
@@ -379,6 +383,20 @@ private:
     return service_manager_->ask(request, Deadline::after(seconds(5)));
   }
 
+  Status wire_topics() {
+    auto kept = config_.topics;
+    kept.file = config_.host.state / "topics.sqlite";
+    TCFDL_ASSIGN(journal_, topics::Journal::open(std::move(kept), unix_millis));
+    TCFDL_ASSIGN(const auto boot, read_file("/proc/sys/kernel/random/boot_id", 64));
+    topics_ = std::make_unique<topics::Topics>(topics::TopicsSettings{.boot = std::string(as_text(boot))}, *journal_,
+                                               *bus_);
+    topic_door_ = std::make_unique<TopicDoor>(
+        TopicDoorParts{*topics_, *registry_, identity_->certificate, identity_->authority, clock_}, config_.cluster);
+    topic_api_ = std::make_unique<TopicApi>(*topic_door_, *topics_);
+    TCFDL_TRY(topics_->start());
+    return {};
+  }
+
   Status wire_doors() {
     std::optional<NetworkDoor> network;
     if (const auto& there = kept_.network_tasks; there.tls) {
@@ -395,23 +413,35 @@ private:
     stored.directory = config_.host.state / "tasks";
     TCFDL_ASSIGN(async_, AsyncTasks::open(*database_, std::move(stored), config_.cluster,
                                           {*tasks_, *host_, identity_->signing, identity_->certificate}));
+    TCFDL_ASSIGN(cron_, CronTriggers::open(*database_, *function_manager_, *async_, config_.cluster,
+                                           wire::field(identity_->signing.public_key().bytes()), clock_));
+    TCFDL_TRY(wire_topics());
     certificates_ =
         std::make_unique<ClientCertificates>([this](const std::string& client) { return renew_certificate(client); },
                                              identity_->authority, revocations_->known(), clock_);
     TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *bus_, *audit_,
                                                           identity_->authority, revocations_->known(), *certificates_,
-                                                          *async_, clock_}));
+                                                          *async_, *topic_door_, clock_}));
     stops_.add([this] { door_->stop(); });
+    stops_.add([this] { topics_->stop(); }); // first: whoever waits for messages lets go of the door
     stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(async_->start());
     stops_.add([this] { async_->stop(); }); // its tasks go on after a restart, rather than to hear that this stops
+    triggers_ = std::make_unique<TopicTriggers>(
+        TopicTriggerParts{*topics_, async_->leases(), async_->instances(), config_.cluster,
+                          wire::field(identity_->signing.public_key().bytes())},
+        *function_manager_);
+    triggers_->start();
+    stops_.add([this] { triggers_->stop(); });
+    cron_->start();
+    stops_.add([this] { cron_->stop(); });
     TCFDL_TRY(gateway_->start());
     stops_.add([this] { gateway_->stop(); });
     api_ = std::make_unique<MasterApi>(MasterApiParts{
         config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *drained_, *tasks_, *scaling_,
         *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_, *service_manager_bus_,
         [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
-        [this](const std::string& node) { return revoke(node); }});
+        [this](const std::string& node) { return revoke(node); }, *topic_api_, *cron_});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
@@ -477,6 +507,12 @@ private:
   std::unique_ptr<Host> host_;
   std::unique_ptr<GatewayKeeper> gateway_;
   std::unique_ptr<AsyncTasks> async_;
+  std::unique_ptr<topics::Journal> journal_;
+  std::unique_ptr<topics::Topics> topics_;
+  std::unique_ptr<TopicDoor> topic_door_;
+  std::unique_ptr<TopicApi> topic_api_;
+  std::unique_ptr<TopicTriggers> triggers_;
+  std::unique_ptr<CronTriggers> cron_;
   std::unique_ptr<ClientCertificates> certificates_;
   std::unique_ptr<TaskDoor> door_;
   std::unique_ptr<MasterApi> api_;

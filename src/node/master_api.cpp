@@ -45,6 +45,7 @@ Json describe(const wire::Descriptor& descriptor) {
           {"queue_limit", descriptor.queue_limit()},
           {"max_body", descriptor.max_body()},
           {"epoch", descriptor.epoch()},
+          {"topics", list_of(descriptor.triggers())},
           {"owner", wire::fingerprint(as_bytes(descriptor.owner_key()))}};
 }
 
@@ -112,6 +113,16 @@ void add_tasks(Json& function, const FunctionName& name, const Progress& progres
   function["median_ms"] = figures.median_us / 1000;
 }
 
+/// When it runs by itself.
+void add_cron(Json& function, const wire::Descriptor& descriptor, CronTriggers& cron) {
+  function["cron"] = Json::array();
+  const auto entries = cron.entries(descriptor);
+  if (!entries) return;
+  for (const auto& each : *entries) {
+    function["cron"].push_back({{"expression", each.expression}, {"last", each.last}, {"next", each.next}});
+  }
+}
+
 Json own_function(const MasterApiParts& parts, const function_manager::FunctionRecord& record,
                   const Progress& progress) {
   auto function = describe(record.descriptor);
@@ -122,6 +133,7 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
   const FunctionName name(record.descriptor.name());
   add_instances(function, name, progress);
   add_tasks(function, name, progress);
+  add_cron(function, record.descriptor, parts.cron);
   function["registered"] = record.registered;
   if (!record.registered) function["problem"] = "not registered: " + record.registration_error;
   return function;

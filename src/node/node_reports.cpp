@@ -19,7 +19,10 @@ Result<wire::NodeReport> read_report(const message_queue::Message& message) {
 
 Status check_proxys_request(BytesView bytes) {
   TCFDL_ASSIGN(const auto request, wire::parse<wire::AuthorityRequest>(bytes));
-  if (request.has_instance_keys() || request.has_sender_keys() || request.has_renew_node()) return {};
+  if (request.has_instance_keys() || request.has_sender_keys() || request.has_receiver_keys() ||
+      request.has_renew_node()) {
+    return {};
+  }
   return Error(Code::kPermissionDenied,
                "nodes ask the authority for keys and their own certificates, and for nothing else");
 }

@@ -42,8 +42,10 @@ bool send(wire::Connection& connection, const wire::TaskManagerReply& reply) {
 
 /// A caller asks for keys in its own name only.
 Status check_own_keys(const wire::Certificate& caller, const wire::ProxyRequest& request) {
-  if (!request.has_sender_keys()) return {};
-  TCFDL_ASSIGN(const auto named, wire::parse<wire::Certificate>(request.sender_keys().certificate().statement()));
+  if (!request.has_sender_keys() && !request.has_receiver_keys()) return {};
+  const auto& certificate =
+      request.has_sender_keys() ? request.sender_keys().certificate() : request.receiver_keys().certificate();
+  TCFDL_ASSIGN(const auto named, wire::parse<wire::Certificate>(certificate.statement()));
   if (named.subject() == caller.subject() && named.verify_key() == caller.verify_key()) return {};
   return make_error(Code::kPermissionDenied, "{} asks for keys of {}", caller.subject(), named.subject());
 }
@@ -186,6 +188,8 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   } else if (request.has_list()) {
     TCFDL_ASSIGN(*reply.mutable_tasks(),
                  parts_.async.list(owner_of(caller.certificate, request.list().on_behalf_of())));
+  } else if (request.has_topic()) {
+    TCFDL_ASSIGN(*reply.mutable_topic(), topic(connection, caller.certificate, request.topic()));
   } else {
     return Error(Code::kUnimplemented, "the task manager does not know this request");
   }
@@ -231,6 +235,18 @@ bool TaskDoor::submit(wire::Connection& connection, const wire::Certificate& cal
 bool TaskDoor::query(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskQuery& query) {
   const Presence presence(watcher_, connection);
   return parts_.async.query(connection, owner_of(caller, query.on_behalf_of()), query, presence.gone.get_token());
+}
+
+Result<wire::TopicReply> TaskDoor::topic(wire::Connection& connection, const wire::Certificate& caller,
+                                         const wire::TopicRequest& request) {
+  if (request.has_publish()) TCFDL_TRY(calls_.take(caller.subject()));
+  const Presence presence(watcher_, connection);
+  auto reply = parts_.topics.handle(caller, request, presence.gone.get_token());
+  if (!reply && reply.error().code() == Code::kPermissionDenied) {
+    parts_.audit.add({caller.subject(), "caller", "", "TOPIC", topic_of(request), false,
+                      std::string(code_name(reply.error().code()))});
+  }
+  return reply;
 }
 
 Result<wire::FunctionOffer> TaskDoor::describe(const wire::Certificate& caller, const std::string& function) const {

@@ -9,6 +9,7 @@
 #include "node/connection_shares.hpp"
 #include "node/host.hpp"
 #include "node/task_streams.hpp"
+#include "node/topic_door.hpp"
 #include "security_manager/audit_log.hpp"
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
@@ -50,6 +51,7 @@ struct TaskDoorParts {
   const wire::Revocations& revocations;
   ClientCertificates& certificates;
   AsyncTasks& async;
+  TopicDoor& topics;
   const Clock& clock;
 };
 
@@ -86,6 +88,8 @@ private:
   [[nodiscard]] Status admit_call(const wire::Certificate& caller, const std::string& who, const std::string& function);
   bool submit(wire::Connection& connection, const wire::Certificate& caller, const wire::SubmitTask& task);
   bool query(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskQuery& query);
+  Result<wire::TopicReply> topic(wire::Connection& connection, const wire::Certificate& caller,
+                                 const wire::TopicRequest& request);
   Result<wire::FunctionOffer> describe(const wire::Certificate& caller, const std::string& function) const;
   Result<wire::Signed> newest(const wire::Certificate& caller, const wire::Signed& unverified);
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;

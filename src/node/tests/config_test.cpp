@@ -81,6 +81,18 @@ TEST_F(NodeConfigTest, AsynchronousTasksHaveQuotasAndARetention) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "async_tasks: {tasks: 1}\n"), HasSubstr("tasks"));
 }
 
+TEST_F(NodeConfigTest, BoundsWhatTopicsKeep) {
+  EXPECT_EQ(read<MasterConfig>(master_)->topics.most_bytes, std::uint64_t{768} << 20U);
+  const auto config = read<MasterConfig>(master_ + "topics: {quota: 512MiB, most: 7, subscriptions_per_topic: 9}\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->topics.most_bytes, std::uint64_t{512} << 20U);
+  EXPECT_EQ(config->topics.most_topics, 7U);
+  EXPECT_EQ(config->topics.most_subscriptions, 9U);
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "topics: {quota: much}\n"), HasSubstr("quota"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "topics: {quota: 1GiB}\n"), HasSubstr("896MiB"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "topics: {kept: 1}\n"), HasSubstr("kept"));
+}
+
 TEST_F(NodeConfigTest, NodesHaveLabelsAndEnclaveMemory) {
   const std::string worker = "node: w1\nstate: /s\ntee: software\n";
   const auto config = read<WorkerConfig>(worker + "labels: {zone: north, camera: '2'}\nenclave_memory: 96MiB\n");
