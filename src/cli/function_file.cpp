@@ -3,6 +3,7 @@
 #include "base/config.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/schedule.hpp"
 #include "base/units.hpp"
 #include "cli/yaml_error.hpp"
 
@@ -73,6 +74,29 @@ std::vector<std::string> classes_of(const std::vector<std::string>& tee_kinds) {
   return classes;
 }
 
+/// What runs the function besides calls.
+void read_triggers(ConfigMapping& root, FunctionFile& function) {
+  auto triggers = root.mapping("triggers");
+  if (!triggers) return;
+  function.topics = triggers->texts("topics");
+  for (const auto& topic : function.topics) {
+    if (const auto named = parse_function_name(topic); !named) triggers->refuse("topics", named.error().message());
+  }
+  if (!function.topics.empty() && function.isolate_instance) {
+    triggers->refuse("topics", "a function with isolate: instance handles no messages, which are for all instances");
+  }
+  function.cron = triggers->texts("cron");
+  for (const auto& expression : function.cron) {
+    if (const auto schedule = Schedule::parse(expression); !schedule) {
+      triggers->refuse("cron", schedule.error().message());
+    }
+  }
+  if (!function.cron.empty() && std::ranges::find(function.protections, "none") == function.protections.end()) {
+    triggers->refuse("cron", "such runs have nobody who seals for them: admit them with protection: [none, …]");
+  }
+  if (const auto good = triggers->finish(); !good) root.refuse("triggers", good.error().message());
+}
+
 void read_policy(ConfigMapping& root, FunctionFile& function) {
   function.concurrency = static_cast<std::uint32_t>(root.integer_or("concurrency", 1, 1, 1024));
   function.idempotent = root.boolean_or("idempotent", false);
@@ -82,6 +106,7 @@ void read_policy(ConfigMapping& root, FunctionFile& function) {
     root.refuse("isolate", fmt::format("'{}' is neither none nor instance", isolate));
   }
   function.isolate_instance = isolate == "instance";
+  read_triggers(root, function);
   function.tee_kinds = words(root, "tee", {"software"}, {"software", "sgx", "tdx", "snp"});
   function.assurance = words(root, "assurance", classes_of(function.tee_kinds), {"software", "hardware"});
   function.providers = root.texts("providers");

@@ -37,6 +37,8 @@ struct FunctionFile {
   bool idempotent = false;
   std::vector<std::string> protections;
   bool isolate_instance = false;
+  std::vector<std::string> topics; ///< whose messages it handles
+  std::vector<std::string> cron;   ///< when it runs by itself
   std::vector<std::string> tee_kinds;
   std::vector<std::string> assurance;
   std::vector<std::string> providers;

@@ -33,6 +33,8 @@ void read_sections(ConfigMapping& mapping, TopologyCluster& cluster) {
   cluster.autoscaling = mapping.text_map("autoscaling");
   (void)node::read_async_tasks(mapping);
   cluster.async_tasks = mapping.text_map("async_tasks");
+  (void)node::read_topics(mapping);
+  cluster.topics = mapping.text_map("topics");
 }
 
 Result<TopologyNode> read_node(ConfigMapping& mapping, const TopologyCluster& cluster) {
@@ -152,6 +154,7 @@ std::string write_sections(const TopologyCluster& cluster, std::string_view inde
   };
   add("autoscaling", cluster.autoscaling);
   add("async_tasks", cluster.async_tasks);
+  add("topics", cluster.topics);
   return text;
 }
 

@@ -35,6 +35,7 @@ struct TopologyCluster {
   bool gateway_tls = false;          ///< whether the gateway is
   TopologyTexts autoscaling = {};    ///< as in a master's configuration, checked
   TopologyTexts async_tasks = {};    ///< likewise
+  TopologyTexts topics = {};         ///< likewise
   std::vector<TopologyNode> nodes = {};
   task_manager::CallerShares callers = {};
 
