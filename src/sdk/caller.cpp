@@ -80,6 +80,10 @@ constexpr unsigned kOlderOffers = 5;
 /// How often a call gets other keys, as while epochs change.
 constexpr unsigned kMostNewKeys = 3;
 
+/// An instance says within this time that it is there and takes a task, or another one is asked. It is longer than a
+/// lease serves, so that who gets the request later than that refuses it.
+constexpr milliseconds kAnswerWithin{6000};
+
 /// 20 ms, then each time twice that, to a second.
 milliseconds back_off(unsigned times) { return milliseconds(std::min(20U << std::min(times, 6U), 1000U)); }
 
@@ -104,6 +108,7 @@ struct Caller::Attempt {
   bool accepted = false;
   bool answered = false;
   bool older = false;        ///< the offer is of a version below one that is known
+  std::string unsure_at;     ///< the instance that may have begun the task: it or the cluster says whether it did
   bool refused_keys = false; ///< the instance takes no capsule of that epoch
   unsigned new_keys = 0;     ///< how often that was so
   unsigned returns = 0;      ///< how often an instance that had failed was all there was
@@ -168,7 +173,11 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
           state.grant.instance(), done.error().message(), function);
     }
     if (!body.repeatable() || !result.restart()) return done.error();
-    look_elsewhere(state);
+    if (state.unsure_at.empty()) {
+      look_elsewhere(state);
+    } else {
+      wait(state, back_off(state.returns++));
+    }
   }
 }
 
@@ -216,7 +225,7 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
   TCFDL_TRY(take_lease(attempt));
   auto done = take_offer(attempt);
   if (done) done = exchange(attempt, body, result);
-  if (!done && !attempt.accepted) {
+  if (!done && !attempt.accepted && attempt.unsure_at.empty()) {
     wire::LeaseRelease release;
     release.set_lease_id(attempt.lease.lease_id());
     release.set_cluster(attempt.grant.cluster());
@@ -248,6 +257,7 @@ Status Caller::take_lease(Attempt& attempt) {
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
   TCFDL_ASSIGN(attempt.grant, task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel));
   attempt.report.wait_us += micros_since(asked);
+  if (attempt.grant.instance() != attempt.unsure_at) attempt.unsure_at.clear();
   note_place(attempt);
   TCFDL_ASSIGN(attempt.lease, wire::parse<wire::Lease>(attempt.grant.lease().statement()));
   const milliseconds time(attempt.lease.burst_ms());
@@ -296,13 +306,19 @@ Status Caller::confirm_owner(Attempt& attempt, const ReadyCapsule& capsule) {
 
 /// A connection for the attempt's task, protected as the caller wants it.
 Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
+  auto instance = connect(attempt, attempt.deadline.earlier(Deadline::after(kAnswerWithin)));
+  if (instance || instance.error().code() != Code::kDeadlineExceeded || attempt.deadline.expired()) return instance;
+  return make_error(Code::kUnavailable, "{} does not answer: {}", attempt.grant.instance(), instance.error().message());
+}
+
+Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt, Deadline deadline) {
   if (attempt.options.protection != Protection::kHse) {
     attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
     if (attempt.burst && attempt.burst->connection) return std::move(attempt.burst->connection);
-    return pool_.take(attempt.grant, attempt.deadline);
+    return pool_.take(attempt.grant, deadline);
   }
   TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
-  TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), attempt.deadline));
+  TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), deadline));
   static_cast<wire::HopChannel&>(*instance->connection).begin_task(task);
   attempt.report.proxies = instance->path->proxies;
   attempt.report.seals = static_cast<unsigned>(instance->path->proxies.size() + 1);
@@ -336,6 +352,20 @@ void Caller::keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance
   bursts_.give_back(attempt.kind, std::move(burst));
 }
 
+wire::SealedHeader Caller::header_of(const Attempt& attempt, const ReadyCapsule* capsule) const {
+  wire::SealedHeader header;
+  header.set_task_id(attempt.request.task_id());
+  header.set_function(attempt.request.function());
+  header.set_assurance(attempt.grant.assurance());
+  header.set_epoch(capsule != nullptr ? capsule->header.epoch() : attempt.descriptor.epoch());
+  header.set_sender(identity_.name);
+  header.set_expires_ms(unix_millis() + attempt.deadline.left_millis());
+  header.set_content_type(attempt.options.content_type);
+  header.set_protection(attempt.request.protection());
+  if (capsule != nullptr) header.set_capsule_id(capsule->header.capsule_id());
+  return header;
+}
+
 Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
   TCFDL_TRY(check_size(attempt.descriptor, body.size()));
   const auto start = Deadline::Clock::now();
@@ -346,16 +376,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
                                         attempt.descriptor.epoch(), attempt.deadline, alone));
     TCFDL_TRY(confirm_owner(attempt, *capsule));
   }
-  wire::SealedHeader header;
-  header.set_task_id(attempt.request.task_id());
-  header.set_function(attempt.request.function());
-  header.set_assurance(attempt.grant.assurance());
-  header.set_epoch(capsule ? capsule->header.epoch() : attempt.descriptor.epoch());
-  header.set_sender(identity_.name);
-  header.set_expires_ms(unix_millis() + attempt.deadline.left_millis());
-  header.set_content_type(attempt.options.content_type);
-  header.set_protection(attempt.request.protection());
-  if (capsule) header.set_capsule_id(capsule->header.capsule_id());
+  auto header = header_of(attempt, capsule.get());
   const auto sealing_us = micros_since(start);
 
   const bool goes_on = attempt.burst && attempt.burst->connection;
@@ -368,8 +389,14 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   Status done;
   {
     const std::stop_callback cancel(attempt.options.cancel, [&] { instance->connection->shutdown(); });
-    const ExchangeInput input{identity_,        attempt.grant, header, capsule.get(), attempt.report.attempts,
-                              attempt.deadline, goes_on};
+    const ExchangeInput input{identity_,
+                              attempt.grant,
+                              header,
+                              capsule.get(),
+                              attempt.report.attempts,
+                              attempt.deadline,
+                              goes_on,
+                              attempt.unsure_at.empty() ? kAnswerWithin : milliseconds(0)};
     done = exchange_task(*instance, input, body, result, output);
     const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
                            !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
@@ -382,6 +409,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   // Of a burst the task manager does not know what began: what may have begun has.
   attempt.accepted = output.accepted || (attempt.burst && !output.in_step);
   attempt.answered = output.answered;
+  if (output.may_begin && !attempt.accepted) attempt.unsure_at = attempt.grant.instance();
   const bool ran = done || output.answered;
   attempt.report.seal_us += sealing_us + output.seal_us;
   attempt.report.run_us = output.run_us;

@@ -47,7 +47,9 @@ private:
   Result<wire::Descriptor> descriptor_of(const wire::Signed& offered);
   Status confirm_owner(Attempt& attempt, const ReadyCapsule& capsule);
   Result<std::unique_ptr<InstanceConnection>> connect(Attempt& attempt);
+  Result<std::unique_ptr<InstanceConnection>> connect(Attempt& attempt, Deadline deadline);
   Status take_receipt(Attempt& attempt, Bytes receipt) const;
+  [[nodiscard]] wire::SealedHeader header_of(const Attempt& attempt, const ReadyCapsule* capsule) const;
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);
   void keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance, bool ran);
 

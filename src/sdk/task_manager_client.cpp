@@ -35,7 +35,8 @@ Result<wire::LeaseGrant> TaskManagerClient::lease(const wire::LeaseRequest& requ
 void TaskManagerClient::release(const wire::LeaseRelease& release) {
   wire::TaskManagerRequest message;
   *message.mutable_release() = release;
-  (void)exchange(message, Deadline::after(std::chrono::seconds(2))); // an unused lease also ends by itself
+  // Who waits for the answer is late with its own; an unused lease also ends by itself.
+  (void)exchange(message, Deadline::after(std::chrono::milliseconds(250)));
 }
 
 Result<std::unique_ptr<wire::Connection>> TaskManagerClient::open_relay(const wire::OpenRelay& relay,

@@ -17,6 +17,11 @@ constexpr std::size_t kMostMasters = 256;
 constexpr std::size_t kMostOutcomes = 100'000;
 constexpr std::int64_t kOutcomeLifetime = 600;
 
+Status check_time(const wire::Lease& lease) {
+  if (lease.expires_ms() > unix_millis()) return {};
+  return Error(Code::kUnavailable, "the lease has expired; ask for another");
+}
+
 } // namespace
 
 TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy,
@@ -187,6 +192,7 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
   TCFDL_ASSIGN(task.secret, request.has_capsule()
                                 ? keys_.open(request.capsule(), task.header, task.lease, task.deadline)
                                 : keys_.find(task.header, task.lease));
+  if (request.has_lease()) TCFDL_TRY(check_time(task.lease)); // the proxy may have taken long
   return task;
 }
 
@@ -245,7 +251,7 @@ Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRe
     return make_error(Code::kPermissionDenied, "the lease is for {} of {}, this is {} of {}", lease.instance(),
                       lease.function(), settings_.instance, settings_.function);
   }
-  if (lease.expires_ms() <= unix_millis()) return Error(Code::kUnavailable, "the lease has expired; ask for another");
+  TCFDL_TRY(check_time(lease));
   TCFDL_TRY(revocations_.check_key(lease.caller_key(), "the caller"));
   TCFDL_TRY(check_possession(session, request, lease.presented() ? wire::field(master.bytes()) : lease.caller_key()));
   return lease;

@@ -55,6 +55,12 @@ Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
                             : Error(Code::kCancelled, "the caller cancelled the task");
 }
 
+/// Who gave up before its task began has gone elsewhere with it.
+Status check_caller(const wire::Connection& connection, const wire::Lease& lease) {
+  if (lease.presented() || !wire::has_hung_up(connection.descriptor())) return {};
+  return Error(Code::kUnavailable, "the caller went away before its task began");
+}
+
 } // namespace
 
 Status TaskServer::run(Session& session, Task& task) {
@@ -75,6 +81,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
     const auto sent = wire::send_message(session.connection, reply, task.deadline);
     return drained ? sent : drained;
   }
+  TCFDL_TRY(check_caller(session.connection, task.lease));
   auto begun = outcomes_.begin(task.sender(), task.header.task_id(), fingerprints_.of(*body), task.deadline);
   if (begun && task.receipt && lacks_receipt(*begun)) {
     begun = make_error(Code::kAlreadyExists, "task {} ran without a receipt; use a new task id", task.header.task_id());
@@ -123,6 +130,7 @@ Outcome TaskServer::outcome_of(const Session& session, Task& task, BytesView bod
 Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler& handler, TaskContext& context) {
   wire::SegmentReader reader(session.connection, task.request_keys(), task.deadline, settings_.max_body);
   const crypto::Fingerprint streamed{};
+  TCFDL_TRY(check_caller(session.connection, task.lease));
   auto begun = outcomes_.begin(task.sender(), task.header.task_id(), streamed, task.deadline);
   if (!begun) {
     TCFDL_TRY(reader.drain());

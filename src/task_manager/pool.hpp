@@ -35,8 +35,10 @@ struct Instance {
   Speed* speed = nullptr;
   std::vector<ActiveLease*> leases; ///< each holds a slot
   bool draining = false;
-  std::size_t index = kNowhere;      ///< in its pool
-  std::size_t free_index = kNowhere; ///< among the free of its pool
+  std::chrono::milliseconds silence{0};                 ///< for how long it is avoided; 0: it answers
+  std::chrono::steady_clock::time_point silent_until{}; ///< when a task tries it again
+  std::size_t index = kNowhere;                         ///< in its pool
+  std::size_t free_index = kNowhere;                    ///< among the free of its pool
 };
 
 /// What placement asks about.

@@ -13,10 +13,11 @@ bool excludes(const wire::LeaseRequest& request, const InstanceId& instance) {
 }
 
 Error lost_after_start(const TaskRecord& record) {
-  return make_error(Code::kUnavailable,
-                    "instance lost after start: {} was running or had run this task when it ended, and the function {} "
-                    "is not declared idempotent; decide whether to send the task again under a new id",
-                    record.instance, record.function);
+  return make_error(
+      Code::kUnavailable,
+      "instance lost after start: {} was running this task, had run it or was about to when it ended, and the "
+      "function {} is not declared idempotent; decide whether to send the task again under a new id",
+      record.instance, record.function);
 }
 
 std::size_t limit_of(const FunctionPolicy& policy) {
@@ -114,10 +115,12 @@ void Scheduler::remove_instance(const InstanceId& id) {
   while (!instance->leases.empty()) {
     auto& lease = *instance->leases.back();
     if (lease.started) ++function.stats.lost;
-    if (!lease.started) history_.erase(lease.key);
+    auto* record = lease.started ? nullptr : history_.find(lease.key, time_.steady());
+    if (record != nullptr) record->may_have_started = true;
     drop(lease);
   }
   instances_.erase(id);
+  std::erase(function.silent, instance);
   function.pool.remove(*instance);
   dispatch(function);
   tidy(name);
@@ -228,6 +231,10 @@ Ask Scheduler::ask_of(const Function& function, const wire::LeaseRequest& reques
     if (instance == nullptr || instance->info->function != function.stats.function) continue;
     if (std::ranges::find(ask.excluded, instance) == ask.excluded.end()) ask.excluded.push_back(instance);
   }
+  for (auto* instance : function.silent) {
+    const bool avoided = ask.now < instance->silent_until && !instance->draining;
+    if (avoided && std::ranges::find(ask.excluded, instance) == ask.excluded.end()) ask.excluded.push_back(instance);
+  }
   return ask;
 }
 
@@ -240,14 +247,14 @@ bool Scheduler::settle_known(Function& function, Ticket& ticket) {
                              ticket.request().task_id(), record->function));
     return true;
   }
-  const bool may_run_again = !record->started || function.policy().idempotent;
+  const bool idempotent = function.policy().idempotent;
   const auto* instance = find_instance(record->instance);
   if (instance == nullptr || instance->incarnation != record->incarnation) {
-    if (may_run_again) return false;
+    if (idempotent || !(record->started || record->may_have_started)) return false;
     ticket.settle(lost_after_start(*record));
     return true;
   }
-  if (may_run_again && excludes(ticket.request(), record->instance)) return false;
+  if ((idempotent || !record->started) && excludes(ticket.request(), record->instance)) return false;
   auto* lease = find_lease(record->lease_id);
   auto placed = grant(function, *instance, ticket, lease == nullptr ? make_uuid() : record->lease_id);
   if (lease != nullptr) {

@@ -88,6 +88,7 @@ private:
     std::string problem;
     Queue queue;
     std::vector<ActiveLease*> bursts; // oldest first
+    std::vector<Instance*> silent;    // that let a lease end unused; avoided for a time
     std::size_t in_flight = 0;
     std::size_t started = 0;
     [[nodiscard]] const FunctionPolicy& policy() const { return *policies.rbegin()->second; }
@@ -112,6 +113,8 @@ private:
   void drop(ActiveLease& lease);
   void end_lease(ActiveLease& lease);
   void note_start(ActiveLease& lease);
+  void note_silence(ActiveLease& lease);
+  void note_life(Instance& instance);
   void finish(const ActiveLease& lease, const wire::TaskEvent& event);
   void count(const ActiveLease& lease, std::uint32_t code, std::uint64_t run_us);
 

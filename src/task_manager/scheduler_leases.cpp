@@ -2,6 +2,8 @@
 #include "base/log.hpp"
 #include "task_manager/scheduler.hpp"
 
+#include <algorithm>
+
 namespace tcfdl::task_manager {
 
 ActiveLease* Scheduler::find_lease(const std::string& id) {
@@ -71,6 +73,7 @@ void Scheduler::handle_event(const wire::TaskEvent& event) {
   auto* lease = find_lease(event.lease_id());
   if (lease == nullptr) return;
   const auto& instance = lease->instance->info->id;
+  note_life(*lease->instance);
   if (!event.instance().empty() && event.instance() != instance.str()) {
     spdlog::warn("task manager: {} reported on a lease of {}", event.instance(), instance);
     return;
@@ -92,6 +95,24 @@ void Scheduler::note_start(ActiveLease& lease) {
   ++lease.function->started;
   set_timer(lease);
   if (auto* record = history_.find(lease.key, lease.started_at)) record->started = true;
+}
+
+/// Whoever held the lease was not taken, or never came. While there are others, they take its tasks; one of them tries
+/// it from time to time.
+void Scheduler::note_silence(ActiveLease& lease) {
+  auto& instance = *lease.instance;
+  auto& silent = lease.function->silent;
+  if (time_.steady() < instance.silent_until) return; // leases of the same time
+  instance.silence = std::clamp(2 * instance.silence, settings_.accept_within, settings_.longest_silence);
+  instance.silent_until = time_.steady() + instance.silence;
+  if (std::ranges::find(silent, &instance) == silent.end()) silent.push_back(&instance);
+}
+
+void Scheduler::note_life(Instance& instance) {
+  if (instance.silence.count() == 0) return;
+  instance.silence = {};
+  instance.silent_until = {};
+  std::erase(find_function(instance.info->function)->silent, &instance);
 }
 
 void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& running) {
@@ -134,9 +155,14 @@ void Scheduler::count(const ActiveLease& lease, std::uint32_t code, std::uint64_
 
 void Scheduler::release(const std::string& lease_id) {
   auto* lease = find_lease(lease_id);
-  if (lease == nullptr || lease->started) return;
-  history_.erase(lease->key);
-  end_lease(*lease);
+  if (lease != nullptr && lease->started) return;
+  if (lease != nullptr) {
+    history_.erase(lease->key);
+    return end_lease(*lease);
+  }
+  const auto key = history_.key_of_lease(lease_id); // its instance went first
+  const auto* record = key.empty() ? nullptr : history_.find(key, time_.steady());
+  if (record != nullptr && record->may_have_started) history_.erase(key);
 }
 
 void Scheduler::reclaim() {
@@ -144,7 +170,10 @@ void Scheduler::reclaim() {
   while (!timers_.empty() && timers_.begin()->first <= now) {
     auto& lease = *timers_.begin()->second;
     ++lease.function->stats.reclaimed;
-    if (!lease.started) history_.erase(lease.key);
+    if (!lease.started) {
+      history_.erase(lease.key);
+      note_silence(lease);
+    }
     end_lease(lease);
   }
 }

@@ -75,7 +75,12 @@ void TaskManager::stop() noexcept {
 
 void TaskManager::timer_loop() {
   std::unique_lock lock(mutex_);
-  while (!stop_requested_.wait_for(lock, settings_.reclaim_every, [this] { return stopping_; })) scheduler_.reclaim();
+  for (auto last = time_.steady();;) {
+    if (stop_requested_.wait_for(lock, settings_.reclaim_every, [this] { return stopping_; })) return;
+    // While this process was stopped, events waited to be read; they come first.
+    const auto now = time_.steady();
+    if (now - std::exchange(last, now) < 4 * settings_.reclaim_every) scheduler_.reclaim();
+  }
 }
 
 void TaskManager::set_function(FunctionPolicy policy) {

@@ -25,15 +25,16 @@ using CallerShares = std::map<std::string, CallerShare, std::less<>>;
 enum class PlacementKind : std::uint8_t { kPredicted, kRandom, kRoundRobin, kLeastLoaded };
 
 struct TaskManagerSettings {
-  ClusterId cluster{};                           ///< our own
-  std::chrono::milliseconds accept_within{5000}; ///< a task starts at its instance so soon after its lease
-  std::chrono::milliseconds report_within{3000}; ///< a heartbeat that is read so late may not know of a start
-  std::chrono::milliseconds grace{2000};         ///< after a task's deadline, for its last event to arrive
-  std::chrono::milliseconds reclaim_every{250};  ///< period of the timer thread
-  std::chrono::seconds retention{600};           ///< how long a task's id is remembered
-  std::size_t max_remembered = 65536;            ///< task ids; the oldest is forgotten first
-  unsigned burst_tasks = 64;                     ///< of one burst lease at most; 0: there are none
-  std::chrono::milliseconds burst_time{50};      ///< from its first task on, in which the others begin
+  ClusterId cluster{};                               ///< our own
+  std::chrono::milliseconds accept_within{5000};     ///< a task starts at its instance so soon after its lease
+  std::chrono::milliseconds longest_silence{40'000}; ///< for which an instance is avoided that takes no tasks
+  std::chrono::milliseconds report_within{3000};     ///< a heartbeat that is read so late may not know of a start
+  std::chrono::milliseconds grace{2000};             ///< after a task's deadline, for its last event to arrive
+  std::chrono::milliseconds reclaim_every{250};      ///< period of the timer thread
+  std::chrono::seconds retention{600};               ///< how long a task's id is remembered
+  std::size_t max_remembered = 65536;                ///< task ids; the oldest is forgotten first
+  unsigned burst_tasks = 64;                         ///< of one burst lease at most; 0: there are none
+  std::chrono::milliseconds burst_time{50};          ///< from its first task on, in which the others begin
   CallerShares callers{};
   PlacementKind placement = PlacementKind::kPredicted;
   std::uint64_t seed = 1; ///< of the draws among many free instances
