@@ -21,7 +21,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const std::s
                                                                     std::uint32_t least_epoch, Deadline deadline,
                                                                     const std::string& instance, bool shared) {
   const auto found = entry(entry_name(function, assurance));
-  const std::scoped_lock lock(found->mutex);
+  const std::unique_lock lock(found->mutex, deadline.when());
+  if (!lock) return Deadline::exceeded("the wait for keys that another call gets");
   const auto now = clock_.now();
   if (found->is_void.exchange(false)) found->capsule.reset();
   if (shared && found->capsule && found->capsule->good_until > now && found->capsule->header.epoch() >= least_epoch) {
@@ -48,7 +49,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const std::s
 Result<std::shared_ptr<const wire::SenderKey>>
 CapsuleSession::key(const std::string& function, const std::string& assurance, std::uint32_t epoch, Deadline deadline) {
   const auto found = entry(entry_name(function, assurance));
-  const std::scoped_lock lock(found->mutex);
+  const std::unique_lock lock(found->mutex, deadline.when());
+  if (!lock) return Deadline::exceeded("the wait for keys that another call gets");
   if (!found->key || found->key->scope.epoch() != epoch) {
     TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
   }

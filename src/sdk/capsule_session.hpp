@@ -56,7 +56,7 @@ public:
 
 private:
   struct Entry {
-    std::mutex mutex;
+    std::timed_mutex mutex;
     std::shared_ptr<const wire::SenderKey> key;  // guarded by mutex
     std::shared_ptr<const ReadyCapsule> capsule; // guarded by mutex
     std::uint32_t newest = 0;                    // epoch that was seen; guarded by mutex

@@ -101,7 +101,8 @@ ProcessorKeys::ProcessorKeyPtr ProcessorKeys::find_key(std::uint32_t epoch) cons
 Result<ProcessorKeys::ProcessorKeyPtr> ProcessorKeys::key_of(std::uint32_t epoch, Deadline deadline) {
   TCFDL_TRY(revocations_.check_epoch(settings_.function, epoch, clock_.now()));
   if (auto known = find_key(epoch)) return known;
-  const std::scoped_lock lock(renewing_);
+  const std::unique_lock lock(renewing_, deadline.when());
+  if (!lock) return Deadline::exceeded("the wait for keys that another task gets");
   if (auto known = find_key(epoch)) return known;
   if (epoch > newest_) TCFDL_TRY(renew_key(deadline));
   if (auto known = find_key(epoch)) return known;

@@ -78,7 +78,7 @@ private:
   const wire::Revocations& revocations_;
 
   Guarded<std::map<std::uint32_t, ProcessorKeyPtr>> keys_; // by epoch
-  std::mutex renewing_;
+  std::timed_mutex renewing_;
   std::uint32_t newest_;                                  // epoch of which there was a key; guarded by renewing_
   Guarded<std::map<std::string, KnownCapsule>> capsules_; // by capsule id
 };

@@ -6,6 +6,7 @@
 #include "wire/receipt.hpp"
 
 #include <deque>
+#include <future>
 #include <gmock/gmock.h>
 
 namespace tcfdl::sdk {
@@ -19,6 +20,7 @@ public:
   Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline, const std::stop_token&) override {
     ++asked;
     priority = request.priority();
+    excluded.assign(request.exclude().begin(), request.exclude().end());
     if (busy > 0) {
       --busy;
       return full;
@@ -43,6 +45,7 @@ public:
   }
   void release(const wire::LeaseRelease&) override { ++released; }
   Result<std::unique_ptr<wire::Connection>> open_relay(const wire::OpenRelay&, Deadline) override {
+    if (relay) return std::move(relay);
     return Error(Code::kUnavailable, "no relay here");
   }
 
@@ -51,6 +54,8 @@ public:
   int busy = 0; ///< how often the queue is full before it is not
   int asked = 0;
   wire::Priority priority{};
+  std::vector<std::string> excluded; ///< by the last request
+  std::unique_ptr<wire::Connection> relay;
   const crypto::SigningKey* master = nullptr;
   std::string caller_key;
   int given = 0;
@@ -79,6 +84,7 @@ public:
       return reply;
     }
     ++asked;
+    if (hold) hold->wait();
     auto stated = scope(caller_.name, caller_.signing);
     stated.set_epoch(epoch);
     stated.set_role(wire::KEY_ROLE_SENDER);
@@ -92,11 +98,12 @@ public:
     return reply;
   }
 
+  std::optional<std::shared_future<void>> hold; ///< keys come when it is there
   std::string owner;
   std::uint64_t version = 1;
   std::uint32_t epoch = 1;             ///< that the authority gives keys of
   std::uint32_t turns_from = 0;        ///< the lowest epoch whose capsules the proxy turns
-  int asked = 0;                       ///< for keys
+  std::atomic<int> asked = 0;          ///< for keys
   std::vector<std::string> turned_for; ///< instances that capsules were for
 
 private:
@@ -198,6 +205,64 @@ TEST_F(Calls, GoToTheOwnersFunction) {
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(as_text(result->body), "hello");
   EXPECT_EQ(leases_.released, 0);
+}
+
+/// Greets, takes a request and goes without a word.
+void die_after_request(wire::Connection& connection) {
+  wire::Hello hello;
+  hello.set_name("echo-0");
+  hello.set_nonce(std::string(32, 'n'));
+  EXPECT_TRUE(wire::send_message(connection, hello, Deadline::after(seconds(10))));
+  EXPECT_TRUE(wire::receive_message<wire::TaskRequest>(connection, Deadline::after(seconds(10))));
+  Bytes body;
+  EXPECT_TRUE(connection.receive(body, Deadline::after(seconds(10))));
+}
+
+TEST_F(Calls, EndByTheirOwnDeadlineWhileAnotherOneWaitsForTheSameKeys) {
+  std::promise<void> keys;
+  entry_.hold = keys.get_future().share();
+  leases_.grants = {grant(5)};
+  Client& client = caller_;
+  auto patient = client.call_async("echo", to_bytes("hello"));
+  while (entry_.asked == 0) std::this_thread::yield();
+  CallOptions options;
+  options.timeout = std::chrono::milliseconds(50);
+  const auto hasty = client.call("echo", as_bytes("hello"), options);
+  ASSERT_FALSE(hasty);
+  EXPECT_EQ(hasty.error().code(), Code::kDeadlineExceeded);
+  keys.set_value();
+  EXPECT_TRUE(patient.get());
+}
+
+TEST_F(Calls, GoElsewhereWhenALocalInstanceDiesBeforeItAccepts) {
+  const auto dying =
+      wire::Listener::start(wire::UnixAddress{(directory_.path() / "dying.sock").string()}, {.name = "dying"},
+                            [](wire::Connection& connection) { die_after_request(connection); })
+          .value();
+  auto first = grant(5);
+  first.set_instance("echo-0");
+  first.mutable_routes(0)->set_address(wire::to_string(dying->address()));
+  const auto result = call({first, grant(5)});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(leases_.released, 1);
+  EXPECT_EQ(leases_.excluded, std::vector<std::string>{"echo-0"});
+}
+
+TEST_F(Calls, AskAgainAndGiveNothingBackWhenAWayBreaksOnWhichTheInstanceMayHaveBegun) {
+  wire::Pipe way;
+  std::jthread instance([&] {
+    die_after_request(*way.right);
+    way.right->shutdown();
+  });
+  leases_.relay = std::move(way.left);
+  auto first = grant(5);
+  first.set_instance("echo-0");
+  first.mutable_routes(0)->set_kind(wire::ROUTE_KIND_RELAY);
+  const auto result = call({first, grant(5)});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(leases_.released, 0) << "that would tell that it did not begin";
+  EXPECT_EQ(leases_.excluded, std::vector<std::string>{}) << "it may be there still, with the outcome";
+  EXPECT_EQ(leases_.asked, 2);
 }
 
 TEST_F(Calls, ShareABurstLeaseWhereTheyFollowEachOther) {
