@@ -20,6 +20,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::size_t kTailLines = 20;
+/// A proxy that answers nothing for so long hangs. No command takes as long.
+constexpr seconds kPatience{40};
 
 struct Ends {
   UniqueFd ours;
@@ -67,6 +69,7 @@ void ProxyProcess::supervise() {
       {
         const std::scoped_lock lock(mutex_);
         commands_ = std::move(child->commands);
+        silent_since_.reset();
         pid_ = child->pid;
         if (stopping_) commands_->shutdown();
       }
@@ -75,18 +78,22 @@ void ProxyProcess::supervise() {
         events_.on_restarted();
         const auto restored = restore_identity();
         if (!restored) spdlog::error("the new TEE proxy does not take its identity: {}", restored.error().message());
+        if (!restored && restored.error().code() == Code::kDeadlineExceeded) replace(current());
       }
       std::thread authority([this, &child] { serve(*child->authority); });
       serve(*child->events);
       child->authority->shutdown();
       authority.join();
       int status = 0;
+      {
+        const std::scoped_lock lock(mutex_);
+        pid_ = -1; // from here on the number is this thread's alone
+      }
       ::kill(child->pid, SIGTERM);
       ::waitpid(child->pid, &status, 0);
       const std::scoped_lock lock(mutex_);
       commands_.reset();
       slots_.clear();
-      pid_ = -1;
       last_end_ = describe_exit(status);
       changed_.notify_all();
       if (!stopping_) {
@@ -134,7 +141,7 @@ Result<ProxyProcess::Child> ProxyProcess::spawn() const {
     ::execv(program.c_str(), const_cast<char* const*>(arguments.data()));
     ::_exit(127);
   }
-  return Child{pid, std::make_unique<wire::SocketConnection>(std::move(commands.ours)),
+  return Child{pid, std::make_shared<Commands>(std::make_unique<wire::SocketConnection>(std::move(commands.ours))),
                std::make_unique<wire::SocketConnection>(std::move(events.ours)),
                std::make_unique<wire::SocketConnection>(std::move(authority.ours))};
 }
@@ -164,29 +171,47 @@ void ProxyProcess::serve(wire::Connection& events) {
 }
 
 Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& command, Deadline deadline) {
-  const std::unique_lock turn(command_mutex_, deadline.when());
-  if (!turn) return Deadline::exceeded("the wait for earlier commands to the TEE proxy");
-  std::shared_ptr<wire::SocketConnection> connection;
-  {
-    const std::scoped_lock lock(mutex_);
-    connection = commands_;
-  }
-  if (!connection) {
+  const auto commands = current();
+  if (!commands) {
     return make_error(Code::kUnavailable, "the node's TEE proxy is being restarted; why, says {}",
                       settings_.log.string());
   }
-  auto reply = wire::exchange<wire::ProxyCommandReply>(*connection, command, deadline);
+  auto reply = commands->exchange(command, deadline);
+  note_answer(commands, reply.has_value());
+  if (!reply && reply.error().code() == Code::kDeadlineExceeded) return reply; // the answer is dropped when it comes
   if (!reply) {
-    connection->shutdown(); // out of step: a new process is cleaner than a guess
-    return ended(reply.error(), connection);
+    replace(commands); // out of step: a new process is cleaner than a guess
+    return ended(reply.error(), commands);
   }
   if (reply->has_error()) return wire::to_error(reply->error());
   return reply;
 }
 
-Error ProxyProcess::ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection) {
+ProxyProcess::CommandsPtr ProxyProcess::current() const {
+  const std::scoped_lock lock(mutex_);
+  return commands_;
+}
+
+void ProxyProcess::note_answer(const CommandsPtr& commands, bool answered) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (answered) silent_since_.reset();
+    if (!silent_since_ && !answered) silent_since_ = Deadline::Clock::now();
+    if (commands_ != commands || !silent_since_ || Deadline::Clock::now() - *silent_since_ < kPatience) return;
+  }
+  spdlog::error("the TEE proxy has answered nothing for {} s and is replaced", kPatience.count());
+  replace(commands);
+}
+
+void ProxyProcess::replace(const CommandsPtr& commands) {
+  commands->shutdown();
+  const std::scoped_lock lock(mutex_);
+  if (commands_ == commands && pid_ > 0) ::kill(pid_, SIGKILL); // it may be stopped
+}
+
+Error ProxyProcess::ended(const Error& error, const CommandsPtr& commands) {
   std::unique_lock lock(mutex_);
-  const bool over = changed_.wait_for(lock, seconds(2), [&] { return commands_ != connection; });
+  const bool over = changed_.wait_for(lock, seconds(2), [&] { return commands_ != commands; });
   if (!over) return error.within("the TEE proxy");
   return make_error(error.code(), "the TEE proxy: {}; its end: {}", error.message(), last_end_);
 }
@@ -261,8 +286,11 @@ Result<wire::ProxyReply> ProxyProcess::entry(const wire::ProxyRequest& request, 
 Result<std::uint32_t> ProxyProcess::launch(const wire::LaunchInstance& order, Deadline deadline) {
   wire::ProxyCommand message;
   *message.mutable_launch() = order;
-  TCFDL_ASSIGN(const auto reply, command(message, deadline));
-  return reply.launched().pid();
+  const auto reply = command(message, deadline);
+  // What is given up may start nevertheless, and nobody would know of it.
+  if (!reply && reply.error().code() == Code::kDeadlineExceeded) (void)kill(InstanceId(order.instance()));
+  if (!reply) return reply.error();
+  return reply->launched().pid();
 }
 
 Status ProxyProcess::kill(const InstanceId& instance) {

@@ -3,6 +3,7 @@
 
 #include "base/guarded.hpp"
 #include "instance_manager/ports.hpp"
+#include "wire/request_line.hpp"
 #include "wire/socket.hpp"
 
 #include <atomic>
@@ -69,9 +70,11 @@ public:
   Status kill(const InstanceId& instance) override;
 
 private:
+  using Commands = wire::RequestLine<wire::ProxyCommandReply>;
+  using CommandsPtr = std::shared_ptr<Commands>;
   struct Child {
     pid_t pid = -1;
-    std::unique_ptr<wire::SocketConnection> commands;
+    CommandsPtr commands;
     std::unique_ptr<wire::SocketConnection> events;
     std::unique_ptr<wire::SocketConnection> authority; ///< events that ask for it
   };
@@ -81,24 +84,30 @@ private:
   /// Answers events until the proxy is gone.
   void serve(wire::Connection& events);
   Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline);
+  /// Null while there is no process.
+  [[nodiscard]] CommandsPtr current() const;
+  /// Replaces a process that hangs.
+  void note_answer(const CommandsPtr& commands, bool answered);
+  /// Ends the process of these commands, for another to follow.
+  void replace(const CommandsPtr& commands);
   /// The error of a command, with the end of the proxy that it was sent to.
-  Error ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection);
+  Error ended(const Error& error, const CommandsPtr& commands);
   /// Whether there is a proxy before the deadline.
   bool await(Deadline deadline);
   Status restore_identity();
 
   const ProxyProcessSettings settings_;
   ProxyEvents& events_;
-  std::timed_mutex command_mutex_; // one command at a time
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
-  std::string last_end_;                             // guarded by mutex_; of the process before
-  std::vector<std::string> layers_;                  // guarded by mutex_
-  std::vector<wire::InstanceSlot> slots_;            // guarded by mutex_
-  std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
+  CommandsPtr commands_;                                    // guarded by mutex_; nullptr while there is no process
+  std::optional<Deadline::Clock::time_point> silent_since_; // guarded by mutex_; nothing: it answers
+  std::string last_end_;                                    // guarded by mutex_; of the process before
+  std::vector<std::string> layers_;                         // guarded by mutex_
+  std::vector<wire::InstanceSlot> slots_;                   // guarded by mutex_
+  std::optional<wire::ProxyIdentity> identity_;             // guarded by mutex_
   std::atomic<std::uint64_t> revocations_ = 0;
-  pid_t pid_ = -1;        // guarded by mutex_
+  pid_t pid_ = -1;        // guarded by mutex_; -1 once its end is waited for
   bool stopping_ = false; // guarded by mutex_
   std::thread thread_;
 };
