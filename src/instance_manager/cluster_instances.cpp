@@ -104,6 +104,7 @@ void ClusterInstances::remove_node(const NodeId& node, const std::string& reason
 
 void ClusterInstances::handle_tick() {
   post([this] {
+    forgive_own_pause();
     const auto now = queue_.now();
     std::vector<NodeId> silent;
     for (const auto& [id, node] : nodes_) {
@@ -116,6 +117,14 @@ void ClusterInstances::handle_tick() {
   const auto period = std::chrono::duration<double, std::milli>(settings_.reconcile_every) * (0.9 + random_unit() / 5);
   queue_.post_at(queue_.now() + std::chrono::duration_cast<std::chrono::milliseconds>(period),
                  [this] { handle_tick(); });
+}
+
+/// While this process was stopped it heard nobody: what nodes said meanwhile is read in a moment.
+void ClusterInstances::forgive_own_pause() {
+  const auto now = queue_.now();
+  const auto gap = now - std::exchange(ticked_, now);
+  if (gap < 4 * settings_.reconcile_every) return;
+  for (auto& [id, node] : nodes_) node.seen = std::min(now, node.seen + gap);
 }
 
 void ClusterInstances::handle_status(const wire::NodeStatus& report) {

@@ -128,6 +128,7 @@ private:
 
   void post(Handler handler);
   void handle_tick();
+  void forgive_own_pause();
   // Under mutex_, on the event thread. What they tell others waits in outbox_ until the lock is released.
   void handle_status(const wire::NodeStatus& status);
   void update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status);
@@ -165,6 +166,7 @@ private:
   std::map<InstanceId, Ordered> ordered_;
   std::set<std::string> expected_; // nodes that did not report yet
   TimePoint expected_until_;
+  TimePoint ticked_;
   std::set<NodeId> drained_;
   std::map<NodeId, NodeRoom> rooms_; // as of the present reconciliation
   std::vector<Handler> outbox_;
