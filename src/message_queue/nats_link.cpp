@@ -82,6 +82,7 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
   OptionsPtr held(raw);
   const auto wait = settings.reconnect_wait.count();
   const auto url = fmt::format("nats://{}:{}", settings.host, settings.port);
+  constexpr std::int64_t kWriteWithin = 5000; // milliseconds; a server that is stopped reads nothing
   constexpr int kNoBuffer = 1; // a buffer of one octet is always full: publishing while disconnected fails
   for (const natsStatus status : {
            natsOptions_SetURL(raw, url.c_str()),
@@ -97,6 +98,7 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
            natsOptions_SetReconnectBufSize(raw, kNoBuffer),
            natsOptions_SetFailRequestsOnDisconnect(raw, true),
            natsOptions_SetSendAsap(raw, true),
+           natsOptions_SetWriteDeadline(raw, kWriteWithin),
            natsOptions_SetIOBufSize(raw, 128 * 1024),
            natsOptions_SetPingInterval(raw, settings.ping_interval.count()),
            natsOptions_SetIgnoreDiscoveredServers(raw, true),
