@@ -1,15 +1,18 @@
 // A function for tests of failures. Its body is a command:
 //   echo TEXT        gives TEXT
 //   pid              gives this process's number
+//   block MS         waits that long, whoever tells it to stop, gives "blocked"
 //   sleep MS         waits that long, gives "slept", or "cancelled" when it was cancelled before
 //   fail CODE TEXT   fails, as `fail NOT_FOUND no such page`
 //   crash            aborts
 //   call NAME TEXT   calls another function with TEXT and gives its result
+// Its argument makes it a version that does not work: --no-start ends at once, --no-tasks aborts with the first task.
 #include <charconv>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
 #include <tcfdl/function.hpp>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -37,6 +40,14 @@ Result<Bytes> sleep(tcfdl::TaskContext& task, std::string_view text) {
   return tcfdl::to_bytes(task.cancelled().stop_requested() ? "cancelled" : "slept");
 }
 
+Result<Bytes> block(std::string_view text) {
+  unsigned millis = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), millis);
+  if (parsed.ec != std::errc()) return Error(Code::kInvalidArgument, "block how many milliseconds?");
+  std::this_thread::sleep_for(std::chrono::milliseconds(millis));
+  return tcfdl::to_bytes("blocked");
+}
+
 Result<Bytes> call(tcfdl::TaskContext& task, std::string_view text) {
   const std::string function(take_word(text));
   auto result = task.call(function, tcfdl::as_bytes(text));
@@ -50,15 +61,23 @@ Result<Bytes> handle(tcfdl::TaskContext& task, tcfdl::BytesView body) {
   if (command == "echo") return tcfdl::to_bytes(text);
   if (command == "pid") return tcfdl::to_bytes(std::to_string(::getpid()));
   if (command == "sleep") return sleep(task, text);
+  if (command == "block") return block(text);
   if (command == "call") return call(task, text);
   if (command == "crash") std::abort();
   if (command == "fail") {
     const auto code = tcfdl::code_from_name(take_word(text));
     return Error(code, std::string(text));
   }
-  return Error(Code::kInvalidArgument, "the commands are echo, pid, sleep, fail, crash and call");
+  return Error(Code::kInvalidArgument, "the commands are echo, pid, sleep, block, fail, crash and call");
 }
 
 } // namespace
 
-int main() { return tcfdl::serve(handle); }
+int main(int argc, char** argv) {
+  const std::string_view argument = argc > 1 ? argv[1] : "";
+  if (argument == "--no-start") return 3;
+  if (argument == "--no-tasks") {
+    return tcfdl::serve([](tcfdl::TaskContext&, tcfdl::BytesView) -> Result<Bytes> { std::abort(); });
+  }
+  return tcfdl::serve(handle);
+}

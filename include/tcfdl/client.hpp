@@ -40,6 +40,9 @@ struct CallOptions {
   /// The least assurance class that may process the task, `software` or `hardware`; empty: any that the function's
   /// owner admits. PERMISSION_DENIED where the function is offered in a lower one: the data does not leave the caller.
   std::string assurance;
+  /// Only by this way to the instance, as in `CallReport::route`: to measure or to search for a fault. Empty: the best.
+  /// Not with `kHse`.
+  std::string route;
   /// A UUID that makes the call idempotent; empty: a new one is drawn.
   std::string task_id;
   std::string content_type = "application/octet-stream";
@@ -50,6 +53,10 @@ struct CallOptions {
   bool retry_busy = true;
   /// Asks for a receipt: what ran where on which data, signed inside the instance. It costs hashing both bodies.
   bool receipt = false;
+  /// The W3C trace context that the call is part of, as the fields of HTTP have it. What is malformed is ignored;
+  /// without one the call begins a trace of its own, whose id is that of the task.
+  std::string traceparent;
+  std::string tracestate;
   /// Of gateways: the client that called them. A cluster believes it of nobody else.
   std::string on_behalf_of;
   /// Cancels the call; the running handler is told.
@@ -59,12 +66,16 @@ struct CallOptions {
 /// Where a task ran and where its time went, all times in microseconds.
 struct CallReport {
   std::string task_id;
+  std::string trace_id; ///< in W3C trace context, hexadecimal
   std::string function;
   std::string cluster;
   std::string node;
   std::string instance;
   std::string tee_kind;
   Protection protection = Protection::kEae;
+  /// The way to the instance: `local` (a socket of its node), `tcp`, `relay` (through the cluster's master) or
+  /// `proxies`.
+  std::string route;
   /// Under `kHse` the TEE proxies that opened and sealed the data, in order from the caller.
   std::vector<std::string> proxies;
   /// How often each piece of data was sealed in one direction: 1 under `kEae`, proxies + 1 under `kHse`, else 0.
@@ -104,6 +115,9 @@ struct SubmitOptions {
   /// URL to which the cluster posts the task when it has ended, its result still sealed: `Client::task_open` reads what
   /// comes. PERMISSION_DENIED where the cluster's operator does not admit it. Empty: nobody is told.
   std::string callback;
+  /// As in `CallOptions`.
+  std::string traceparent;
+  std::string tracestate;
 };
 
 /// What becomes of a submitted task. The last four are ends.
@@ -143,6 +157,10 @@ public:
   virtual ~BodyReader() = default;
   /// Fills the front of `out` and returns how much; 0 is the end. Every byte returned is authentic and in order.
   virtual Result<std::size_t> read(std::span<std::uint8_t> out) = 0;
+  /// How many bytes there are in all; nullopt where that is not known before the end.
+  [[nodiscard]] virtual std::optional<std::uint64_t> size() const { return std::nullopt; }
+  /// Begins again, for another attempt; false where it cannot.
+  virtual bool rewind() { return false; }
 };
 
 /// Takes a body piece by piece.
@@ -150,6 +168,9 @@ class BodyWriter {
 public:
   virtual ~BodyWriter() = default;
   virtual Status write(BytesView piece) = 0;
+  /// Sends what was written, which else may wait until there is more: for results whose pieces are of use by
+  /// themselves.
+  virtual Status flush() { return {}; }
 };
 
 /// A caller of functions. Thread-safe; calls in flight end before the destructor returns.
@@ -168,8 +189,8 @@ public:
   /// The same, in the background. `body` is copied.
   std::future<Result<CallResult>> call_async(std::string function, Bytes body, CallOptions options = {});
 
-  /// The same, with a body that is read and a result that is written while it comes. A call whose reader has begun
-  /// is not attempted twice.
+  /// The same, with a body that is read and a result that is written while it comes. A call is attempted again only
+  /// where its reader rewinds and nothing of a result was written.
   virtual Result<CallReport> call(const std::string& function, BodyReader& body, BodyWriter& result,
                                   const CallOptions& options) = 0;
 

@@ -5,6 +5,19 @@
 
 namespace tcfdl {
 
+/// A message of a topic that triggered a task. Sequence, time of storage and delivery are the word of the cluster.
+struct TriggeringMessage {
+  std::string topic;
+  std::string id;
+  std::uint64_t sequence = 0;
+  std::uint32_t delivery = 1; ///< counts the deliveries to this function
+  std::int64_t published_ms = 0;
+  std::int64_t stored_ms = 0;
+
+  /// An earlier delivery may have been handled, in whole or in part.
+  [[nodiscard]] bool redelivered() const noexcept { return delivery > 1; }
+};
+
 /// One task inside its handler. Valid during the handler only.
 class TaskContext {
 public:
@@ -13,6 +26,13 @@ public:
   [[nodiscard]] virtual const std::string& function() const = 0;
   [[nodiscard]] virtual const std::string& caller() const = 0;
   [[nodiscard]] virtual const std::string& content_type() const = 0;
+  /// The W3C trace context of what the handler does, for systems that it uses besides; its own calls pass it on by
+  /// themselves. `tracestate` is the caller's, often empty.
+  [[nodiscard]] virtual std::string traceparent() const = 0;
+  [[nodiscard]] virtual const std::string& tracestate() const = 0;
+  /// The message that triggered the task; nullptr for a call. Its publisher is the `caller`; a success acknowledges it,
+  /// an error has it delivered again. Nobody gets a result.
+  [[nodiscard]] virtual const TriggeringMessage* message() const { return nullptr; }
   /// What is left of the task's deadline.
   [[nodiscard]] virtual std::chrono::milliseconds time_left() const = 0;
   /// Asked to stop when the caller cancelled, went away, or the deadline passed.

@@ -12,6 +12,7 @@ ApiService::ApiService(const Settings& settings, Ports ports) : server_(settings
   add_cluster_routes(server_, ports, settings);
   add_admission_routes(server_, ports.tokens, ports.enrolment);
   add_access_routes(server_, ports.access);
+  add_topic_routes(server_, ports.topics);
   add_invoke_route(server_, settings);
 }
 

@@ -16,12 +16,13 @@ struct Ports {
   Enrolment& enrolment;
   Metrics& metrics;
   Health& health;
+  Topics& topics;
 };
 
 struct Settings {
   http::ServerSettings server;                              ///< who is known, at which Level
   std::string cluster;                                      ///< told by /healthz
-  std::string gateway_url;                                  ///< where task calls belong
+  std::string gateway_url;                                  ///< where task calls belong; empty: nowhere
   std::uint64_t largest_artefact = std::uint64_t{1} << 30U; ///< bytes
   std::size_t artefacts_at_once = 2;                        ///< uploads and downloads held in memory together
 };

@@ -9,8 +9,11 @@ namespace {
 
 constexpr std::uint64_t kLargestDeployment = std::uint64_t{2} << 20U;
 constexpr std::int64_t kMostInstances = 1000;
+constexpr std::int64_t kMostWarm = 100;
 constexpr std::int64_t kLongestResponseTime = 86'400'000; // milliseconds
 constexpr std::int64_t kMostMillicores = 1'000'000;
+constexpr std::int64_t kLongestHealthTime = 3'600'000; // milliseconds
+constexpr std::int64_t kMostFailures = 100;
 constexpr std::int64_t kLongestOverlap = 24L * 3600; // seconds
 constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 20U;
 
@@ -25,6 +28,19 @@ std::uint64_t size_of(http::JsonObject& object, const std::string& key) {
   return bytes.value_or(0);
 }
 
+HealthSettings health_of(http::JsonObject& object) {
+  HealthSettings health;
+  const auto read = [&](const char* key, std::uint32_t& value, std::int64_t least, std::int64_t most) {
+    value = static_cast<std::uint32_t>(object.integer_or(key, value, least, most));
+  };
+  read("ready_within_ms", health.ready_within_ms, 1000, kLongestHealthTime);
+  read("answer_within_ms", health.answer_within_ms, 1000, kLongestHealthTime);
+  read("overdue_ms", health.overdue_ms, 1000, kLongestHealthTime);
+  read("trial_ms", health.trial_ms, 0, kLongestHealthTime);
+  read("failures", health.failures, 1, kMostFailures);
+  return health;
+}
+
 Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
   FunctionSettings settings;
   if (!object) return settings;
@@ -34,6 +50,7 @@ Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
     settings.most = static_cast<std::uint32_t>(scale->integer_or("max", least_most, least_most, kMostInstances));
     settings.response_time_ms =
         static_cast<std::uint32_t>(scale->integer_or("response_time_ms", 0, 0, kLongestResponseTime));
+    settings.warm = static_cast<std::uint32_t>(scale->integer_or("warm", 0, 0, kMostWarm));
     TCFDL_TRY(scale->finish());
   }
   if (auto resources = object->object("resources")) {
@@ -41,6 +58,10 @@ Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
     settings.enclave_memory = size_of(*resources, "enclave_memory");
     settings.millicores = static_cast<std::uint32_t>(resources->integer_or("millicores", 0, 0, kMostMillicores));
     TCFDL_TRY(resources->finish());
+  }
+  if (auto health = object->object("health")) {
+    settings.health = health_of(*health);
+    TCFDL_TRY(health->finish());
   }
   settings.labels = object->text_map("labels");
   TCFDL_TRY(object->finish());
@@ -97,7 +118,8 @@ Result<Json> set_scale(Functions& functions, const http::Request& request) {
   TCFDL_ASSIGN(auto body, http::JsonObject::parse(request.body, "body"));
   const ScaleChange change{.least = number_of(body, "min", kMostInstances),
                            .most = number_of(body, "max", kMostInstances),
-                           .response_time_ms = number_of(body, "response_time_ms", kLongestResponseTime)};
+                           .response_time_ms = number_of(body, "response_time_ms", kLongestResponseTime),
+                           .warm = number_of(body, "warm", kMostWarm)};
   TCFDL_TRY(body.finish());
   return functions.set_scale(name, change);
 }

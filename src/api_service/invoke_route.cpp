@@ -10,7 +10,10 @@ void add_invoke_route(http::Server& server, const Settings& settings) {
   server.add_streaming("POST", "/v1/functions/{name...}/invoke",
                        [url = settings.gateway_url](const http::Request& request, http::BodySource&) {
                          const auto error =
-                             make_error(Code::kFailedPrecondition, "task calls end in the gateway, at {}", url);
+                             url.empty()
+                                 ? Error(Code::kFailedPrecondition,
+                                         "task calls end in a gateway, and this cluster has none: call with the SDK")
+                                 : make_error(Code::kFailedPrecondition, "task calls end in the gateway, at {}", url);
                          return http::problem(error, request.path);
                        },
                        {.is_public = true, .max_body = std::numeric_limits<std::uint64_t>::max()});

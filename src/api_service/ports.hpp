@@ -14,15 +14,26 @@ namespace tcfdl::api_service {
 
 using Json = nlohmann::json;
 
+/// When a run of an instance counts as failed, and when a new version has shown that it works. Milliseconds.
+struct HealthSettings {
+  std::uint32_t ready_within_ms = 30'000;
+  std::uint32_t answer_within_ms = 10'000;
+  std::uint32_t overdue_ms = 30'000;
+  std::uint32_t trial_ms = 5'000;
+  std::uint32_t failures = 3;
+};
+
 /// How many instances of a function are kept, what each needs and where it may run.
 struct FunctionSettings {
   std::uint32_t least = 1;            ///< instances
   std::uint32_t most = 1;             ///< instances
   std::uint32_t response_time_ms = 0; ///< 0: no target
+  std::uint32_t warm = 0;             ///< instances more that stand ready
   std::uint64_t memory = 0;           ///< bytes an instance, its limit; 0: no limit
   std::uint64_t enclave_memory = 0;   ///< bytes an instance; 0: nothing is said
   std::uint32_t millicores = 0;       ///< of an instance; 0: nothing is said
   std::vector<std::pair<std::string, std::string>> labels;
+  HealthSettings health;
 };
 
 /// A function as its owner sent it: nothing of it is verified.
@@ -38,6 +49,7 @@ struct ScaleChange {
   std::optional<std::uint32_t> least;
   std::optional<std::uint32_t> most;
   std::optional<std::uint32_t> response_time_ms; ///< 0: no target
+  std::optional<std::uint32_t> warm;
 };
 
 struct Deployed {
@@ -89,6 +101,20 @@ public:
   /// 8 to 64 bytes or none. NOT_FOUND; PERMISSION_DENIED with the reasons of the policy; UNAVAILABLE while the service
   /// manager is out of reach.
   virtual Result<Json> attestation_result(const std::string& subject, BytesView nonce) = 0;
+};
+
+class Topics {
+public:
+  virtual ~Topics() = default;
+  /// An array of topics.
+  virtual Result<Json> topics() = 0;
+  /// NOT_FOUND.
+  virtual Result<Json> topic(const FunctionName& name) = 0;
+  /// Makes a topic or takes another version of it; gives it. UNAUTHENTICATED or PERMISSION_DENIED for the descriptor,
+  /// FAILED_PRECONDITION for an older version, RESOURCE_EXHAUSTED for what it would keep.
+  virtual Result<Json> put_topic(const wire::Signed& unverified) = 0;
+  /// With its messages and subscriptions. NOT_FOUND.
+  virtual Status remove_topic(const FunctionName& name) = 0;
 };
 
 class Logs {

@@ -6,6 +6,7 @@
 namespace tcfdl::api_service {
 
 void add_function_routes(http::Server& server, Functions& functions, Logs& logs);
+void add_topic_routes(http::Server& server, Topics& topics);
 void add_artefact_routes(http::Server& server, Artefacts& artefacts, const Settings& settings);
 void add_cluster_routes(http::Server& server, const Ports& ports, const Settings& settings);
 void add_admission_routes(http::Server& server, Tokens& tokens, Enrolment& enrolment);

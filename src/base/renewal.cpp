@@ -9,13 +9,12 @@ namespace tcfdl {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::minutes;
 using std::chrono::seconds;
 
 /// How long to wait after a failure.
 milliseconds retry_pause(const Lifetime& lifetime, UnixSeconds now) {
   const milliseconds left = seconds(std::clamp<std::int64_t>(lifetime.expires - now, 0, 3600));
-  return std::clamp<milliseconds>(left / 16, seconds(1), minutes(1));
+  return std::clamp<milliseconds>(left / 16, seconds(1), seconds(60));
 }
 
 } // namespace

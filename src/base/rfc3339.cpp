@@ -71,10 +71,10 @@ std::optional<UnixSeconds> read_offset(Reader& reader) {
 
 std::optional<UnixSeconds> read_time(Reader& reader) {
   constexpr int kSeconds = 60;
-  const auto minutes = read_minutes(reader);
+  const auto to_minute = read_minutes(reader);
   if (reader.take(":") == '\0') return {};
   const auto second = reader.number(2);
-  if (!minutes || !second || *second >= kSeconds) return {};
+  if (!to_minute || !second || *second >= kSeconds) return {};
   if (reader.take(".") != '\0') {
     if (!reader.number(1)) return {};
     while (reader.number(1)) {
@@ -82,7 +82,7 @@ std::optional<UnixSeconds> read_time(Reader& reader) {
   }
   const auto offset = read_offset(reader);
   if (!offset) return {};
-  return *minutes + *second - *offset;
+  return *to_minute + *second - *offset;
 }
 
 } // namespace

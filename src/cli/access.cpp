@@ -1,5 +1,6 @@
 #include "base/file.hpp"
 #include "cli/api.hpp"
+#include "cli/client_tls.hpp"
 #include "cli/command.hpp"
 
 #include <CLI/CLI.hpp>
@@ -31,7 +32,7 @@ Status create(const Session& session, const AccessOptions& options) {
   if (options.name.starts_with("client:") && !options.out.empty()) {
     return Error(Code::kInvalidArgument, "--out: a client shows its certificate and gets no token");
   }
-  TCFDL_ASSIGN(const auto own, sdk::load_context(session.context));
+  TCFDL_ASSIGN(const auto own, load_api_context(session.context));
   TCFDL_ASSIGN(auto api, Api::connect(own));
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.lifetime).count();
   TCFDL_ASSIGN(auto answer,

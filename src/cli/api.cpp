@@ -1,8 +1,10 @@
 #include "cli/api.hpp"
 
 #include "base/file.hpp"
+#include "cli/client_tls.hpp"
 #include "http/json.hpp"
 #include "http/problem.hpp"
+#include "sdk/identity.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -44,12 +46,17 @@ Result<Api> Api::connect(const sdk::Context& context) {
                         context.api_url);
     }
     settings.tls = http::ClientTls{context.tls_root, context.tls_server_name};
+    if (context.api_token.empty() && !context.tls_certificate.empty()) {
+      TCFDL_ASSIGN(const auto identity, sdk::identity_of(context));
+      settings.tls->certificate_pem = context.tls_certificate;
+      settings.tls->key_pem = std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(identity.signing));
+    }
   }
   return Api(std::move(settings));
 }
 
 Result<Api> Api::of_context(const std::string& name) {
-  TCFDL_ASSIGN(const auto context, sdk::load_context(name));
+  TCFDL_ASSIGN(const auto context, load_api_context(name));
   return connect(context);
 }
 

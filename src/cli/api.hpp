@@ -15,10 +15,10 @@ namespace tcfdl::cli {
 /// Errors are the API's; UNAVAILABLE says where nobody answered. Movable; one thread at a time.
 class Api {
 public:
-  /// `context` needs `api_url`, for https also `tls_root` and `tls_server_name`; `api_token` if there is one.
-  /// INVALID_ARGUMENT.
+  /// `context` needs `api_url`, for https also `tls_root` and `tls_server_name`; it shows `api_token`, else
+  /// `tls_certificate`, if there is one. INVALID_ARGUMENT.
   static Result<Api> connect(const sdk::Context& context);
-  /// The API of a context by name. Errors of sdk::load_context.
+  /// The API of a context by name. Errors of `load_api_context`.
   static Result<Api> of_context(const std::string& name);
 
   Result<nlohmann::json> get(const std::string& target);

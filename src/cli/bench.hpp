@@ -15,8 +15,26 @@ struct BenchCallOptions {
 /// and a plain NATS request.
 Result<Json> bench_call(const Session& session, const BenchCallOptions& options);
 
+struct BenchCommunicationOptions {
+  std::vector<std::size_t> sizes{1024, 4096, 16384, 65536, 262144, 1048576, 4194304};
+  std::string protection = "none";
+  unsigned repeats = 1000;
+  std::string svg; ///< a file for the plot; empty: none
+};
+
+/// The paper's figure 6 on this machine: bodies within one master, from a master to a worker, and between two masters.
+Result<Json> bench_communication(const Session& session, const BenchCommunicationOptions& options);
+
+/// The first task of a function that sleeps, to its answer: with a cold start and from the warm pool, beside the start
+/// of the same program by itself to its first byte. A cluster of real daemons that it starts and ends.
+Result<Json> bench_start(const Session& session, unsigned repeats);
+
 /// What protection costs without any transport, beside single operations of OpenSSL.
 Result<Json> bench_crypto(unsigned repeats);
+
+/// What a worker without instances costs: memory, and bytes to and from its master. Takes `length` and the minute
+/// before it in which a node is not idle yet.
+Result<Json> bench_idle(const Session& session, std::chrono::seconds length);
 
 // Parts of it, beside a floor that it measured.
 

@@ -1,16 +1,13 @@
 #include "cli/bench.hpp"
 
-#include "base/file.hpp"
+#include "base/ids.hpp"
 #include "cli/bench_floors.hpp"
+#include "cli/bench_platform.hpp"
 #include "cli/bench_rows.hpp"
-#include "cli/command.hpp"
-#include "cli/deploy.hpp"
-#include "cli/owner_key.hpp"
-#include "cli/up.hpp"
 #include "http/client.hpp"
+#include "sdk/context.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <tcfdl/client.hpp>
 
 namespace tcfdl::cli {
@@ -18,67 +15,23 @@ namespace {
 
 using std::chrono::seconds;
 
-/// Two clusters of real daemons in a directory that goes with it.
-class BenchPlatform {
-public:
-  static Result<std::unique_ptr<BenchPlatform>> start(const Session& session) {
-    auto platform = std::make_unique<BenchPlatform>();
-    const auto& root = platform->root_.path();
-    ::setenv("TCFDL_CONTEXT_DIR", (root / "contexts").c_str(), 1);
-    const std::string_view topology =
-        "clusters:\n  - {name: near, workers: [near-1]}\n  - {name: far, host_instances: false}\n";
-    TCFDL_TRY(write_file(root / "topology.yaml", as_bytes(topology)));
-    platform->state_ = (root / "state").string();
-    Session quiet = session;
-    quiet.json = false;
-    TCFDL_TRY(up(quiet, {.state = platform->state_, .topology = (root / "topology.yaml").string(), .detach = true}));
-    platform->running_ = true;
-    TCFDL_TRY(platform->deploy_function());
-    return platform;
-  }
-  BenchPlatform() = default;
-  BenchPlatform(const BenchPlatform&) = delete;
-  BenchPlatform& operator=(const BenchPlatform&) = delete;
-  ~BenchPlatform() {
-    Session quiet;
-    if (running_) (void)down(quiet, {.state = state_, .remove = true});
-  }
+constexpr std::string_view kCallTopology =
+    "clusters:\n  - {name: near, workers: [near-1]}\n  - {name: far, host_instances: false}\n";
 
-private:
-  Status deploy_function() {
-    std::error_code failure;
-    const auto program =
-        std::filesystem::read_symlink("/proc/self/exe", failure).parent_path() / "tcfdl-bench-function";
-    const auto file = root_.path() / "function.yaml";
-    const auto yaml = fmt::format("name: bench/sink\ncommand: [bin/sink]\nfiles: [{{source: \"{}\", path: bin/sink}}]\n"
-                                  "protection: [eae, hse, none]\nidempotent: true\nconcurrency: 16\n",
-                                  program.string());
-    TCFDL_TRY(write_file(file, as_bytes(yaml)));
-    const auto key = (root_.path() / "owner.key").string();
-    TCFDL_TRY(create_owner_key(key));
-    TCFDL_ASSIGN(const auto context, sdk::load_context("near"));
-    TCFDL_ASSIGN(auto api, Api::connect(context));
-    TCFDL_TRY(deploy(api, context, {.file = file, .key = key}));
-    return {};
-  }
-
-  TemporaryDirectory root_;
-  std::string state_;
-  bool running_ = false;
-};
-
-Status check_answer(std::size_t size) {
-  if (size == 64) return {};
-  return make_error(Code::kInternal, "the answer has {} bytes, not 64", size);
+Operation call_exchange(Client& client, const Bytes& body, CallOptions options) {
+  options.timeout = seconds(30);
+  return [&client, &body, options]() -> Status {
+    TCFDL_ASSIGN(const auto result, client.call("bench/sink", body, options));
+    return check_answer(result.body.size());
+  };
 }
 
-/// `single`: under a lease of its own, as tasks have whose ids their callers choose.
-Operation call_exchange(Client& client, const Bytes& body, Protection protection, bool single = false) {
-  return [&client, &body, protection, single]() -> Status {
+/// Under a lease of its own, as tasks have whose ids their callers choose.
+Operation single_exchange(Client& client, const Bytes& body) {
+  return [&client, &body]() -> Status {
     CallOptions options;
-    options.protection = protection;
     options.timeout = seconds(30);
-    if (single) options.task_id = make_uuid();
+    options.task_id = make_uuid();
     TCFDL_ASSIGN(const auto result, client.call("bench/sink", body, options));
     return check_answer(result.body.size());
   };
@@ -121,49 +74,50 @@ public:
 
   Status add(std::size_t size) {
     const Bytes body(size, 0x5A);
-    size_ = size;
-    repeats_ = size > 500'000 ? std::max(20U, options_.repeats / 4) : options_.repeats;
-    TCFDL_ASSIGN(const auto tcp, add("tcp_loopback", floors_.tcp(body), "tcp_loopback", 0));
-    TCFDL_ASSIGN(const auto nats, add("nats_request", floors_.nats(body), "tcp_loopback", tcp));
+    const bool is_large = size > 500'000;
+    const auto repeats = is_large ? std::max(20U, options_.repeats / 4) : options_.repeats;
+    std::vector<BenchRow> measured{{"tcp_loopback", floors_.tcp(body), "tcp_loopback"},
+                                   {"tcp_and_two_passes", floors_.tcp_sealed(body), "tcp_loopback"},
+                                   {"nats_request", floors_.nats(body), "tcp_loopback"}};
     for (const auto protection : {Protection::kEae, Protection::kHse, Protection::kNone}) {
-      const std::string name(protection_name(protection));
+      const auto name = protection_name(protection);
       if (!options_.protection.empty() && options_.protection != name) continue;
-      const auto prefix = "call_" + name;
-      const auto in_cluster = call_exchange(near_, body, protection);
-      TCFDL_ASSIGN(const auto call, add(prefix + "_cluster", in_cluster, "nats_request", nats));
-      if (protection == Protection::kEae) {
-        TCFDL_TRY(add(prefix + "_cluster_single", call_exchange(near_, body, protection, true), "nats_request", nats));
-        TCFDL_TRY(add("call_http", gateway_.exchange(body), prefix + "_cluster", call));
-        if (size <= kThroughputSize) TCFDL_TRY(add_throughput(body, in_cluster));
+      if (protection == Protection::kEae) add_eae(measured, body, is_large);
+      CallOptions call;
+      call.protection = protection;
+      if (protection != Protection::kEae) {
+        measured.push_back({fmt::format("call_{}_cluster", name), call_exchange(near_, body, call), kNats});
       }
-      TCFDL_TRY(add(prefix + "_cross", call_exchange(far_, body, protection), "nats_request", nats));
+      measured.push_back({fmt::format("call_{}_cross", name), call_exchange(far_, body, call), kNats});
     }
-    return {};
+    TCFDL_TRY(add_rows(measured, size, repeats, rows_));
+    const bool has_eae = options_.protection.empty() || options_.protection == "eae";
+    return has_eae && size <= kThroughputSize ? add_throughput(body) : Status();
   }
 
 private:
   static constexpr std::size_t kThroughputSize = 65'536;
+  static constexpr const char* kNats = "nats_request";
 
-  /// Its P50; `floor_p50` 0: it is its own floor.
-  Result<double> add(const std::string& name, const Operation& operation, const std::string& floor, double floor_p50) {
-    TCFDL_ASSIGN(const auto sample, measure(repeats_, operation));
-    return add(name, sample, floor, floor_p50);
-  }
-  double add(const std::string& name, const Sample& sample, const std::string& floor, double floor_p50) {
-    const auto p50 = sample.percentile(0.5);
-    rows_.push_back(bench_row(name, size_, sample, floor, floor_p50 > 0 ? floor_p50 : p50));
-    return p50;
+  void add_eae(std::vector<BenchRow>& measured, const Bytes& body, bool is_large) {
+    std::vector<BenchGoal> goals{{kNats, 0.5}, {"tcp_loopback", 4}};
+    if (is_large) goals = {{kNats, 0.4}, {"tcp_and_two_passes", 1.5}};
+    measured.push_back({"call_eae_cluster", call_exchange(near_, body, {}), kNats, std::move(goals)});
+    measured.push_back({"call_eae_cluster_single", single_exchange(near_, body), kNats, {{kNats, 1}}});
+    measured.push_back({"call_http", gateway_.exchange(body), "call_eae_cluster", {{"call_eae_cluster", 2}}});
+    for (const auto& [name, route] : {std::pair{"unix", "local"}, {"tcp", "tcp"}, {"nats", "relay"}}) {
+      CallOptions call;
+      call.route = route;
+      measured.push_back({fmt::format("call_eae_{}", name), call_exchange(near_, body, call), kNats});
+    }
   }
 
-  Status add_throughput(const Bytes& body, const Operation& call) {
-    constexpr unsigned kRounds = 10;
+  Status add_throughput(const Bytes& body) {
     constexpr unsigned kCallers = 16;
-    const auto each = std::max(1U, options_.repeats / 4);
-    TCFDL_ASSIGN(const auto nats, measure_parallel(kRounds, kCallers, each, floors_.nats(body)));
-    const auto nats_p50 = add("nats_throughput", nats, "nats_throughput", 0);
-    TCFDL_ASSIGN(const auto calls, measure_parallel(kRounds, kCallers, each, call));
-    add("call_eae_throughput", calls, "nats_throughput", nats_p50);
-    return {};
+    const std::vector<BenchRow> measured{
+        {"nats_throughput", floors_.nats(body), "nats_throughput"},
+        {"call_eae_throughput", call_exchange(near_, body, {}), "nats_throughput", {{"nats_throughput", 0.5}}}};
+    return add_parallel_rows(measured, body.size(), kCallers, std::max(1U, options_.repeats / 4), rows_);
   }
 
   Client& near_;
@@ -172,14 +126,13 @@ private:
   Floors& floors_;
   const BenchCallOptions& options_;
   Json& rows_;
-  std::size_t size_ = 0;
-  unsigned repeats_ = 0;
 };
 
 } // namespace
 
 Result<Json> bench_call(const Session& session, const BenchCallOptions& options) {
-  TCFDL_ASSIGN(const auto platform, BenchPlatform::start(session));
+  TCFDL_ASSIGN(const auto platform, BenchPlatform::start(session, kCallTopology));
+  TCFDL_TRY(platform->deploy_sink("near", "bench/sink"));
   TCFDL_ASSIGN(const auto near, Client::connect("near"));
   TCFDL_ASSIGN(const auto far, Client::connect("far"));
   TCFDL_ASSIGN(auto gateway, GatewayCalls::to("near"));

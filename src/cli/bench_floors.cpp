@@ -2,6 +2,8 @@
 
 #include "base/file.hpp"
 #include "base/reserved_port.hpp"
+#include "crypto/aead.hpp"
+#include "crypto/random.hpp"
 #include "message_queue/local_trust.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
@@ -121,6 +123,17 @@ Result<std::unique_ptr<Floors>> Floors::start() {
 
 Operation Floors::tcp(const Bytes& body) {
   return [this, &body] { return impl_->tcp(body); };
+}
+
+Operation Floors::tcp_sealed(const Bytes& body) {
+  auto sealed = std::make_shared<Bytes>(body.size() + crypto::kAeadTagSize);
+  auto key = std::make_shared<crypto::AeadKey>(crypto::random_array<crypto::kAeadKeySize>());
+  return [this, &body, sealed = std::move(sealed), key = std::move(key)]() -> Status {
+    const crypto::AeadNonce nonce{};
+    TCFDL_TRY(key->seal(nonce, {}, body, *sealed));
+    TCFDL_TRY(impl_->tcp(body));
+    return key->open(nonce, {}, *sealed, std::span(*sealed).first(body.size()));
+  };
 }
 
 Operation Floors::nats(const Bytes& body) {

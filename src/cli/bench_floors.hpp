@@ -18,6 +18,8 @@ public:
 
   /// One request of that body, which outlives it, and its reply of 64 bytes.
   Operation tcp(const Bytes& body);
+  /// The same after one AES-128-GCM pass over the body, and with another after it.
+  Operation tcp_sealed(const Bytes& body);
   Operation nats(const Bytes& body);
 
 private:

@@ -48,6 +48,68 @@ Result<Sample> measure_parallel(unsigned rounds, unsigned callers, unsigned each
   return sample;
 }
 
+namespace {
+
+constexpr unsigned kTurns = 10;
+
+/// P50 of a row that was measured before; 0 for none.
+double p50_of(const Json& rows, const std::string& name, std::size_t size) {
+  for (const auto& row : rows) {
+    if (row["name"] == name && row["size"] == size) return row["p50_us"];
+  }
+  return 0;
+}
+
+void append_row(const BenchRow& measured, std::size_t size, const Sample& sample, Json& rows) {
+  const auto own = sample.percentile(0.5);
+  const auto floor = [&](const std::string& name) { return name == measured.name ? own : p50_of(rows, name, size); };
+  auto row = bench_row(measured.name, size, sample, measured.floor, floor(measured.floor));
+  for (const auto& goal : measured.goals) {
+    const auto ratio = own / floor(goal.floor);
+    row["goals"].push_back({{"floor", goal.floor}, {"most", goal.most}, {"ratio", ratio}, {"met", ratio <= goal.most}});
+  }
+  rows.push_back(std::move(row));
+}
+
+/// `turn` gives the durations of one row in one turn.
+Status add_by_turns(const std::vector<BenchRow>& measured, std::size_t size, Json& rows,
+                    const std::function<Result<Sample>(const Operation&)>& turn) {
+  std::vector<Sample> samples(measured.size());
+  for (unsigned i = 0; i < kTurns; ++i) {
+    for (std::size_t row = 0; row < measured.size(); ++row) {
+      auto part = turn(measured[row].operation);
+      if (!part) return part.error().within(measured[row].name);
+      samples[row].micros.insert(samples[row].micros.end(), part->micros.begin(), part->micros.end());
+    }
+  }
+  for (std::size_t row = 0; row < measured.size(); ++row) append_row(measured[row], size, samples[row], rows);
+  return {};
+}
+
+std::string goals_of(const Json& row) {
+  std::string text;
+  for (const auto& goal : row.value("goals", Json::array())) {
+    text += fmt::format("{}{:.2f} {} {:g} {}", text.empty() ? "" : ", ", goal["ratio"].get<double>(),
+                        goal["met"].get<bool>() ? "<=" : "above", goal["most"].get<double>(),
+                        goal["floor"].get<std::string>());
+  }
+  return text;
+}
+
+} // namespace
+
+Status add_rows(const std::vector<BenchRow>& measured, std::size_t size, unsigned repeats, Json& rows) {
+  const auto part = std::max(1U, repeats / kTurns);
+  return add_by_turns(measured, size, rows, [part](const Operation& operation) { return measure(part, operation); });
+}
+
+Status add_parallel_rows(const std::vector<BenchRow>& measured, std::size_t size, unsigned callers, unsigned each,
+                         Json& rows) {
+  return add_by_turns(measured, size, rows, [callers, each](const Operation& operation) {
+    return measure_parallel(1, callers, each, operation);
+  });
+}
+
 Json bench_row(const std::string& name, std::size_t size, const Sample& sample, const std::string& floor,
                double floor_p50) {
   const auto p50 = sample.percentile(0.5);
@@ -67,12 +129,12 @@ void print_bench_rows(const Json& rows) {
     return number < 100 ? fmt::format("{:.2f}", number) : fmt::format("{:.0f}", number);
   };
   std::vector<std::vector<std::string>> lines{
-      {"NAME", "SIZE", "N", "P50 us", "P99 us", "FLOOR", "FLOOR P50 us", "RATIO"}};
+      {"NAME", "SIZE", "N", "P50 us", "P99 us", "FLOOR", "FLOOR P50 us", "RATIO", "GOALS"}};
   for (const auto& entry : rows) {
     lines.push_back({entry["name"], fmt::format("{}", entry["size"].get<std::size_t>()),
                      fmt::format("{}", entry["n"].get<std::size_t>()), micros(entry["p50_us"]), micros(entry["p99_us"]),
-                     entry["floor"], micros(entry["floor_p50_us"]),
-                     fmt::format("{:.2f}", entry["ratio"].get<double>())});
+                     entry["floor"], micros(entry["floor_p50_us"]), fmt::format("{:.2f}", entry["ratio"].get<double>()),
+                     goals_of(entry)});
   }
   print(table(lines));
 }

@@ -22,6 +22,28 @@ struct Sample {
 /// `repeats` durations after a warm-up. Each is the mean of `batch` runs, for what is shorter than a clock's reading.
 Result<Sample> measure(unsigned repeats, const Operation& operation, unsigned batch = 1);
 
+/// A goal: at most so many times the floor of that name.
+struct BenchGoal {
+  std::string floor;
+  double most;
+};
+
+/// What is measured in one row. Floors are earlier rows of the same size, or the row itself.
+struct BenchRow {
+  std::string name;
+  Operation operation;
+  std::string floor;
+  std::vector<BenchGoal> goals{};
+};
+
+/// Appends the rows to `rows`. They are measured by turns, a part of the repeats at a time, so that what else the
+/// machine does meets all of them.
+Status add_rows(const std::vector<BenchRow>& measured, std::size_t size, unsigned repeats, nlohmann::json& rows);
+
+/// The same, with rounds as `measure_parallel` has them.
+Status add_parallel_rows(const std::vector<BenchRow>& measured, std::size_t size, unsigned callers, unsigned each,
+                         nlohmann::json& rows);
+
 /// `rounds` durations after one that is not counted: the time of a round, in which each of `callers` threads runs the
 /// operation `each` times, over all those runs. The first error ends it.
 Result<Sample> measure_parallel(unsigned rounds, unsigned callers, unsigned each, const Operation& operation);

@@ -65,6 +65,7 @@ void add_tee_commands(CLI::App& app, Session& session);          ///< tee, docto
 void add_key_commands(CLI::App& app, Session& session);          ///< key
 void add_invoke_command(CLI::App& app, Session& session);
 void add_task_commands(CLI::App& app, Session& session);    ///< task submit, get, wait, cancel, list
+void add_topic_commands(CLI::App& app, Session& session);   ///< topic create, publish, subscribe, …
 void add_receipt_commands(CLI::App& app, Session& session); ///< receipt verify
 void add_backup_commands(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);

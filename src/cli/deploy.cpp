@@ -84,6 +84,28 @@ Result<json> wait_ready(Api& api, const std::string& name, std::uint64_t wanted,
   }
 }
 
+/// Waits until the version is in force. FAILED_PRECONDITION when it was given up.
+Status wait_in_force(Api& api, const std::string& name, std::uint64_t version, Deadline deadline) {
+  for (;;) {
+    TCFDL_ASSIGN(const auto function, api.get(function_target(name)));
+    if (!function.is_object()) return Error(Code::kInternal, "the master's answer is no function");
+    const auto serving = function.value("version", std::uint64_t{0});
+    if (serving >= version) return {};
+    const auto rollback = function.value("rollback", json::object());
+    if (rollback.value("version", std::uint64_t{0}) == version) {
+      return make_error(Code::kFailedPrecondition,
+                        "version {} of {} was rolled back: {}; version {} serves. See `tcfdl function logs {}`",
+                        version, name, rollback.value("reason", ""), serving, name);
+    }
+    if (deadline.expired()) {
+      return make_error(Code::kDeadlineExceeded,
+                        "version {} of {} is on trial still, version {} serves; see `tcfdl function show {}`", version,
+                        name, serving, name);
+    }
+    std::this_thread::sleep_for(kPollPeriod);
+  }
+}
+
 Result<Bytes> read_seal_key(Api& api, const sdk::Context& context) {
   TCFDL_ASSIGN(const auto authority_bytes, from_base64url(context.authority_key));
   TCFDL_ASSIGN(const auto authority, crypto::VerifyKey::from_bytes(authority_bytes));
@@ -126,11 +148,13 @@ Result<json> deploy(Api& api, const sdk::Context& context, const DeployOptions& 
   const auto document = json::parse(wire::write_signed_function(bundle.function), nullptr, false);
   TCFDL_ASSIGN(auto deployed, api.post("/v1/functions", document));
   if (!options.wait || !deployed.is_object()) return deployed;
+  const auto deadline = Deadline::after(options.timeout);
+  const auto& name = bundle.function.descriptor.name();
+  TCFDL_TRY(wait_in_force(api, name, bundle.function.descriptor.version(), deadline));
   // What its load wants beyond the minimum may not fit; that is no failure of the deployment.
   const auto wanted = deployed.value("instances_wanted", std::uint64_t{0});
   const auto least = std::min(wanted, deployed.value("instances_min", wanted));
-  if (least == 0) return deployed;
-  return wait_ready(api, bundle.function.descriptor.name(), least, Deadline::after(options.timeout));
+  return wait_ready(api, name, least, deadline);
 }
 
 } // namespace tcfdl::cli

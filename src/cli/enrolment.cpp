@@ -103,7 +103,7 @@ Status read_trust(const wire::EnrolmentToken& token, sdk::Context& context) {
 
 Result<std::string> create_token(Api& api, const std::string& role, std::chrono::seconds lifetime) {
   nlohmann::json body{{"role", role}, {"lifetime_s", lifetime.count()}};
-  if (role == "client") body["grants"] = {"*"};
+  if (role == "client") body["grants"] = {"*", "publish:*", "subscribe:*"};
   TCFDL_ASSIGN(auto answer, api.post("/v1/tokens", body));
   TCFDL_ASSIGN(auto object, http::JsonObject::of(std::move(answer), "answer"));
   auto token = object.text("token");

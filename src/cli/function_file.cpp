@@ -3,6 +3,7 @@
 #include "base/config.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/schedule.hpp"
 #include "base/units.hpp"
 #include "cli/yaml_error.hpp"
 
@@ -38,11 +39,37 @@ std::uint64_t size_or(ConfigMapping& mapping, const std::string& key, std::strin
   return *size;
 }
 
+/// Nullopt where the key is absent, or refused.
+std::optional<std::chrono::milliseconds> duration(ConfigMapping& mapping, const std::string& key,
+                                                  std::chrono::milliseconds least) {
+  const auto text = mapping.text_or(key, "");
+  if (text.empty()) return std::nullopt;
+  const auto parsed = parse_duration(text);
+  if (parsed && *parsed >= least && *parsed <= std::chrono::hours(1)) return *parsed;
+  mapping.refuse(key, parsed ? fmt::format("'{}' is not within {} s and an hour", text, least.count() / 1000)
+                             : parsed.error().message());
+  return std::nullopt;
+}
+
+void read_health(ConfigMapping& root, FunctionFile& function, Status& status) {
+  auto health = root.mapping("health");
+  if (!health) return;
+  constexpr std::chrono::seconds kShortest{1};
+  function.health.ready_within = duration(*health, "ready_within", kShortest);
+  function.health.answer_within = duration(*health, "answer_within", kShortest);
+  function.health.overdue = duration(*health, "overdue", kShortest);
+  function.health.trial = duration(*health, "trial", std::chrono::seconds(0));
+  const auto failures = health->integer_or("failures", 0, 1, 100);
+  if (failures > 0) function.health.failures = static_cast<std::uint32_t>(failures);
+  if (status) status = health->finish();
+}
+
 void read_scale(ConfigMapping& root, FunctionFile& function, Status& status) {
   if (auto scale = root.mapping("scale")) {
     function.scale_min = static_cast<std::uint32_t>(scale->integer_or("min", 1, 0, 1000));
     const std::int64_t least = std::max<std::uint32_t>(function.scale_min, 1);
     function.scale_max = static_cast<std::uint32_t>(scale->integer_or("max", least, 1, 1000));
+    function.scale_warm = static_cast<std::uint32_t>(scale->integer_or("warm", 0, 0, 100));
     if (function.scale_max < least) scale->refuse("max", fmt::format("is less than min, {}", least));
     const auto response = parse_duration(scale->text_or("response_time", "0ms"));
     if (!response) {
@@ -73,6 +100,29 @@ std::vector<std::string> classes_of(const std::vector<std::string>& tee_kinds) {
   return classes;
 }
 
+/// What runs the function besides calls.
+void read_triggers(ConfigMapping& root, FunctionFile& function) {
+  auto triggers = root.mapping("triggers");
+  if (!triggers) return;
+  function.topics = triggers->texts("topics");
+  for (const auto& topic : function.topics) {
+    if (const auto named = parse_function_name(topic); !named) triggers->refuse("topics", named.error().message());
+  }
+  if (!function.topics.empty() && function.isolate_instance) {
+    triggers->refuse("topics", "a function with isolate: instance handles no messages, which are for all instances");
+  }
+  function.cron = triggers->texts("cron");
+  for (const auto& expression : function.cron) {
+    if (const auto schedule = Schedule::parse(expression); !schedule) {
+      triggers->refuse("cron", schedule.error().message());
+    }
+  }
+  if (!function.cron.empty() && std::ranges::find(function.protections, "none") == function.protections.end()) {
+    triggers->refuse("cron", "such runs have nobody who seals for them: admit them with protection: [none, …]");
+  }
+  if (const auto good = triggers->finish(); !good) root.refuse("triggers", good.error().message());
+}
+
 void read_policy(ConfigMapping& root, FunctionFile& function) {
   function.concurrency = static_cast<std::uint32_t>(root.integer_or("concurrency", 1, 1, 1024));
   function.idempotent = root.boolean_or("idempotent", false);
@@ -82,6 +132,7 @@ void read_policy(ConfigMapping& root, FunctionFile& function) {
     root.refuse("isolate", fmt::format("'{}' is neither none nor instance", isolate));
   }
   function.isolate_instance = isolate == "instance";
+  read_triggers(root, function);
   function.tee_kinds = words(root, "tee", {"software"}, {"software", "sgx", "tdx", "snp"});
   function.assurance = words(root, "assurance", classes_of(function.tee_kinds), {"software", "hardware"});
   function.providers = root.texts("providers");
@@ -168,6 +219,7 @@ Result<FunctionFile> read_root(ConfigMapping& root, const FunctionPlace& place) 
   read_identity(root, function);
   auto nested = read_files(root, function, place);
   read_scale(root, function, nested);
+  read_health(root, function, nested);
   read_policy(root, function);
   if (nested) check_command(root, function, place);
   TCFDL_TRY(nested);

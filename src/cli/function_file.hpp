@@ -5,8 +5,10 @@
 #include "wire/confidential.hpp"
 #include "wire/messages.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,15 @@ struct FunctionSource {
   bool confidential = false;
 };
 
+/// `health` of the file; nullopt where nothing is said.
+struct HealthFile {
+  std::optional<std::chrono::milliseconds> ready_within;
+  std::optional<std::chrono::milliseconds> answer_within;
+  std::optional<std::chrono::milliseconds> overdue;
+  std::optional<std::chrono::milliseconds> trial;
+  std::optional<std::uint32_t> failures;
+};
+
 struct FunctionFile {
   std::string name;
   std::uint64_t version = 0; ///< 0: the time of deployment
@@ -31,12 +42,16 @@ struct FunctionFile {
   std::uint32_t scale_min = 1;
   std::uint32_t scale_max = 1;
   std::uint32_t response_time_ms = 0; ///< 0: no target
+  std::uint32_t scale_warm = 0;       ///< instances more that stand ready
   std::string memory;                 ///< as written; empty: no limit
   std::string enclave_memory;         ///< as written; empty: nothing is said
   std::uint32_t millicores = 0;
+  HealthFile health;
   bool idempotent = false;
   std::vector<std::string> protections;
   bool isolate_instance = false;
+  std::vector<std::string> topics; ///< whose messages it handles
+  std::vector<std::string> cron;   ///< when it runs by itself
   std::vector<std::string> tee_kinds;
   std::vector<std::string> assurance;
   std::vector<std::string> providers;

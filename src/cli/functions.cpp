@@ -1,3 +1,4 @@
+#include "cli/client_tls.hpp"
 #include "cli/command.hpp"
 #include "cli/deploy.hpp"
 #include "wire/descriptor.hpp"
@@ -13,7 +14,7 @@ constexpr const char* kKeyHelp = "of the name's owner; default: owner.key beside
 
 Status run_deploy(const Session& session, DeployOptions options) {
   options.progress = ::isatty(STDERR_FILENO) == 1;
-  TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
+  TCFDL_ASSIGN(const auto context, load_api_context(session.context));
   TCFDL_ASSIGN(auto api, Api::connect(context));
   TCFDL_ASSIGN(const auto function, deploy(api, context, options));
   if (session.json) {
@@ -23,6 +24,10 @@ Status run_deploy(const Session& session, DeployOptions options) {
                       shown(function, "version"), context.cluster, shown(function, "instances_ready"),
                       shown(function, "instances_wanted")));
     if (function.value("instances_wanted", 0) == 0) print("its first task starts an instance\n");
+    if (const auto trial = function.find("trial"); trial != function.end()) {
+      print(fmt::format("version {} is on trial; `tcfdl function show {}` says what becomes of it\n",
+                        shown(*trial, "version"), shown(function, "name")));
+    }
     if (function.contains("problem")) print(fmt::format("problem: {}\n", shown(function, "problem")));
   }
   return {};
@@ -60,6 +65,17 @@ Status list(const Session& session) {
   return {};
 }
 
+std::string text_of_instance(const Json& instance) {
+  auto text = fmt::format("{} version {} {} on {}", shown(instance, "id"), shown(instance, "version"),
+                          shown(instance, "state"), shown(instance, "node"));
+  if (instance.value("crash_looping", false)) {
+    text += fmt::format(", crash loop: {} runs failed, the next in {} ms", shown(instance, "failures"),
+                        shown(instance, "retry_in_ms"));
+  }
+  if (const auto error = instance.value("last_error", std::string()); !error.empty()) text += ": " + error;
+  return text;
+}
+
 Status show(const Session& session, const std::string& name) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto function, api.get(function_target(name)));
@@ -72,10 +88,7 @@ Status show(const Session& session, const std::string& name) {
     if (key != "instances") rows.push_back({key, shown(function, key.c_str())});
   }
   if (const auto instances = function.find("instances"); instances != function.end() && instances->is_array()) {
-    for (const auto& instance : *instances) {
-      rows.push_back({"instance", fmt::format("{} {} on {}", shown(instance, "id"), shown(instance, "state"),
-                                              shown(instance, "node"))});
-    }
+    for (const auto& instance : *instances) rows.push_back({"instance", text_of_instance(instance)});
   }
   print(table(rows));
   return {};
@@ -97,6 +110,7 @@ struct ScaleOptions {
   std::int64_t min = -1;
   std::int64_t max = -1;
   std::int64_t response_time_ms = -1;
+  std::int64_t warm = -1;
 };
 
 Status scale(const Session& session, const std::string& name, const ScaleOptions& options) {
@@ -104,7 +118,8 @@ Status scale(const Session& session, const std::string& name, const ScaleOptions
   if (options.min >= 0) change["min"] = options.min;
   if (options.max >= 0) change["max"] = options.max;
   if (options.response_time_ms >= 0) change["response_time_ms"] = options.response_time_ms;
-  if (change.empty()) return Error(Code::kInvalidArgument, "say --min, --max or --response-time-target");
+  if (options.warm >= 0) change["warm"] = options.warm;
+  if (change.empty()) return Error(Code::kInvalidArgument, "say --min, --max, --warm or --response-time-target");
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto function, api.post(function_target(name, "/scale"), change));
   if (session.json) {
@@ -159,6 +174,8 @@ void add_scale(CLI::App& command, Session& session, const std::shared_ptr<std::s
   command.add_option("--min", options->min, "instances at least; 0: none while there are no tasks")
       ->check(CLI::Range(0, 1000));
   command.add_option("--max", options->max, "instances at most")->check(CLI::Range(1, 1000));
+  command.add_option("--warm", options->warm, "instances more that stand ready for tasks that find none free")
+      ->check(CLI::Range(0, 100));
   command
       .add_option("--response-time-target", options->response_time_ms,
                   "milliseconds from a task's arrival to its end; 0: no target")
@@ -169,7 +186,7 @@ void add_scale(CLI::App& command, Session& session, const std::shared_ptr<std::s
 
 Status run_sign(const Session& session, const std::string& file, const std::string& key, const std::string& out) {
   const auto ask_seal_key = [&session]() -> Result<Bytes> {
-    TCFDL_ASSIGN(const auto context, sdk::load_context(session.context));
+    TCFDL_ASSIGN(const auto context, load_api_context(session.context));
     TCFDL_ASSIGN(auto api, Api::connect(context));
     return authority_seal_key(api, context);
   };

@@ -24,9 +24,9 @@ std::string quoted(const std::filesystem::path& path) { return nlohmann::json(pa
 std::string service_manager_yaml(const Layout& layout, const Topology& topology) {
   const std::string name = "service-manager";
   auto text =
-      fmt::format("state: {}\nnats_port: 0\nready_file: {}\ncertificate_lifetime: {}\npolicy: {}\ninitial_tokens:\n",
+      fmt::format("state: {}\nnats_port: 0\nready_file: {}\ncertificate_lifetime: {}\npolicy: {}\n{}initial_tokens:\n",
                   quoted(layout.node(name)), quoted(layout.ready(name)), topology.certificate_lifetime,
-                  quoted(layout.config("policy")));
+                  quoted(layout.config("policy")), write_observation(topology, false));
   for (const auto& cluster : topology.clusters) {
     text += fmt::format("  - {{role: master, cluster: \"{}\", file: {}}}\n", cluster.name,
                         quoted(layout.token(cluster.master())));
@@ -35,11 +35,11 @@ std::string service_manager_yaml(const Layout& layout, const Topology& topology)
 }
 
 /// What masters and workers have in common.
-std::string node_yaml(const Layout& layout, const Topology& topology, const std::string& name) {
+std::string node_yaml(const Layout& layout, const Topology& topology, const std::string& name, bool has_api) {
   return fmt::format(
-      "node: \"{}\"\nstate: {}\nenrolment_token_file: {}\ntee: software\nlocal_adapter: {}\n{}ready_file: {}\n", name,
+      "node: \"{}\"\nstate: {}\nenrolment_token_file: {}\ntee: software\nlocal_adapter: {}\n{}{}ready_file: {}\n", name,
       quoted(layout.node(name)), quoted(layout.token(name)), topology.local_adapter, write_software_tee(topology),
-      quoted(layout.ready(name)));
+      write_observation(topology, has_api) + write_tracing(topology), quoted(layout.ready(name)));
 }
 
 /// Every node here has the software TEE. Only what is named is admitted.
@@ -94,11 +94,11 @@ Status write_configuration(const Layout& layout, const Topology& topology) {
                                   "gateway_tls: {}\n{}",
                                   cluster.name, cluster.host_instances, cluster.calls_per_second, cluster.api_tls,
                                   cluster.gateway_tls, node::write_caller_shares(cluster.callers));
-    TCFDL_TRY(write_text(layout.config(master), node_yaml(layout, topology, master) + more + write_sections(cluster) +
-                                                    write_placement(cluster, master)));
+    TCFDL_TRY(write_text(layout.config(master), node_yaml(layout, topology, master, true) + more +
+                                                    write_sections(cluster) + write_placement(cluster, master)));
     for (const auto& worker : cluster.workers) {
-      TCFDL_TRY(
-          write_text(layout.config(worker), node_yaml(layout, topology, worker) + write_placement(cluster, worker)));
+      TCFDL_TRY(write_text(layout.config(worker),
+                           node_yaml(layout, topology, worker, false) + write_placement(cluster, worker)));
     }
   }
   return write_text(layout.topology(), write_topology(topology));

@@ -12,12 +12,24 @@ namespace {
 constexpr const char* kDocument = "function.json";
 constexpr const char* kFiles = "files";
 
+nlohmann::json health_of(const HealthFile& health) {
+  auto settings = nlohmann::json::object();
+  if (health.ready_within) settings["ready_within_ms"] = health.ready_within->count();
+  if (health.answer_within) settings["answer_within_ms"] = health.answer_within->count();
+  if (health.overdue) settings["overdue_ms"] = health.overdue->count();
+  if (health.trial) settings["trial_ms"] = health.trial->count();
+  if (health.failures) settings["failures"] = *health.failures;
+  return settings;
+}
+
 std::string settings_of(const FunctionFile& function) {
   nlohmann::json settings{{"scale", {{"min", function.scale_min}, {"max", function.scale_max}}}};
   if (function.response_time_ms > 0) settings["scale"]["response_time_ms"] = function.response_time_ms;
+  if (function.scale_warm > 0) settings["scale"]["warm"] = function.scale_warm;
   if (!function.memory.empty()) settings["resources"]["memory"] = function.memory;
   if (!function.enclave_memory.empty()) settings["resources"]["enclave_memory"] = function.enclave_memory;
   if (function.millicores > 0) settings["resources"]["millicores"] = function.millicores;
+  if (auto health = health_of(function.health); !health.empty()) settings["health"] = std::move(health);
   for (const auto& [name, value] : function.labels) settings["labels"][name] = value;
   return settings.dump();
 }

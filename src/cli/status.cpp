@@ -38,6 +38,15 @@ std::string problems(const Json& status) {
   for (const auto& function : status.value("functions", Json::array())) {
     if (function.contains("problem"))
       text += fmt::format("{}: {}\n", shown(function, "name"), shown(function, "problem"));
+    if (const auto trial = function.find("trial"); trial != function.end()) {
+      text += fmt::format("{}: version {} is on trial: {} of {} instances ready, {} failed runs\n",
+                          shown(function, "name"), shown(*trial, "version"), shown(*trial, "instances_ready"),
+                          shown(*trial, "instances_wanted"), shown(*trial, "failures"));
+    }
+    if (const auto rollback = function.find("rollback"); rollback != function.end()) {
+      text += fmt::format("{}: version {} was rolled back, version {} serves: {}\n", shown(function, "name"),
+                          shown(*rollback, "version"), shown(function, "version"), shown(*rollback, "reason"));
+    }
   }
   return text.empty() ? text : "\n" + text;
 }
@@ -58,12 +67,13 @@ Status print_status(const Session& session) {
                {"name", "role", "tee_kind", "state", "cores", "load", "pid"});
   text += layers(status);
   text += part(status, "functions",
-               {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "MIN", "MAX", "WAITING", "RUNNING"},
+               {"FUNCTION", "VERSION", "CLUSTER", "READY", "WANTED", "MIN", "MAX", "WARM", "WAITING", "RUNNING"},
                {"name", "version", "cluster", "instances_ready", "instances_wanted", "instances_min", "instances_max",
-                "waiting", "in_flight"});
+                "instances_warm", "waiting", "in_flight"});
   text += problems(status);
-  text += part(status, "instances", {"INSTANCE", "FUNCTION", "NODE", "STATE", "PID", "RESTARTS", "LAST ERROR"},
-               {"id", "function", "node", "state", "pid", "restarts", "last_error"});
+  text += part(status, "instances",
+               {"INSTANCE", "FUNCTION", "VERSION", "NODE", "STATE", "PID", "RESTARTS", "CRASH LOOP", "LAST ERROR"},
+               {"id", "function", "version", "node", "state", "pid", "restarts", "crash_looping", "last_error"});
   print(text);
   return {};
 }

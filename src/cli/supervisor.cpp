@@ -1,6 +1,7 @@
 #include "cli/supervisor.hpp"
 
 #include "base/file.hpp"
+#include "base/log_file.hpp"
 #include "cli/client_state.hpp"
 #include "cli/enrolment.hpp"
 #include "http/json.hpp"
@@ -204,6 +205,7 @@ void Supervisor::stop_group(Group& group) {
 void Supervisor::watch(Watched& watched) {
   const auto now = std::chrono::steady_clock::now();
   auto& daemon = watched.daemon;
+  if (const auto bounded = bound_log_file(daemon.spec().log); !bounded) say(bounded.error().to_string());
   if (!watched.due) {
     const auto age = daemon.age();
     const auto end = daemon.ended();

@@ -41,9 +41,10 @@ std::string gibibytes(const Json& node, const char* key) {
 
 /// Own functions with what is live of them, and nodes.
 Json summary_of(const Json& status) {
-  constexpr std::array kOfFunction{"name",          "version",   "in_flight",       "waiting",          "rate",
-                                   "service_ms",    "median_ms", "instances_ready", "instances_wanted", "instances_min",
-                                   "instances_max", "scaling",   "problem"};
+  constexpr std::array kOfFunction{
+      "name",          "version",        "in_flight",       "waiting",          "rate",
+      "service_ms",    "median_ms",      "instances_ready", "instances_wanted", "instances_min",
+      "instances_max", "instances_warm", "scaling",         "problem"};
   constexpr std::array kOfNode{"name",           "state",  "cores",    "load", "memory_total", "memory_available",
                                "enclave_memory", "labels", "instances"};
   const auto pick = [](const Json& from, const auto& keys) {
@@ -62,13 +63,13 @@ Json summary_of(const Json& status) {
 }
 
 std::string picture_of(const Json& summary) {
-  std::vector<std::vector<std::string>> functions{
-      {"FUNCTION", "RUNNING", "WAITING", "RATE/S", "P50 MS", "MEAN MS", "READY", "WANTED", "MIN", "MAX", "WHY"}};
+  std::vector<std::vector<std::string>> functions{{"FUNCTION", "RUNNING", "WAITING", "RATE/S", "P50 MS", "MEAN MS",
+                                                   "READY", "WANTED", "MIN", "MAX", "WARM", "WHY"}};
   for (const auto& each : list_of(summary, "functions")) {
     functions.push_back({shown(each, "name"), shown(each, "in_flight"), shown(each, "waiting"), decimal(each, "rate"),
                          decimal(each, "median_ms"), decimal(each, "service_ms"), shown(each, "instances_ready"),
                          shown(each, "instances_wanted"), shown(each, "instances_min"), shown(each, "instances_max"),
-                         shown(each, each.contains("problem") ? "problem" : "scaling")});
+                         shown(each, "instances_warm"), shown(each, each.contains("problem") ? "problem" : "scaling")});
   }
   std::vector<std::vector<std::string>> nodes{
       {"NODE", "STATE", "CORES", "LOAD", "MEMORY GIB", "LEFT GIB", "INSTANCES", "LABELS"}};

@@ -34,6 +34,8 @@ void read_sections(ConfigMapping& mapping, TopologyCluster& cluster) {
   (void)node::read_async_tasks(mapping);
   cluster.async_tasks = mapping.text_map("async_tasks");
   cluster.callbacks = node::read_callbacks(mapping);
+  (void)node::read_topics(mapping);
+  cluster.topics = mapping.text_map("topics");
 }
 
 Result<TopologyNode> read_node(ConfigMapping& mapping, const TopologyCluster& cluster) {
@@ -95,6 +97,18 @@ Status check_names(const Topology& topology, ConfigMapping& root) {
   return root.finish();
 }
 
+/// Checked as the daemons will.
+TopologyObservation read_observation(ConfigMapping& root) {
+  TopologyObservation observation;
+  const auto checked = node::read_observation(root, true);
+  observation.log_level = checked.log_level;
+  observation.log_format = log_format_name(checked.log_format);
+  observation.metrics = root.boolean_or("metrics", false);
+  (void)node::read_tracing(root);
+  observation.tracing = root.text_map("tracing");
+  return observation;
+}
+
 Result<Topology> read_root(ConfigMapping& root) {
   Topology topology;
   auto clusters = root.mappings("clusters");
@@ -106,6 +120,7 @@ Result<Topology> read_root(ConfigMapping& root) {
   if (const auto good = parse_duration(topology.certificate_lifetime); !good) {
     root.refuse("certificate_lifetime", good.error().message());
   }
+  topology.observation = read_observation(root);
   if (auto software = root.mapping("software_tee")) {
     topology.required_layers = software->texts("require");
     TCFDL_TRY(software->finish());
@@ -146,6 +161,20 @@ std::string write_software_tee(const Topology& topology) {
   return fmt::format("software_tee: {{require: [{}]}}\n", fmt::join(*topology.required_layers, ", "));
 }
 
+std::string write_observation(const Topology& topology, bool has_api) {
+  const auto& observation = topology.observation;
+  std::string text;
+  if (observation.log_level != "info") text += fmt::format("log_level: {}\n", observation.log_level);
+  if (observation.log_format != "text") text += fmt::format("log_format: {}\n", observation.log_format);
+  if (observation.metrics && !has_api) text += "metrics: 127.0.0.1:0\n";
+  return text;
+}
+
+std::string write_tracing(const Topology& topology) {
+  const auto& tracing = topology.observation.tracing;
+  return tracing.empty() ? std::string() : fmt::format("tracing: {}\n", flow(tracing));
+}
+
 std::string write_sections(const TopologyCluster& cluster, std::string_view indent) {
   std::string text;
   const auto add = [&](std::string_view name, const TopologyTexts& section) {
@@ -153,6 +182,7 @@ std::string write_sections(const TopologyCluster& cluster, std::string_view inde
   };
   add("autoscaling", cluster.autoscaling);
   add("async_tasks", cluster.async_tasks);
+  add("topics", cluster.topics);
   if (cluster.callbacks.admitted.empty()) return text;
   return text + fmt::format("{0}callbacks: {1}\n{0}callback_root: {2}\n", indent,
                             nlohmann::json(cluster.callbacks.admitted).dump(),
@@ -168,8 +198,9 @@ std::string write_placement(const TopologyCluster& cluster, const std::string& n
 }
 
 std::string write_topology(const Topology& topology) {
-  auto text = fmt::format("local_adapter: {}\ncertificate_lifetime: {}\n{}clusters:\n", topology.local_adapter,
-                          topology.certificate_lifetime, write_software_tee(topology));
+  auto text = fmt::format("local_adapter: {}\ncertificate_lifetime: {}\n{}{}{}metrics: {}\nclusters:\n",
+                          topology.local_adapter, topology.certificate_lifetime, write_software_tee(topology),
+                          write_observation(topology, true), write_tracing(topology), topology.observation.metrics);
   for (const auto& cluster : topology.clusters) {
     text += fmt::format("  - name: \"{}\"\n    host_instances: {}\n    calls_per_second: {}\n    api_tls: {}\n    "
                         "gateway_tls: {}\n    workers: [",

@@ -37,11 +37,22 @@ struct TopologyCluster {
   TopologyTexts autoscaling = {};    ///< as in a master's configuration, checked
   TopologyTexts async_tasks = {};    ///< likewise
   node::CallbackConfig callbacks = {};
+  TopologyTexts topics = {}; ///< likewise
   std::vector<TopologyNode> nodes = {};
   task_manager::CallerShares callers = {};
 
   [[nodiscard]] std::string master() const { return name + "-master"; }
   friend bool operator==(const TopologyCluster&, const TopologyCluster&) = default;
+};
+
+/// What the daemons say of themselves.
+struct TopologyObservation {
+  std::string log_level = "info";
+  std::string log_format = "text";
+  bool metrics = false;       ///< of the daemons that have no API, too
+  TopologyTexts tracing = {}; ///< of the nodes
+
+  friend bool operator==(const TopologyObservation&, const TopologyObservation&) = default;
 };
 
 struct Topology {
@@ -50,6 +61,7 @@ struct Topology {
   std::string certificate_lifetime = "30d";
   /// Layers that every node's software TEE must have; absent: all.
   std::optional<std::vector<std::string>> required_layers = {};
+  TopologyObservation observation = {};
 
   friend bool operator==(const Topology&, const Topology&) = default;
 };
@@ -63,6 +75,12 @@ Result<Topology> read_topology(const std::filesystem::path& path);
 
 /// The line about the software TEE, in topologies and configurations of nodes; empty for the default.
 std::string write_software_tee(const Topology& topology);
+
+/// The lines about logs and metrics in a daemon's configuration; empty for the defaults.
+std::string write_observation(const Topology& topology, bool has_api);
+
+/// The line about traces in a node's configuration and in topologies; empty for none.
+std::string write_tracing(const Topology& topology);
 
 /// The lines about autoscaling and asynchronous tasks, in topologies (indented) and configurations of masters; empty
 /// for the defaults.

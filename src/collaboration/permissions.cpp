@@ -35,6 +35,11 @@ Permissions master_permissions(const std::string& node) {
   const auto bucket = "KV_" + kRoutesBucket;
   add(all.publish, {"$JS.API.STREAM.INFO." + bucket, "$JS.API.STREAM.CREATE." + bucket,
                     "$JS.API.STREAM.UPDATE." + bucket, "$KV." + kRoutesBucket + ".>"});
+  // Of topics: logs and their readers, by verb.
+  add(all.publish,
+      {"$JS.API.STREAM.INFO.*", "$JS.API.STREAM.CREATE.*", "$JS.API.STREAM.DELETE.*", "$JS.API.STREAM.PURGE.*",
+       "$JS.API.CONSUMER.INFO.*.*", "$JS.API.CONSUMER.DURABLE.CREATE.*.*", "$JS.API.CONSUMER.CREATE.*.*",
+       "$JS.API.CONSUMER.DELETE.*.*", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.>", "tcfdl.log.*"});
   return all;
 }
 

@@ -89,6 +89,7 @@ std::optional<OpenTask> Courier::take() {
 }
 
 void Courier::deliver(const OpenTask& task, Interruption& interruption) {
+  const LogScope scope({.task = task.ref.id});
   auto job = store_.job(task.ref);
   if (job) return Delivery(*std::move(job), parts_, interruption).run();
   spdlog::error("task {} cannot be read: {}", task.ref.id, job.error().to_string());

@@ -31,6 +31,7 @@ Delivery::Delivery(Job job, const DeliveryParts& parts, Interruption& interrupti
           static_cast<std::uint64_t>(std::max<std::int64_t>(0, job_.header.expires_ms() - parts.now())))) {}
 
 void Delivery::run() {
+  const LogScope scope({.task = job_.ref.id, .function = job_.header.function()});
   for (;;) {
     if (stopping()) return;
     if (auto end = attempt()) return record(*std::move(end));
@@ -114,10 +115,8 @@ std::optional<End> Delivery::offer(const wire::LeaseGrant& grant) {
   });
   const auto done = present(*link, parts_.instances, job_, grant, ++attempts_, deadline_, accepted, presented);
   on_cancel.reset();
-  if (!is_repeat && !presented.accepted && !presented.header && !stopping() &&
-      (!presented.refused || presented.refused->code() == Code::kUnavailable)) {
-    return place_elsewhere(grant, failed_before);
-  }
+  const bool busy = presented.refused && presented.refused->code() == Code::kUnavailable;
+  if (busy && !is_repeat && !presented.accepted && !stopping()) return place_elsewhere(grant, failed_before);
   return after_presentation(presented, done, grant, is_repeat);
 }
 
@@ -139,8 +138,8 @@ std::optional<End> Delivery::after_presentation(const Presented& presented, cons
                                                 const wire::LeaseGrant& grant, bool is_repeat) {
   if (interruption_.cancelled) return end_cancelled();
   if (presented.header) return end_of(presented, *presented.header);
-  if (!done && done.error().code() == Code::kResourceExhausted) return failed(done.error());
-  if (!presented.refused) { // the connection broke; the instance may go on
+  if (!done && presented.too_large) return failed(done.error());
+  if (!presented.refused) { // the connection broke or the disk is full; the instance may go on and keeps the outcome
     pause(back_off(attempts_));
     return std::nullopt;
   }
@@ -195,6 +194,7 @@ wire::LeaseRequest Delivery::request() const {
   request.set_caller_node(job_.owner.node);
   request.set_priority(job_.priority);
   request.set_presented(true);
+  request.set_traceparent(job_.sealed.traceparent());
   for (const auto& instance : excluded_) request.add_exclude(instance);
   return request;
 }

@@ -41,7 +41,7 @@ Status send_stored(wire::Connection& connection, const Job& job, Deadline deadli
   }
 }
 
-Result<std::int64_t> receive_result(wire::Connection& connection, const Job& job, Deadline deadline) {
+Result<std::int64_t> receive_result(wire::Connection& connection, const Job& job, Deadline deadline, bool& too_large) {
   const UniqueFd fd(::open(job.result.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kPrivateFile));
   if (!fd.valid()) return errno_error("cannot create", job.result);
   Bytes segment;
@@ -49,7 +49,8 @@ Result<std::int64_t> receive_result(wire::Connection& connection, const Job& job
     TCFDL_ASSIGN(const auto kind, connection.receive(segment, deadline));
     if (kind == wire::FrameKind::kMessage) return Error(Code::kUnavailable, "a message within a result");
     size += static_cast<std::int64_t>(segment.size());
-    if (size > job.largest_result) {
+    too_large = size > job.largest_result;
+    if (too_large) {
       return make_error(Code::kResourceExhausted, "the result has more than {} MiB, which is the caller's quota",
                         job.largest_result >> 20);
     }
@@ -78,7 +79,7 @@ Status receive(wire::Connection& connection, const Job& job, Deadline deadline,
     if (header.task_id() != job.ref.id || header.instance() != job.instance || header.receipt()) {
       return make_error(Code::kUnavailable, "{} answers with a result of another task", job.instance);
     }
-    TCFDL_ASSIGN(out.size, receive_result(connection, job, deadline));
+    TCFDL_ASSIGN(out.size, receive_result(connection, job, deadline, out.too_large));
     out.head = reply.result();
     out.header = std::move(header);
     return {};
@@ -108,6 +109,9 @@ Status present(InstanceLink& link, Instances& instances, const Job& job, const w
   request.set_possession(instances.possession(link.hello));
   request.set_remaining_ms(static_cast<std::uint32_t>(deadline.left_millis()));
   request.set_attempt(attempt);
+  request.set_way("courier");
+  request.set_traceparent(job.sealed.traceparent());
+  request.set_tracestate(job.sealed.tracestate());
   TCFDL_TRY(wire::send_message(connection, request, deadline));
   // A handler may answer while it still reads: side by side, or both sides could wait for ever.
   std::jthread sender([&] {

@@ -12,6 +12,7 @@ struct Presented {
   std::optional<Error> refused;             ///< the instance's words: the handler did not run
   wire::ResultHead head;                    ///< of a result
   std::optional<wire::ResultHeader> header; ///< of `head`, as far as the platform may read it; nothing: no result
+  bool too_large = false;                   ///< the result, for the job's bound
   std::int64_t size = 0;                    ///< bytes of the result's segments
 };
 
@@ -25,7 +26,7 @@ struct InstanceLink {
 };
 
 /// Sends the task and receives what becomes of it; `on_accepted` is called in between. Errors when the connection
-/// broke, the deadline passed, or RESOURCE_EXHAUSTED for a result beyond the job's bound.
+/// broke, the deadline passed, or RESOURCE_EXHAUSTED for a result beyond the job's bound or the disk's room.
 Status present(InstanceLink& link, Instances& instances, const Job& job, const wire::LeaseGrant& grant,
                unsigned attempt, Deadline deadline, const std::function<void()>& on_accepted, Presented& out);
 

@@ -4,6 +4,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 
+#include <array>
 #include <fcntl.h>
 #include <set>
 
@@ -103,9 +104,7 @@ End End::of(wire::TaskState state, const Error& error) {
 Result<std::unique_ptr<TaskStore>> TaskStore::open(database::Database& database, StoreSettings settings,
                                                    UnixMillis now) {
   TCFDL_TRY(make_private_directory(settings.directory));
-  TCFDL_TRY(database.execute(kTable));
-  TCFDL_TRY(database.execute(kIndex));
-  TCFDL_TRY(database.execute(kCallbackTable));
+  TCFDL_TRY(database.migrate("tasks", std::array{kTable, kIndex, kCallbackTable}));
   TCFDL_TRY(database.execute("DELETE FROM tasks WHERE state = ?", {kArriving}));
   std::unique_ptr<TaskStore> store(new TaskStore(database, std::move(settings), std::move(now)));
   TCFDL_TRY(store->remove_strays());

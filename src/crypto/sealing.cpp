@@ -6,11 +6,11 @@ namespace {
 constexpr std::uint64_t kMostSegments = std::uint64_t{1} << 32U;
 constexpr std::size_t kFlagAt = kAeadNonceSize - 1;
 
-/// `size` and `full` are what the segment has and what it has at most.
-Status check_segment(std::size_t size, std::size_t full, bool last, std::size_t room, std::size_t needed) {
-  if (size > full || (!last && size != full)) {
-    return make_error(Code::kInvalidArgument, "a segment of {} octets, where {} {}", size, full,
-                      last ? "are the most" : "are due in all but the last");
+/// `size`: octets of plaintext.
+Status check_segment(std::size_t size, bool last, std::size_t room, std::size_t needed) {
+  if (size > kSegmentSize || (!last && size == 0)) {
+    return make_error(Code::kInvalidArgument, "a segment of {} octets, where {}", size,
+                      size == 0 ? "only the last may be empty" : "65536 are the most");
   }
   if (room < needed) {
     return make_error(Code::kInvalidArgument, "room for {} octets where {} are needed", room, needed);
@@ -68,7 +68,7 @@ Result<AeadNonce> NonceSequence::next(bool last) {
 
 Result<std::size_t> SegmentSealer::seal(BytesView plaintext, bool last, std::span<std::uint8_t> out) {
   const auto size = plaintext.size() + kAeadTagSize;
-  TCFDL_TRY(check_segment(plaintext.size(), kSegmentSize, last, out.size(), size));
+  TCFDL_TRY(check_segment(plaintext.size(), last, out.size(), size));
   TCFDL_ASSIGN(const auto nonce, nonces_.next(last));
   TCFDL_TRY(key_.seal(nonce, {}, plaintext, out.first(size)));
   return size;
@@ -80,7 +80,7 @@ Result<std::size_t> SegmentOpener::open(BytesView ciphertext, bool last, std::sp
     return make_error(Code::kInvalidArgument, "a segment of {} octets has no room for a tag", ciphertext.size());
   }
   const auto size = ciphertext.size() - kAeadTagSize;
-  TCFDL_TRY(check_segment(ciphertext.size(), kSealedSegmentSize, last, out.size(), size));
+  TCFDL_TRY(check_segment(size, last, out.size(), size));
   TCFDL_ASSIGN(const auto nonce, nonces_.next(last));
   if (auto opened = key_.open(nonce, {}, ciphertext, out.first(size)); !opened) {
     failed_ = true;

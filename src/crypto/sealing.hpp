@@ -1,5 +1,6 @@
 // Bodies in segments that are sealed, sent and opened one by one: the STREAM construction over AES-128-GCM, with the
-// segment's number and a last-segment flag in the nonce. A body is cut after every 65536 octets.
+// segment's number and a last-segment flag in the nonce. A body is cut after 65536 octets, or before where its sender
+// does not wait for more.
 #pragma once
 
 #include "crypto/aead.hpp"
@@ -8,7 +9,7 @@
 
 namespace tcfdl::crypto {
 
-/// Plaintext octets of every segment but the last, which has 0 to as many.
+/// Plaintext octets of a segment at most; only the last may have none.
 constexpr std::size_t kSegmentSize = 65536;
 constexpr std::size_t kSealedSegmentSize = kSegmentSize + kAeadTagSize;
 constexpr std::size_t kSaltSize = 32;
@@ -16,7 +17,7 @@ constexpr std::size_t kNoncePrefixSize = 7;
 
 using Salt = std::array<std::uint8_t, kSaltSize>;
 
-/// How many segments a body of `size` octets has; an empty body has one.
+/// How many segments a body of `size` octets has that is there as a whole; an empty body has one.
 constexpr std::uint64_t segment_count(std::uint64_t size) noexcept {
   return size == 0 ? 1 : (size - 1) / kSegmentSize + 1;
 }
@@ -74,7 +75,7 @@ public:
   explicit SegmentSealer(const StreamKeys& keys) : key_(keys.key.span()), nonces_(keys.prefix) {}
 
   /// Writes the next segment to the start of `out` and returns its size, plaintext.size() + 16. `out` may start where
-  /// the plaintext does. INVALID_ARGUMENT, and nothing changes, for a segment that is too long, that is short and not
+  /// the plaintext does. INVALID_ARGUMENT, and nothing changes, for a segment that is too long, that is empty and not
   /// the last, or for a small `out`; FAILED_PRECONDITION after the last; OUT_OF_RANGE after 2³² segments.
   Result<std::size_t> seal(BytesView plaintext, bool last, std::span<std::uint8_t> out);
 

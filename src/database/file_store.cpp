@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace tcfdl::database {
 namespace {
@@ -26,7 +27,7 @@ std::filesystem::path place_of(std::string_view digest) {
 Result<std::unique_ptr<FileStore>> FileStore::open(Database& database, const Clock& clock, FileStoreSettings settings) {
   if (!settings.digest) return make_error(Code::kInvalidArgument, "a file store needs a digest function");
   TCFDL_TRY(make_private_directory(settings.directory));
-  TCFDL_TRY(database.execute(kTable));
+  TCFDL_TRY(database.migrate("files", std::array{kTable}));
   return std::unique_ptr<FileStore>(new FileStore(database, clock, std::move(settings)));
 }
 

@@ -38,6 +38,15 @@ Code code_of(int extended) {
   }
 }
 
+/// What to do about it, where that is for the operator.
+std::string_view remedy_of(Code code) {
+  switch (code) {
+  case Code::kDataLoss: return "; the file is damaged: stop the daemon and restore a backup (docs/backup.md)";
+  case Code::kResourceExhausted: return "; free some room on its disk";
+  default: return "";
+  }
+}
+
 int bind(sqlite3_stmt* statement, int index, const Value& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return sqlite3_bind_int64(statement, index, *integer);
   if (const auto* text = std::get_if<std::string>(&value)) {
@@ -95,7 +104,8 @@ public:
     if (sqlite3_open_v2(path_.c_str(), &handle_, kFlags, nullptr) != SQLITE_OK) return error("cannot open it");
     sqlite3_busy_timeout(handle_, static_cast<int>(settings.busy_timeout.count()));
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    TCFDL_TRY(script("PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"));
+    // A log that grew with one large transaction is cut to this at the next checkpoint.
+    TCFDL_TRY(script("PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;"));
     return script(settings.durable ? "PRAGMA synchronous=FULL;" : "PRAGMA synchronous=NORMAL;");
   }
 
@@ -147,8 +157,8 @@ private:
   }
 
   [[nodiscard]] Error error(std::string_view during) const {
-    return make_error(code_of(sqlite3_extended_errcode(handle_)), "database {}: {}: {}", path_.string(), during,
-                      sqlite3_errmsg(handle_));
+    const auto code = code_of(sqlite3_extended_errcode(handle_));
+    return make_error(code, "database {}: {}: {}{}", path_.string(), during, sqlite3_errmsg(handle_), remedy_of(code));
   }
 
   const std::filesystem::path path_;
@@ -195,21 +205,30 @@ Status Database::transaction(const std::function<Status()>& work) {
   return outcome;
 }
 
-Status Database::migrate(std::span<const std::string_view> scripts) {
+Status Database::migrate(const std::string& owner, std::span<const std::string_view> scripts) {
   const std::scoped_lock lock(connection_->mutex());
-  TCFDL_ASSIGN(const auto found, query_one("PRAGMA user_version", {}, [](const Row& row) { return row.integer(0); }));
-  const auto version = static_cast<std::size_t>(std::max<std::int64_t>(found.value_or(0), 0));
+  TCFDL_TRY(execute("CREATE TABLE IF NOT EXISTS schema_versions(owner TEXT PRIMARY KEY, version INTEGER NOT NULL) "
+                    "WITHOUT ROWID, STRICT"));
+  const auto number = [](const Row& row) { return row.integer(0); };
+  TCFDL_ASSIGN(const auto own, query_one("SELECT version FROM schema_versions WHERE owner = ?", {owner}, number));
+  // Before there was a version for each owner, a file had one.
+  TCFDL_ASSIGN(const auto old, query_one("PRAGMA user_version", {}, number));
+  const auto version = static_cast<std::size_t>(std::max<std::int64_t>(own.value_or(old.value_or(0)), 0));
   if (version > scripts.size()) {
     return make_error(Code::kFailedPrecondition,
-                      "the database has schema {}, this program knows {}: start a newer version of the program",
-                      version, scripts.size());
+                      "the database has schema {} of {}, this program knows {}: start a newer version of the program",
+                      version, owner, scripts.size());
   }
   for (std::size_t next = version; next < scripts.size(); ++next) {
     auto done = transaction([&]() -> Status {
       TCFDL_TRY(connection_->script(std::string(scripts[next])));
-      return connection_->script(fmt::format("PRAGMA user_version={}", next + 1));
+      // A program of before would take the file for its own.
+      if (old.value_or(0) > 0) TCFDL_TRY(connection_->script(fmt::format("PRAGMA user_version={}", next + 1)));
+      TCFDL_TRY(execute("INSERT OR REPLACE INTO schema_versions(owner, version) VALUES (?, ?)",
+                        {owner, static_cast<std::int64_t>(next) + 1}));
+      return {};
     });
-    if (!done) return done.error().within(fmt::format("migration to schema {}", next + 1));
+    if (!done) return done.error().within(fmt::format("migration to schema {} of {}", next + 1, owner));
   }
   return {};
 }

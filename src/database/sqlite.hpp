@@ -35,7 +35,8 @@ private:
 };
 
 struct DatabaseSettings {
-  /// A commit is on disk when it returns. Without it the last commits may be lost with the power, consistency is not.
+  /// A commit is on disk when it returns (`synchronous=FULL`). Without it (`NORMAL`) the last commits may be lost with
+  /// the power, consistency is not.
   bool durable = true;
   /// How long a statement waits for another process's lock.
   std::chrono::milliseconds busy_timeout{5000};
@@ -76,9 +77,10 @@ public:
   /// inner one is undone alone. Other threads wait meanwhile.
   Status transaction(const std::function<Status()>& work);
 
-  /// Brings the schema to `scripts.size()`: runs, each in a transaction, the scripts that `user_version` says are
-  /// missing. Scripts are only ever appended. FAILED_PRECONDITION if a newer program wrote the database.
-  Status migrate(std::span<const std::string_view> scripts);
+  /// Brings the tables of one owner to `scripts.size()`: runs, each in a transaction, the scripts that are missing.
+  /// Scripts are only ever appended. FAILED_PRECONDITION if a newer program wrote the database. The first script of an
+  /// owner whose tables were there before their versions were kept says IF NOT EXISTS.
+  Status migrate(const std::string& owner, std::span<const std::string_view> scripts);
 
   /// Writes the content of now to a new file of mode 0600, without waiting for writers. ALREADY_EXISTS.
   Status copy_to(const std::filesystem::path& file);

@@ -26,10 +26,16 @@ Result<std::string> text_of(const nlohmann::json& header, const char* key) {
 } // namespace
 
 Bytes request_head(const TaskContext& task, std::uint64_t body_size) {
-  const nlohmann::json header{{"task_id", task.task_id()},
-                              {"caller", task.caller()},
-                              {"content_type", task.content_type()},
-                              {"time_left_ms", task.time_left().count()}};
+  nlohmann::json header{{"task_id", task.task_id()},
+                        {"caller", task.caller()},
+                        {"content_type", task.content_type()},
+                        {"time_left_ms", task.time_left().count()}};
+  if (const auto* message = task.message()) {
+    header["message"] = {{"topic", message->topic},
+                         {"id", message->id},
+                         {"sequence", message->sequence},
+                         {"delivery", message->delivery}};
+  }
   const auto text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   Bytes head;
   append_number(head, text.size(), 4);

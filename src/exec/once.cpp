@@ -17,6 +17,12 @@ Environment task_environment(const TaskContext& task) {
   environment.push_back("TCFDL_TASK_ID=" + task.task_id());
   environment.push_back("TCFDL_CALLER=" + task.caller());
   environment.push_back("TCFDL_CONTENT_TYPE=" + task.content_type());
+  if (const auto* message = task.message()) {
+    environment.push_back("TCFDL_TOPIC=" + message->topic);
+    environment.push_back("TCFDL_MESSAGE_ID=" + message->id);
+    environment.push_back(fmt::format("TCFDL_MESSAGE_SEQUENCE={}", message->sequence));
+    environment.push_back(fmt::format("TCFDL_DELIVERY={}", message->delivery));
+  }
   environment.push_back(fmt::format("TCFDL_DEADLINE_MS={}", unix_millis() + task.time_left().count()));
   return environment;
 }

@@ -85,19 +85,64 @@ Status FunctionManager::check_files(const wire::Manifest& manifest) {
                     manifest.files.size(), name_files(missing));
 }
 
-Result<FunctionRecord> FunctionManager::deploy(const Deployment& deployment) {
+/// False where it is in force at the registry already.
+Result<bool> FunctionManager::put_on_trial(const FunctionRecord& record) {
+  auto staged = registry_.stage_function(record.signed_descriptor, record.content_key);
+  if (!staged && staged.error().unanswered()) {
+    return make_error(Code::kUnavailable,
+                      "the registry does not answer ({}), so version {} of {} cannot be tried; the version before "
+                      "stays. Deploy it again when the service manager is back",
+                      staged.error().message(), record.descriptor.version(), record.descriptor.name());
+  }
+  TCFDL_ASSIGN(const bool on_trial, std::move(staged));
+  if (on_trial) TCFDL_TRY(table_.put_candidate(record));
+  return on_trial;
+}
+
+Result<FunctionRecord> FunctionManager::find_candidate(const std::string& name, std::uint64_t version) {
+  TCFDL_ASSIGN(auto found, table_.candidate(name));
+  if (found && found->descriptor.version() == version) return *std::move(found);
+  return make_error(Code::kNotFound, "version {} of {} is not on trial", version, name);
+}
+
+Result<FunctionRecord> FunctionManager::promote(const std::string& name, std::uint64_t version) {
+  const std::scoped_lock lock(changes_);
+  TCFDL_ASSIGN(auto record, find_candidate(name, version));
+  TCFDL_TRY(registry_.register_function(record.signed_descriptor, record.content_key));
+  record.registered = true;
+  TCFDL_TRY(store(record, false));
+  return record;
+}
+
+Status FunctionManager::give_up(const std::string& name, std::uint64_t version, const std::string& reason) {
+  const std::scoped_lock lock(changes_);
+  TCFDL_TRY(find_candidate(name, version));
+  TCFDL_TRY(table_.give_up_candidate(name, {.version = version, .reason = reason, .time = clock_.now()}));
+  // What stays staged gives keys to instances that nobody starts; the next version replaces it.
+  const auto told = registry_.withdraw_function(name);
+  if (!told) spdlog::warn("version {} of {} stays staged: {}", version, name, told.error().message());
+  return {};
+}
+
+Result<Deployed> FunctionManager::deploy(const Deployment& deployment) {
   const std::scoped_lock lock(changes_);
   TCFDL_ASSIGN(auto record, checked_record(deployment));
   TCFDL_ASSIGN(const auto existing, table_.find(record.descriptor.name()));
   if (existing && deployment.settings.empty()) record.settings = existing->settings;
   record.updated = clock_.now();
   record.created = existing ? existing->created : record.updated;
+  // Where the version before is not in force, or runs the same program, there is nothing to go back to or to try.
+  const bool other_program = existing && existing->descriptor.measurement() != record.descriptor.measurement();
+  if (other_program && existing->registered) {
+    TCFDL_ASSIGN(const bool on_trial, put_on_trial(record));
+    if (on_trial) return Deployed{std::move(record), true};
+  }
   const auto registered = registry_.register_function(record.signed_descriptor, record.content_key);
   if (!registered && !registered.error().unanswered()) return registered.error();
   record.registered = registered.has_value();
   if (!registered) record.registration_error = registered.error().to_string();
   TCFDL_TRY(store(record, !existing));
-  return record;
+  return Deployed{std::move(record), false};
 }
 
 Status FunctionManager::store(const FunctionRecord& record, bool is_new) {
@@ -180,7 +225,9 @@ Result<Renewal> FunctionManager::renew() {
 
 Result<std::size_t> FunctionManager::remove_unused_files(std::int64_t age) {
   const std::scoped_lock lock(changes_);
-  TCFDL_ASSIGN(const auto records, table_.list());
+  TCFDL_ASSIGN(auto records, table_.list());
+  TCFDL_ASSIGN(const auto candidates, table_.candidates());
+  records.insert(records.end(), candidates.begin(), candidates.end());
   std::set<std::string> needed;
   for (const auto& record : records) {
     TCFDL_ASSIGN(const auto manifest, wire::parse_manifest(record.manifest));

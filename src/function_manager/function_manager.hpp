@@ -16,6 +16,11 @@ struct Deployment {
   std::optional<wire::KeyPackage> content_key = {}; ///< where the manifest has confidential files
 };
 
+struct Deployed {
+  FunctionRecord record;
+  bool on_trial = false; ///< the version before is in force until `promote`
+};
+
 /// What a renewal did beside keeping the cluster listed.
 struct Renewal {
   std::vector<std::string> registered;
@@ -39,7 +44,19 @@ public:
   /// FAILED_PRECONDITION: a higher version was deployed, or files of the manifest are missing, which are named.
   /// A manifest with confidential files comes with their key, which is passed on to the registry and not opened here.
   /// ALREADY_EXISTS: the same version with other content. Settings may change without a new version.
-  Result<FunctionRecord> deploy(const Deployment& deployment);
+  /// A newer version with another program is put on trial: it is stored beside the one in force and staged at the
+  /// registry. UNAVAILABLE where that cannot be reached: nothing changes.
+  Result<Deployed> deploy(const Deployment& deployment);
+
+  /// The trial of a version is passed: it is registered and in force. NOT_FOUND when it is not on trial any more;
+  /// errors of the registry, with which nothing changes.
+  Result<FunctionRecord> promote(const std::string& name, std::uint64_t version);
+  /// The trial of a version has failed: the one before stays, and `rollback` says why. NOT_FOUND as `promote`.
+  Status give_up(const std::string& name, std::uint64_t version, const std::string& reason);
+  /// What is on trial.
+  Result<std::vector<FunctionRecord>> candidates() { return table_.candidates(); }
+  /// The last version that was given up, until another is in force.
+  Result<std::optional<Rollback>> rollback(const std::string& name) { return table_.rollback(name); }
 
   /// Changes how many instances there are, until it is changed again or deployed with other settings. NOT_FOUND;
   /// INVALID_ARGUMENT as of `parse_settings`.
@@ -75,6 +92,8 @@ private:
   Status check_name(const FunctionRecord& record);
   Status check_files(const wire::Manifest& manifest);
   Status store(const FunctionRecord& record, bool is_new);
+  Result<bool> put_on_trial(const FunctionRecord& record);
+  Result<FunctionRecord> find_candidate(const std::string& name, std::uint64_t version);
   void unregister(const std::string& name, Renewal& renewal);
   void register_again(const FunctionRecord& record, Renewal& renewal);
 

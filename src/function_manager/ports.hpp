@@ -18,6 +18,12 @@ public:
   virtual Status register_function(const wire::Signed& descriptor,
                                    const std::optional<wire::KeyPackage>& content_key) = 0;
 
+  /// Lets this cluster try a version while the one in force stays. False where it is in force already. Errors as above.
+  virtual Result<bool> stage_function(const wire::Signed& descriptor,
+                                      const std::optional<wire::KeyPackage>& content_key) = 0;
+  /// Ends a trial; nothing where there is none. Errors as above.
+  virtual Status withdraw_function(const std::string& name) = 0;
+
   /// Errors as above; NOT_FOUND when the registry does not hold it.
   virtual Status unregister_function(const std::string& name) = 0;
 

@@ -21,4 +21,11 @@ struct FunctionRecord {
   std::string registration_error; ///< why not
 };
 
+/// A version that was tried and given up.
+struct Rollback {
+  std::uint64_t version = 0;
+  std::string reason;
+  UnixSeconds time = 0;
+};
+
 } // namespace tcfdl::function_manager

@@ -8,9 +8,13 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kMostInstances = 1000;
+constexpr std::uint64_t kMostWarm = 100;
 constexpr std::uint64_t kLongestResponseTime = 86'400'000;     // milliseconds
 constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 44U; // 16 TiB
 constexpr std::uint64_t kMostMillicores = 1'000'000;
+constexpr std::uint64_t kLongestHealthTime = 3'600'000; // milliseconds
+constexpr std::uint64_t kShortestHealthTime = 1000;
+constexpr std::uint64_t kMostFailures = 100;
 constexpr std::size_t kMostLabels = 64;
 constexpr std::size_t kLongestLabel = 128;
 
@@ -32,7 +36,8 @@ Result<json> section(const json& document, const char* key) {
 
 Status read_scale(const json& document, Scale& scale) {
   TCFDL_ASSIGN(const auto object, section(document, "scale"));
-  TCFDL_TRY(wire::check_json_keys(object, {}, {"min", "max", "response_time_ms"}));
+  TCFDL_TRY(wire::check_json_keys(object, {}, {"min", "max", "response_time_ms", "warm"}));
+  TCFDL_TRY(read_number(object, "warm", kMostWarm, scale.warm));
   TCFDL_TRY(read_number(object, "response_time_ms", kLongestResponseTime, scale.response_time_ms));
   TCFDL_TRY(read_number(object, "min", kMostInstances, scale.min));
   if (!object.contains("max")) scale.max = std::max(scale.max, scale.min);
@@ -48,6 +53,24 @@ Status read_resources(const json& document, Resources& resources) {
   TCFDL_TRY(read_number(object, "memory", kMostMemory, resources.memory));
   TCFDL_TRY(read_number(object, "enclave_memory", kMostMemory, resources.enclave_memory));
   return read_number(object, "millicores", kMostMillicores, resources.millicores);
+}
+
+Status read_health(const json& document, Health& health) {
+  TCFDL_ASSIGN(const auto object, section(document, "health"));
+  TCFDL_TRY(
+      wire::check_json_keys(object, {}, {"ready_within_ms", "answer_within_ms", "overdue_ms", "trial_ms", "failures"}));
+  const auto times = {std::pair("ready_within_ms", &health.ready_within_ms),
+                      std::pair("answer_within_ms", &health.answer_within_ms),
+                      std::pair("overdue_ms", &health.overdue_ms)};
+  for (const auto& [key, time] : times) {
+    TCFDL_TRY(read_number(object, key, kLongestHealthTime, *time));
+    if (*time >= kShortestHealthTime) continue;
+    return make_error(Code::kInvalidArgument, "{}: at least {} ms are wanted", key, kShortestHealthTime);
+  }
+  TCFDL_TRY(read_number(object, "trial_ms", kLongestHealthTime, health.trial_ms));
+  TCFDL_TRY(read_number(object, "failures", kMostFailures, health.failures));
+  if (health.failures > 0) return {};
+  return Error(Code::kInvalidArgument, "failures: at least 1 is wanted");
 }
 
 Status read_labels(const json& document, std::map<std::string, std::string>& labels) {
@@ -70,9 +93,10 @@ Result<FunctionSettings> parse_settings(const std::string& json_text) {
   if (json_text.empty()) return settings;
   const auto read = [&]() -> Status {
     TCFDL_ASSIGN(const auto document, wire::parse_json_object(as_bytes(json_text), {.depth = 2}));
-    TCFDL_TRY(wire::check_json_keys(document, {}, {"scale", "resources", "labels"}));
+    TCFDL_TRY(wire::check_json_keys(document, {}, {"scale", "resources", "labels", "health"}));
     TCFDL_TRY(read_scale(document, settings.scale));
     TCFDL_TRY(read_resources(document, settings.resources));
+    TCFDL_TRY(read_health(document, settings.health));
     return read_labels(document, settings.labels);
   };
   if (const auto status = read(); !status) return status.error().within("settings");
@@ -83,12 +107,19 @@ std::string write_settings(const FunctionSettings& settings) {
   return json{{"scale",
                {{"min", settings.scale.min},
                 {"max", settings.scale.max},
-                {"response_time_ms", settings.scale.response_time_ms}}},
+                {"response_time_ms", settings.scale.response_time_ms},
+                {"warm", settings.scale.warm}}},
               {"resources",
                {{"memory", settings.resources.memory},
                 {"enclave_memory", settings.resources.enclave_memory},
                 {"millicores", settings.resources.millicores}}},
-              {"labels", json(settings.labels)}}
+              {"labels", json(settings.labels)},
+              {"health",
+               {{"ready_within_ms", settings.health.ready_within_ms},
+                {"answer_within_ms", settings.health.answer_within_ms},
+                {"overdue_ms", settings.health.overdue_ms},
+                {"trial_ms", settings.health.trial_ms},
+                {"failures", settings.health.failures}}}}
       .dump();
 }
 

@@ -21,12 +21,23 @@ public:
   /// Creates missing tables. It shares the database with other modules and leaves `user_version` alone.
   static Result<FunctionTable> open(database::Database& database);
 
-  /// Stores a function and its name in one transaction; a pending unregistration of it is forgotten.
+  /// Stores a function and its name in one transaction; a pending unregistration of it is forgotten, and so are a
+  /// candidate and what was given up before.
   Status put(const FunctionRecord& record);
   Result<std::optional<FunctionRecord>> find(const std::string& name);
   /// By name, in order.
   Result<std::vector<FunctionRecord>> list();
   Result<std::optional<KnownName>> known(const std::string& name);
+
+  /// A version that is tried beside the one in force; its name's version goes up with it, and what was given up before
+  /// is forgotten.
+  Status put_candidate(const FunctionRecord& record);
+  Result<std::optional<FunctionRecord>> candidate(const std::string& name);
+  Result<std::vector<FunctionRecord>> candidates();
+  /// The trial's end: the candidate is gone, and noted as given up.
+  Status give_up_candidate(const std::string& name, const Rollback& rollback);
+  /// The last one, until another version is in force.
+  Result<std::optional<Rollback>> rollback(const std::string& name);
 
   Status set_settings(const std::string& name, const FunctionSettings& settings);
 
@@ -41,6 +52,7 @@ public:
 private:
   explicit FunctionTable(database::Database& database) : database_(&database) {}
   Status put_content_key(const FunctionRecord& record);
+  Status put_name(const FunctionRecord& record);
 
   database::Database* database_;
 };

@@ -11,11 +11,13 @@ namespace {
 
 void add_report(http::Response& response, const CallReport& report) {
   response.headers.add("Tcfdl-Task-Id", report.task_id);
+  response.headers.add("Tcfdl-Trace-Id", report.trace_id);
   response.headers.add("Tcfdl-Cluster", report.cluster);
   response.headers.add("Tcfdl-Node", report.node);
   response.headers.add("Tcfdl-Instance", report.instance);
   response.headers.add("Tcfdl-Tee-Kind", report.tee_kind);
   response.headers.add("Tcfdl-Protection", std::string(protection_name(report.protection)));
+  response.headers.add("Tcfdl-Route", report.route);
   if (!report.proxies.empty()) {
     response.headers.add("Tcfdl-Proxies", fmt::to_string(fmt::join(report.proxies, ", ")));
   }
@@ -27,13 +29,28 @@ void add_report(http::Response& response, const CallReport& report) {
                   millis(report.open_us)));
 }
 
-Result<CallResult> invoke(Client& client, Callers& callers, const http::Request& request) {
+Result<CallResult> invoke(const InvokeParts& parts, const http::Request& request) {
   TCFDL_ASSIGN(const auto name, parse_function_name(request.param("name")));
-  TCFDL_TRY(callers.check_call(request, name.str()));
+  TCFDL_TRY(parts.callers.check_call(request, name.str()));
   TCFDL_ASSIGN(auto options, options_of(request));
   options.cancel = request.stop;
   options.on_behalf_of = client_of(request);
-  return client.call(name.str(), request.body, options);
+  const auto given = TraceContext::parse(options.traceparent);
+  const auto context = given ? *given : wire::begin_trace({}, parts.spans);
+  wire::OpenSpan span(parts.spans, context, "POST /v1/functions/{name}/invoke", wire::SPAN_KIND_SERVER, !given);
+  if (given || context.sampled) options.traceparent = span.context().traceparent();
+  auto result = parts.client.call(name.str(), request.body, options);
+  span.set_outcome(result ? Status() : Status(result.error()));
+  return result;
+}
+
+http::Response answer(const InvokeParts& parts, const http::Request& request) {
+  auto result = invoke(parts, request);
+  if (!result) return http::problem(result.error(), request.path);
+  auto response = http::Response::of(200, "application/octet-stream", {});
+  response.body = std::move(result->body);
+  add_report(response, result->report);
+  return response;
 }
 
 } // namespace
@@ -57,14 +74,13 @@ Result<CallOptions> options_of(const http::Request& request) {
   return options;
 }
 
-void add_invoke_route(http::Server& server, Client& client, Callers& callers) {
+void add_invoke_route(http::Server& server, const InvokeParts& parts) {
   server.add("POST", "/v1/functions/{name...}/invoke",
-             [&client, &callers](const http::Request& request) {
-               auto result = invoke(client, callers, request);
-               if (!result) return http::problem(result.error(), request.path);
-               auto response = http::Response::of(200, "application/octet-stream", {});
-               response.body = std::move(result->body);
-               add_report(response, result->report);
+             [parts](const http::Request& request) {
+               const auto start = Deadline::Clock::now();
+               auto response = answer(parts, request);
+               const std::chrono::duration<double> spent = Deadline::Clock::now() - start;
+               parts.figures.add(response.status, spent.count(), request.body.size(), response.body.size());
                return response;
              },
              {.max_body = kMaxBody});

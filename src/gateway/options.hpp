@@ -30,13 +30,15 @@ Result<bool> take_parameter(const std::string& key, const std::string& value, Op
   return true;
 }
 
-/// Task id, priority and type of the body. INVALID_ARGUMENT names the field.
+/// Task id, priority, type of the body, and trace context. INVALID_ARGUMENT names the field.
 template <class Options> Status take_fields(const http::Request& request, Options& options) {
   options.task_id = request.headers.get("Idempotency-Key");
   if (const auto priority = request.headers.get("Tcfdl-Priority"); !priority.empty()) {
     TCFDL_ASSIGN(options.priority, priority_from_name(priority));
   }
   if (const auto type = request.headers.get("Content-Type"); !type.empty()) options.content_type = type;
+  options.traceparent = request.headers.count("traceparent") == 1 ? request.headers.get("traceparent") : "";
+  options.tracestate = request.headers.get("tracestate");
   return {};
 }
 

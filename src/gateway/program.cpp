@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/renewal.hpp"
 #include "gateway/invoke.hpp"
+#include "gateway/stream.hpp"
 #include "gateway/task_routes.hpp"
 #include "gateway/tls.hpp"
 #include "sdk/caller.hpp"
@@ -89,13 +90,16 @@ Status serve() {
   const SystemClock clock;
   TCFDL_ASSIGN(const auto door, Door::take());
   TCFDL_ASSIGN(const auto environment, sdk::InstanceEnvironment::read());
-  start_logging(environment.instance);
+  start_logging_as_told({.component = "gateway", .node = environment.node, .instance = environment.instance});
   const auto deadline = Deadline::after(seconds(30));
   TCFDL_ASSIGN(const auto proxy, sdk::ProxyClient::connect(environment.proxy, deadline));
   TCFDL_ASSIGN(const auto attachment, sdk::attach(environment, *proxy, clock, deadline));
   sdk::TaskManagerClient task_manager(sdk::connector_to(environment.tasks), environment.tasks_token,
                                       attachment.identity);
-  sdk::Caller caller(attachment.identity, task_manager, *proxy, clock);
+  const auto spans = sdk::spans_as_told(environment.instance, [&](const wire::Spans& some) {
+    return task_manager.spans(some, Deadline::after(seconds(5)));
+  });
+  sdk::Caller caller(attachment.identity, task_manager, *proxy, clock, nullptr, spans.get());
   sdk::Submitter submitter(attachment.identity, task_manager, caller.capsules(), caller.names(), clock);
   SubmittedTasks tasks(submitter);
   wire::Revocations revocations(attachment.identity.authority);
@@ -116,9 +120,12 @@ Status serve() {
   Callers callers(
       {identity.authority, environment.cluster, revocations, clock},
       [&](const wire::Signed& certificate, Deadline by) { return task_manager.newest_certificate(certificate, by); });
+  CallFigures figures;
   http::Server server(server_settings(door, tls, callers));
-  add_invoke_route(server, caller, callers);
+  add_invoke_route(server, {caller, callers, figures, spans.get()});
+  add_stream_route(server, caller, callers);
   add_task_routes(server, tasks, callers);
+  add_metrics_route(server, figures);
   server.add("GET", "/healthz", [](const http::Request&) { return http::Response::json(200, R"({"status":"ok"})"); },
              {.is_public = true});
   TCFDL_TRY(server.start());

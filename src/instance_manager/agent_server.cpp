@@ -46,8 +46,16 @@ void AgentServer::serve(wire::Connection& connection) {
   }
   for (;;) {
     const auto report = wire::receive_message<wire::InstanceReport>(connection, never());
-    if (!report || !report->has_task()) break;
-    instances_.task_event(*admission, report->task());
+    if (!report) break;
+    if (report->has_task()) {
+      instances_.task_event(*admission, report->task());
+    } else if (report->has_spans()) {
+      instances_.spans(*admission, report->spans());
+    } else if (report->has_pong()) {
+      instances_.answered(*admission, std::chrono::milliseconds(report->pong().overdue_ms()));
+    } else {
+      break;
+    }
   }
   link->detach();
   instances_.agent_lost(*admission);

@@ -39,9 +39,14 @@ void ClusterInstances::post(Handler handler) {
 }
 
 void ClusterInstances::expect_nodes(const std::vector<std::string>& nodes) {
-  const std::scoped_lock lock(mutex_);
-  expected_ = {nodes.begin(), nodes.end()};
-  expected_until_ = queue_.now() + settings_.first_reports;
+  {
+    const std::scoped_lock lock(mutex_);
+    expected_ = {nodes.begin(), nodes.end()};
+    expected_until_ = queue_.now() + settings_.first_reports;
+  }
+  post([this, nodes] { // who is idle would not report for a while
+    for (const auto& node : nodes) outbox_.emplace_back([this, node] { commands_.ask_status(NodeId(node)); });
+  });
 }
 
 Status ClusterInstances::set_function(const WantedFunction& wanted) {
@@ -53,6 +58,7 @@ Status ClusterInstances::set_function(const WantedFunction& wanted) {
     known.what = wanted;
     known.descriptor = std::move(descriptor);
     known.problem.clear();
+    if (known.trial && known.trial->descriptor.version() <= known.descriptor.version()) known.trial.reset();
   }
   post([] {});
   return {};
@@ -67,6 +73,17 @@ Status ClusterInstances::set_scale(const FunctionName& function, std::size_t sca
     if (what.scale == scale && what.keep == keep) return {};
     what.scale = scale;
     what.keep = keep;
+  }
+  post([] {});
+  return {};
+}
+
+Status ClusterInstances::set_warm(const FunctionName& function, std::size_t warm) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = functions_.find(function);
+    if (found == functions_.end()) return make_error(Code::kNotFound, "no function {} in this cluster", function);
+    found->second.what.warm = warm;
   }
   post([] {});
   return {};
@@ -99,18 +116,16 @@ void ClusterInstances::on_node_status(const wire::NodeStatus& status) {
 void ClusterInstances::remove_node(const NodeId& node, const std::string& reason) {
   post([this, node, reason] {
     if (nodes_.contains(node)) drop_node(node, reason);
+    lost_.erase(node);
   });
 }
 
 void ClusterInstances::handle_tick() {
   post([this] {
+    forgive_own_pause();
     const auto now = queue_.now();
-    std::vector<NodeId> silent;
-    for (const auto& [id, node] : nodes_) {
-      if (now - node.seen >= settings_.node_lost_after) silent.push_back(id);
-    }
-    const auto reason = fmt::format("no heartbeat for {} ms", settings_.node_lost_after.count());
-    for (const auto& id : silent) drop_node(id, reason);
+    lose_silent_nodes();
+    ask_lost_nodes();
     std::erase_if(ordered_, [&](const auto& each) { return now - each.second.since >= settings_.reported_within; });
   });
   const auto period = std::chrono::duration<double, std::milli>(settings_.reconcile_every) * (0.9 + random_unit() / 5);
@@ -118,23 +133,34 @@ void ClusterInstances::handle_tick() {
                  [this] { handle_tick(); });
 }
 
+/// While this process was stopped it heard nobody: what nodes said meanwhile is read in a moment.
+void ClusterInstances::forgive_own_pause() {
+  const auto now = queue_.now();
+  const auto gap = now - std::exchange(ticked_, now);
+  if (gap < 4 * settings_.reconcile_every) return;
+  for (auto& [id, node] : nodes_) node.seen = std::min(now, node.seen + gap);
+}
+
 void ClusterInstances::handle_status(const wire::NodeStatus& report) {
+  if (report.unchanged()) return confirm(report);
   const NodeId id(report.node());
+  lost_.erase(id);
   const auto [at, is_new] = nodes_.try_emplace(id);
   if (is_new) spdlog::info("instances: node {} is here ({}, TEE {})", id, report.role(), report.tee_kind());
   expected_.erase(report.node());
   at->second.status = report;
   at->second.seen = queue_.now();
+  at->second.probed = false;
   std::vector<InstanceId> missing;
   for (const auto& [instance, known] : known_) {
     const auto same = [&](const auto& each) { return each.instance() == instance.str(); };
     if (known.node == id && std::ranges::none_of(report.instances(), same)) missing.push_back(instance);
   }
   for (const auto& instance : missing) drop_instance(instance, "it ended");
-  for (const auto& status : report.instances()) update(id, report, status);
+  for (const auto& status : report.instances()) update(id, status);
 }
 
-void ClusterInstances::update(const NodeId& node, const wire::NodeStatus& report, const wire::InstanceStatus& status) {
+void ClusterInstances::update(const NodeId& node, const wire::InstanceStatus& status) {
   if (!check_instance_id(status.instance()) || !parse_function_name(status.function())) return;
   const InstanceId id(status.instance());
   const auto ordered = ordered_.find(id);
@@ -151,12 +177,12 @@ void ClusterInstances::update(const NodeId& node, const wire::NodeStatus& report
   known.node = node;
   const bool ready = status.state() == wire::INSTANCE_STATE_READY;
   if (is_new || before.state() == wire::INSTANCE_STATE_READY) known.not_ready_since = queue_.now();
+  note_trial(id, status);
   if (!ready) note_problem(status);
-  announce(id, known, report, before);
+  announce(id, known, before);
 }
 
-void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::NodeStatus& report,
-                                const wire::InstanceStatus& before) {
+void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::InstanceStatus& before) {
   const auto& status = known.status;
   if (status.state() == wire::INSTANCE_STATE_DRAINING) {
     if (known.announced && !std::exchange(known.drain_told, true)) {
@@ -169,15 +195,10 @@ void ClusterInstances::announce(const InstanceId& id, Known& known, const wire::
   }
   if (known.announced && same_run(before, status)) return;
   withdraw(id, known, "it restarted");
-  if (known.stop_since) return;
-  known.announced = true;
-  const ReadyInstance ready{.instance = id,
-                            .function = FunctionName(status.function()),
-                            .node = known.node,
-                            .tee_kind = report.tee_kind(),
-                            .addresses = {status.addresses().begin(), status.addresses().end()},
-                            .version = status.version()};
-  outbox_.emplace_back([this, ready] { events_.on_ready(ready); });
+  const auto wanted = functions_.find(FunctionName(status.function()));
+  const bool may_wait = wanted != functions_.end() && wanted->second.what.warm > 0 &&
+                        wanted->second.descriptor.version() == status.version();
+  if (!known.stop_since && !may_wait) take_up(id, known);
 }
 
 void ClusterInstances::withdraw(const InstanceId& id, Known& known, const std::string& reason) {
@@ -189,6 +210,7 @@ void ClusterInstances::withdraw(const InstanceId& id, Known& known, const std::s
 void ClusterInstances::note_problem(const wire::InstanceStatus& status) {
   const auto wanted = functions_.find(FunctionName(status.function()));
   if (wanted == functions_.end() || status.last_error().empty()) return;
+  if (status.version() > wanted->second.descriptor.version()) return; // on trial
   wanted->second.fits_nowhere = false;
   wanted->second.problem =
       fmt::format("{}: {} ({} restarts)", status.instance(), status.last_error(), status.restarts());
@@ -230,18 +252,24 @@ void ClusterInstances::stop_unwanted() {
 
 void ClusterInstances::reconcile(const FunctionName& name, Wanted& wanted) {
   auto views = views_of(name);
-  if (views.size() > wanted.what.scale) {
+  const auto newer = std::ranges::stable_partition(
+      views, [&](const auto& each) { return each.version <= wanted.descriptor.version(); });
+  std::vector<InstanceView> tried(newer.begin(), newer.end());
+  views.erase(newer.begin(), newer.end());
+  if (views.size() > wanted.what.scale + wanted.what.warm) {
     for (auto& each : views) each.busy = events_.has_tasks(each.id);
   }
-  const auto plan =
-      make_plan(wanted.descriptor.version(), wanted.what.scale, views, choices_for(wanted), wanted.what.keep);
+  const auto plan = make_plan(wanted.descriptor.version(), wanted.what.scale, views, choices_for(wanted),
+                              wanted.what.keep, wanted.what.warm);
   for (const auto& id : plan.stop) {
     if (const auto known = known_.find(id); known != known_.end()) order_stop(id, known->second);
   }
   for (const auto& node : plan.start) order_start(name, wanted, node);
   const auto ready = std::ranges::count_if(
       views, [&](const auto& each) { return each.ready && each.version == wanted.descriptor.version(); });
+  take_up_missing(name, wanted);
   judge(name, wanted, plan, static_cast<std::size_t>(ready));
+  reconcile_trial(name, wanted, std::move(tried));
 }
 
 std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) const {
@@ -256,7 +284,8 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
                      .version = known.status.version(),
                      .ready = ready,
                      .counts = ready || first_start || fresh,
-                     .leaves = drained_.contains(known.node)});
+                     .leaves = drained_.contains(known.node),
+                     .warm = is_warm(known)});
   }
   for (const auto& [id, ordered] : ordered_) {
     if (ordered.function != name) continue;
@@ -270,7 +299,7 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
   return views;
 }
 
-void ClusterInstances::order_start(const FunctionName& name, const Wanted& wanted, const NodeId& node) {
+void ClusterInstances::order_start(const FunctionName& name, const Version& wanted, const NodeId& node) {
   const auto id = free_slot(name, wanted.descriptor.version(), node).value_or(make_instance_id(name));
   ordered_[id] = {.function = name, .version = wanted.descriptor.version(), .node = node, .since = queue_.now()};
   wire::StartInstance order;
@@ -278,6 +307,10 @@ void ClusterInstances::order_start(const FunctionName& name, const Wanted& wante
   *order.mutable_descriptor() = wanted.what.descriptor;
   order.set_manifest(wanted.what.manifest);
   order.set_memory(wanted.what.needs.memory);
+  const auto& health = wanted.what.health;
+  order.mutable_health()->set_ready_within_ms(static_cast<std::uint32_t>(health.ready_within.count()));
+  order.mutable_health()->set_answer_within_ms(static_cast<std::uint32_t>(health.answer_within.count()));
+  order.mutable_health()->set_overdue_ms(static_cast<std::uint32_t>(health.overdue.count()));
   rooms_[node].reserve(wanted.what.needs, 0);
   spdlog::info("instances: {} starts on node {}", id, node);
   outbox_.emplace_back([this, id, node, order = std::move(order)] {
@@ -361,7 +394,8 @@ ClusterView ClusterInstances::view() const {
   ClusterView view;
   for (const auto& [id, node] : nodes_) {
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(queue_.now() - node.seen);
-    view.nodes.push_back({.status = node.status, .age = age, .drained = drained_.contains(id)});
+    view.nodes.push_back(
+        {.status = node.status, .age = age, .overdue = is_overdue(node), .drained = drained_.contains(id)});
   }
   for (const auto& [name, wanted] : functions_) {
     auto& function = view.functions.emplace_back();
@@ -369,11 +403,19 @@ ClusterView ClusterInstances::view() const {
     function.version = wanted.descriptor.version();
     function.scale = wanted.what.scale;
     function.problem = wanted.problem;
+    function.warm_wanted = wanted.what.warm;
+    if (const auto& trial = wanted.trial) {
+      function.trial = TrialView{trial->descriptor.version(), trial->ready, trial->needed, trial->failed_runs()};
+    }
     for (const auto& [id, known] : known_) {
       if (known.status.function() != name.str()) continue;
       function.instances.emplace_back(known.node, known.status);
-      const bool is_ready = known.status.state() == wire::INSTANCE_STATE_READY;
-      if (is_ready && known.status.version() == function.version) ++function.ready;
+      if (known.status.state() != wire::INSTANCE_STATE_READY || known.status.version() != function.version) continue;
+      if (is_warm(known)) {
+        function.warm.insert(id.str());
+      } else {
+        ++function.ready;
+      }
     }
   }
   return view;

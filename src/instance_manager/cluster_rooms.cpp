@@ -47,7 +47,7 @@ std::map<NodeId, NodeRoom> ClusterInstances::measure_rooms() const {
   return rooms;
 }
 
-std::vector<NodeChoice> ClusterInstances::choices_for(const Wanted& wanted) const {
+std::vector<NodeChoice> ClusterInstances::choices_for(const Version& wanted) const {
   std::vector<NodeChoice> choices;
   if (!expected_.empty() && queue_.now() < expected_until_) return choices; // they may run what seems to lack
   for (const auto& [id, node] : nodes_) {
@@ -65,7 +65,7 @@ std::vector<NodeChoice> ClusterInstances::choices_for(const Wanted& wanted) cons
 }
 
 /// What each node lacks for one more instance; empty when one has room.
-std::string ClusterInstances::why_nowhere(const Wanted& wanted) const {
+std::string ClusterInstances::why_nowhere(const Version& wanted) const {
   std::vector<std::string> reasons;
   for (const auto& [id, node] : nodes_) {
     const auto& kind = node.status.tee_kind();

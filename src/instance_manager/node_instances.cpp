@@ -148,6 +148,11 @@ void NodeInstances::task_event(const Admission& admission, wire::TaskEvent event
   reporter_.task_event(event);
 }
 
+std::uint32_t NodeInstances::millis_until(TimePoint when) const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(when - queue_.now()).count();
+  return static_cast<std::uint32_t>(std::max<std::int64_t>(left, 0));
+}
+
 std::vector<wire::InstanceStatus> NodeInstances::status() const {
   std::vector<wire::InstanceStatus> result;
   {
@@ -162,6 +167,8 @@ std::vector<wire::InstanceStatus> NodeInstances::status() const {
       status.set_pid(record.pid);
       status.set_restarts(record.restarts);
       status.set_last_error(record.last_error);
+      status.set_failures(record.backoff.failures());
+      if (record.life.state() == State::kBackingOff) status.set_retry_in_ms(millis_until(record.retry_at));
     }
   }
   for (auto& status : result) status.set_rss(resident_bytes(status.pid()));
@@ -245,7 +252,7 @@ void NodeInstances::handle_launched(const InstanceId& id, std::uint64_t run, con
   if (!pid && record->life.state() == State::kStarting) {
     fail(*record, "not launched: " + pid.error().to_string());
   } else if (record->life.state() == State::kStarting) {
-    post_after(settings_.start_timeout, [this, id, run] { handle_overdue(id, run); });
+    post_after(ready_within(*record), [this, id, run] { handle_overdue(id, run); });
   } else if (record->life.state() == State::kBackingOff) {
     kill(*record);
     if (record->retry_due && !record->alive) handle_retry(id, run);
@@ -260,13 +267,15 @@ void NodeInstances::handle_ready(const Admission& admission, const wire::Instanc
   record->addresses.assign(ready.addresses().begin(), ready.addresses().end());
   record->ready_at = queue_.now();
   record->life.move(State::kReady, "it answered");
+  record->answered_at = record->ready_at;
+  if (ready.answers()) watch(*record);
   changed_ = true;
 }
 
 void NodeInstances::handle_overdue(const InstanceId& id, std::uint64_t run) {
   auto* record = find(id, run);
   if (record == nullptr || record->life.state() != State::kStarting) return;
-  fail(*record, fmt::format("not ready {} s after its launch", settings_.start_timeout.count() / 1000));
+  fail(*record, fmt::format("not ready {} s after its launch", ready_within(*record).count() / 1000));
 }
 
 /// A run that should go on is over: another follows after a delay.
@@ -281,7 +290,9 @@ void NodeInstances::fail(Record& record, std::string why) {
   tokens_.erase(record.token);
   changed_ = true;
   kill(record);
-  post_after(record.backoff.next(random_unit()), [this, id = record.id, run = record.run] { handle_retry(id, run); });
+  const auto delay = record.backoff.next(random_unit());
+  record.retry_at = queue_.now() + delay;
+  post_after(delay, [this, id = record.id, run = record.run] { handle_retry(id, run); });
 }
 
 void NodeInstances::handle_retry(const InstanceId& id, std::uint64_t run) {

@@ -18,7 +18,9 @@ struct NodeInstancesSettings {
   std::map<std::string, std::string> environment{}; ///< of every instance: TCFDL_… variables
   std::chrono::milliseconds prepare_timeout{300'000};
   std::chrono::milliseconds launch_timeout{30'000};
-  std::chrono::milliseconds start_timeout{30'000}; ///< from launch to ready
+  std::chrono::milliseconds start_timeout{30'000}; ///< from launch to ready, where an order says nothing else
+  std::chrono::milliseconds answer_within{10'000}; ///< likewise, a ping
+  std::chrono::milliseconds overdue{30'000};       ///< likewise, that a task may run past its deadline
   std::chrono::milliseconds exit_timeout{10'000};  ///< from kill to exit
   std::chrono::milliseconds give_up_after{1500};   ///< two heartbeats: the master has heard why
   BackoffSettings backoff{};
@@ -32,7 +34,8 @@ struct Admission {
 };
 
 /// Events go through one queue to one thread; what blocks runs on the executor. Every method may be called from any
-/// thread and returns at once. An instance restarts until it is stopped, after a growing delay.
+/// thread and returns at once. An instance restarts until it is stopped, after a growing delay: when it ends, when it
+/// does not get ready, when it does not answer pings, and when a task of it runs on long past its deadline.
 class NodeInstances {
 public:
   NodeInstances(NodeInstancesSettings settings, Proxy& proxy, Bundles& bundles, Reporter& reporter, Executor& executor,
@@ -60,10 +63,13 @@ public:
   /// An instance says that it is ready. UNAUTHENTICATED for a token that is not one of a starting instance,
   /// INVALID_ARGUMENT for bad addresses.
   Result<Admission> admit(const wire::InstanceReady& ready, std::shared_ptr<Agent> agent);
+  /// It answered a ping; `overdue`: how long its worst task has been running past its deadline.
+  void answered(const Admission& admission, std::chrono::milliseconds overdue);
   /// The connection of an admitted instance ended: if it should run, it is killed and restarted.
   void agent_lost(const Admission& admission);
   /// Passed on in the instance's name, whatever the event says.
   void task_event(const Admission& admission, wire::TaskEvent event);
+  void spans(const Admission& admission, const wire::Spans& spans) { reporter_.spans(admission.instance, spans); }
 
   /// All instances, by name.
   [[nodiscard]] std::vector<wire::InstanceStatus> status() const;
@@ -86,6 +92,8 @@ private:
     bool given_up = false;  // no other run follows
     TimePoint failed_at;
     TimePoint ready_at;
+    TimePoint retry_at;
+    TimePoint answered_at; // the last ping
     std::uint32_t pid = 0;
     std::uint32_t restarts = 0;
     std::string last_error;
@@ -109,6 +117,12 @@ private:
   void handle_exit(const InstanceId& id, const std::string& how);
   void handle_retry(const InstanceId& id, std::uint64_t run);
   void handle_stop(const InstanceId& id, std::chrono::milliseconds drain);
+  [[nodiscard]] std::chrono::milliseconds ready_within(const Record& record) const;
+  [[nodiscard]] std::chrono::milliseconds answer_within(const Record& record) const;
+  [[nodiscard]] std::chrono::milliseconds overdue_after(const Record& record) const;
+  [[nodiscard]] std::uint32_t millis_until(TimePoint when) const;
+  void watch(const Record& record);
+  void handle_ping(const InstanceId& id, std::uint64_t run);
   void launch(Record& record);
   void fail(Record& record, std::string why);
   void give_up(const InstanceId& id);

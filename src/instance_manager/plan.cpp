@@ -9,11 +9,15 @@ namespace {
 
 using Counts = std::map<NodeId, std::size_t>;
 
-/// Instances that do not get ready go first, then idle ones, then those of the fullest nodes.
-void stop_surplus(std::vector<InstanceView> current, std::size_t scale, Counts counts, Plan& plan) {
-  while (current.size() > scale) {
+/// Instances that do not get ready go first, then those of the kind that there are too many of, idle ones first, then
+/// those of the fullest nodes.
+void stop_surplus(std::vector<InstanceView> current, std::size_t scale, std::size_t total, Counts counts, Plan& plan) {
+  while (current.size() > total) {
+    const auto working = static_cast<std::size_t>(
+        std::ranges::count_if(current, [](const auto& each) { return each.ready && !each.warm; }));
+    const bool warm_first = working <= scale;
     const auto worst = std::ranges::max_element(current, {}, [&](const InstanceView& each) {
-      return std::tuple(!each.ready, !each.counts, !each.busy, counts[each.node], each.id);
+      return std::tuple(!each.ready, !each.counts, each.warm == warm_first, !each.busy, counts[each.node], each.id);
     });
     --counts[worst->node];
     plan.stop.push_back(worst->id);
@@ -40,7 +44,7 @@ void start_missing(std::size_t missing, std::span<const NodeChoice> nodes, Count
 } // namespace
 
 Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const InstanceView> instances,
-               std::span<const NodeChoice> nodes, std::size_t keep) {
+               std::span<const NodeChoice> nodes, std::size_t keep, std::size_t warm) {
   Plan plan;
   Counts counts;
   std::vector<InstanceView> current;
@@ -54,12 +58,12 @@ Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const Instanc
     for (const auto& each : instances) {
       if (is_replaced(each)) plan.stop.push_back(each.id);
     }
-    stop_surplus(std::move(current), std::max(scale, keep), std::move(counts), plan);
-    return plan;
+    stop_surplus(current, scale, std::max(scale, keep) + warm, counts, plan);
   }
+  const auto total = scale + warm;
   const auto counting = static_cast<std::size_t>(std::ranges::count(current, true, &InstanceView::counts));
-  const auto lacking = scale - std::min(scale, counting);
-  const auto allowed = 2 * scale - std::min(2 * scale, current.size());
+  const auto lacking = total - std::min(total, counting);
+  const auto allowed = 2 * total - std::min(2 * total, current.size());
   start_missing(std::min(lacking, allowed), nodes, std::move(counts), plan);
   return plan;
 }

@@ -16,6 +16,7 @@ struct InstanceView {
   bool counts = false; ///< ready, or on a good way there
   bool busy = false;   ///< it has tasks
   bool leaves = false; ///< its node is drained
+  bool warm = false;   ///< ready, and gets no tasks until it is needed
 };
 
 struct NodeChoice {
@@ -38,7 +39,9 @@ struct Plan {
 /// function; among equals workers come first, then nodes with more left, then those with fewer instances. Once enough
 /// are ready, other versions stop, and what is above both scale and `keep`: idle instances before busy ones. What
 /// leaves is treated as another version is: it goes when there is enough elsewhere.
+/// `warm` more instances are started and stay; what is above goes from those that take tasks while these are more than
+/// the scale, else from the warm ones.
 Plan make_plan(std::uint64_t version, std::size_t scale, std::span<const InstanceView> instances,
-               std::span<const NodeChoice> nodes, std::size_t keep = 0);
+               std::span<const NodeChoice> nodes, std::size_t keep = 0, std::size_t warm = 0);
 
 } // namespace tcfdl::instance_manager

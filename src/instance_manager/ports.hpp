@@ -34,6 +34,8 @@ public:
   /// Some instance's status is not what it was: time for a heartbeat.
   virtual void instances_changed() = 0;
   virtual void task_event(const wire::TaskEvent& event) = 0;
+  /// Spans of an instance, whatever they say of whose they are.
+  virtual void spans(const InstanceId& instance, const wire::Spans& spans) = 0;
 };
 
 /// The way to one running instance.
@@ -57,6 +59,10 @@ public:
   /// Returns when the node took the order, not when the instance runs.
   virtual Status start(const NodeId& node, const wire::StartInstance& order, Deadline deadline) = 0;
   virtual Status stop(const NodeId& node, const wire::StopInstance& order, Deadline deadline) = 0;
+  /// Whether the node is there; if so it reports its whole status soon.
+  virtual Status probe(const NodeId& node, Deadline deadline) = 0;
+  /// Has the node report, if it is there. Returns at once.
+  virtual void ask_status(const NodeId& node) = 0;
 };
 
 /// An instance that can be reached.
@@ -67,6 +73,13 @@ struct ReadyInstance {
   std::string tee_kind;
   std::vector<std::string> addresses; ///< `unix:…` and `tcp:…`
   std::uint64_t version = 0;
+};
+
+/// What became of a version that was tried.
+struct TrialEnd {
+  FunctionName function;
+  std::uint64_t version = 0;
+  std::string failure; ///< why it is given up; empty: it passed
 };
 
 /// Who places tasks learns of instances. Called in order, on the event thread, without a lock.
@@ -80,6 +93,8 @@ public:
   virtual void on_gone(const InstanceId& instance, const std::string& reason) = 0;
   /// Why instances of a function do not start; empty: they do.
   virtual void on_problem(const FunctionName& function, const std::string& problem) = 0;
+  /// Once a trial. One that is given up has stopped getting instances; one that passed goes on until it is in force.
+  virtual void on_trial_ended(const TrialEnd& end) = 0;
   /// Whether an instance has tasks, or was promised to some. Called with a lock held: it must not call back.
   virtual bool has_tasks(const InstanceId& instance) = 0;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "message_queue/bus.hpp"
+#include "message_queue/logs.hpp"
 #include "message_queue/user_credential.hpp"
 
 #include <chrono>
@@ -44,7 +45,7 @@ struct NatsBusSettings {
 /// One TCP connection. Subscriptions and streams end before the bus does. Nothing is buffered while disconnected. Its
 /// destructor closes the connection, fails what waits for answers and waits for running service handlers; it is not
 /// called from a handler.
-class NatsBus final : public Bus, public KeyValue {
+class NatsBus final : public Bus, public KeyValue, public MessageLogs {
 public:
   /// UNAUTHENTICATED for wrong credentials and for a server that does not prove who it is, UNAVAILABLE if no server
   /// answers, INVALID_ARGUMENT for another address than loopback without TLS.
@@ -63,6 +64,15 @@ public:
   Result<Bytes> get(const std::string& bucket, const std::string& key) override;
   Status remove(const std::string& bucket, const std::string& key) override;
   Result<Subscription> watch(const std::string& bucket, WatchHandler handler) override;
+
+  Status create_log(const std::string& log) override;
+  Result<LogState> log_state(const std::string& log) override;
+  Status append_to_log(const std::string& log, std::uint64_t after, BytesView data) override;
+  Status trim_log(const std::string& log, std::uint64_t first) override;
+  Status remove_log(const std::string& log) override;
+  Result<std::unique_ptr<LogReader>> open_reader(const std::string& log, const std::string& reader,
+                                                 const ReaderSettings& settings) override;
+  Status remove_reader(const std::string& log, const std::string& reader) override;
 
 private:
   class Link;

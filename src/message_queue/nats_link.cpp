@@ -82,6 +82,7 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
   OptionsPtr held(raw);
   const auto wait = settings.reconnect_wait.count();
   const auto url = fmt::format("nats://{}:{}", settings.host, settings.port);
+  constexpr std::int64_t kWriteWithin = 5000; // milliseconds; a server that is stopped reads nothing
   constexpr int kNoBuffer = 1; // a buffer of one octet is always full: publishing while disconnected fails
   for (const natsStatus status : {
            natsOptions_SetURL(raw, url.c_str()),
@@ -97,6 +98,7 @@ Result<OptionsPtr> NatsBus::Link::options(bool retry) {
            natsOptions_SetReconnectBufSize(raw, kNoBuffer),
            natsOptions_SetFailRequestsOnDisconnect(raw, true),
            natsOptions_SetSendAsap(raw, true),
+           natsOptions_SetWriteDeadline(raw, kWriteWithin),
            natsOptions_SetIOBufSize(raw, 128 * 1024),
            natsOptions_SetPingInterval(raw, settings.ping_interval.count()),
            natsOptions_SetIgnoreDiscoveredServers(raw, true),
@@ -222,6 +224,13 @@ Status NatsBus::Link::ensure_jetstream() {
   TCFDL_TRY(check(natsConnection_JetStream(&raw, connection, &wanted), "cannot use", "JetStream"));
   jetstream_.reset(raw);
   return {};
+}
+
+Result<jsCtx*> NatsBus::Link::jetstream() {
+  TCFDL_TRY(require_connected());
+  const std::scoped_lock lock(jetstream_mutex_);
+  TCFDL_TRY(ensure_jetstream());
+  return jetstream_.get();
 }
 
 Status NatsBus::Link::create_store(const std::string& bucket) {

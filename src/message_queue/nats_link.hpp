@@ -1,4 +1,4 @@
-// The connection behind a bus. Part of the adapter: only nats_bus.cpp and nats_link.cpp include it.
+// The connection behind a bus. Part of the adapter: only nats_bus.cpp, nats_link.cpp and nats_logs.cpp include it.
 #pragma once
 
 #include "base/worker_pool.hpp"
@@ -49,6 +49,8 @@ public:
     state_handler_.with([&](StateHandler& held) { held = std::move(handler); });
   }
 
+  /// The library's context, kept for the life of the link. UNAVAILABLE while the server is away.
+  Result<jsCtx*> jetstream();
   /// The store of a bucket, kept for the life of the link.
   Result<kvStore*> store(const std::string& bucket);
   Status create_store(const std::string& bucket);

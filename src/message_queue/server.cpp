@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "base/ipv4.hpp"
 #include "base/log.hpp"
+#include "base/program_path.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -28,6 +29,8 @@ constexpr milliseconds kLongestDelay{5000};
 constexpr milliseconds kHealthyAfter{10000};
 constexpr milliseconds kPoll{20};
 constexpr std::uint64_t kMostEarlyDeaths = 4;
+/// Of which the store may be the reason. Fewer, so that one without it is tried before `start` gives up.
+constexpr unsigned kDeathsOfAStore = 3;
 constexpr std::uintmax_t kLargestLog = std::uintmax_t{16} << 20U;
 
 sockaddr_in loopback(std::uint16_t port) {
@@ -47,21 +50,10 @@ sockaddr_in reached_at(const std::string& host, std::uint16_t port) {
 }
 
 Result<std::string> find_binary(const std::string& binary) {
-  if (binary.find('/') != std::string::npos) {
-    if (::access(binary.c_str(), X_OK) == 0) return binary;
-    return errno_error("cannot run the message queue server", binary);
-  }
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  const auto places = fmt::format("{}:/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin", rest);
-  for (rest = places; !rest.empty();) {
-    const auto directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
-    auto candidate = fmt::format("{}/{}", directory, binary);
-    if (!directory.empty() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return make_error(Code::kNotFound, "`{}` is not installed: install the package nats-server or configure its path",
-                    binary);
+  auto found = find_program(binary);
+  if (found || found.error().code() != Code::kNotFound) return found;
+  return make_error(Code::kNotFound, "{}: install the package nats-server or configure its path",
+                    found.error().message());
 }
 
 /// Between fork and exec: async-signal-safe calls only.
@@ -195,13 +187,29 @@ bool EmbeddedServer::answers() const {
 
 void EmbeddedServer::supervise() {
   auto delay = kFirstDelay;
+  unsigned early_deaths = 0;
   do {
     const auto began = steady_clock::now();
     const pid_t child = spawn();
     if (child > 0) wait_for_exit(child);
-    if (steady_clock::now() - began > kHealthyAfter) delay = kFirstDelay;
+    const bool healthy = steady_clock::now() - began > kHealthyAfter;
+    if (healthy) delay = kFirstDelay;
+    early_deaths = healthy ? 0 : early_deaths + 1;
+    if (settings_.store_is_copy && early_deaths == kDeathsOfAStore) set_store_aside();
     delay = std::min(delay * 2, kLongestDelay);
   } while (!pause(delay / 2));
+}
+
+/// The server may not live with what is in it.
+void EmbeddedServer::set_store_aside() const {
+  const auto store = store_directory(settings_);
+  std::error_code failure;
+  if (!std::filesystem::exists(store, failure)) return;
+  const auto aside = store.string() + ".damaged";
+  std::filesystem::remove_all(aside, failure);
+  std::filesystem::rename(store, aside, failure);
+  if (failure) return spdlog::error("cannot set {} aside: {}", store.string(), failure.message());
+  spdlog::warn("{} does not stay up with its store, which is set aside as {}", binary_, aside);
 }
 
 pid_t EmbeddedServer::spawn() const {

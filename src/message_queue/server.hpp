@@ -48,6 +48,7 @@ private:
   void supervise();
   pid_t spawn() const;
   void wait_for_exit(pid_t child);
+  void set_store_aside() const;
   bool pause(std::chrono::milliseconds delay);
   Status wait_until_ready();
   [[nodiscard]] bool answers() const;

@@ -61,13 +61,13 @@ Result<std::string> make_server_config(const ServerSettings& settings, std::stri
   TCFDL_TRY(check_listener(settings));
   TCFDL_ASSIGN(const auto tls, tls_section(settings));
   TCFDL_ASSIGN(const auto access, trust_section(settings.trust));
-  const auto& wanted = settings.jetstream_directory;
-  TCFDL_ASSIGN(const auto store, quoted_path(wanted.empty() ? settings.state_directory / "jetstream" : wanted));
+  TCFDL_ASSIGN(const auto store, quoted_path(store_directory(settings)));
   TCFDL_ASSIGN(const auto log, quoted_path(settings.state_directory / "nats-server.log"));
   return fmt::format("server_name: \"{}\"\n"
                      "host: \"{}\"\n"
                      "port: {}\n"
                      "max_payload: {}\n"
+                     "ping_interval: \"10m\"\n" // clients that are silent for so long
                      "log_file: {}\n"
                      "jetstream {{ store_dir: {} }}\n"
                      "{}{}",

@@ -40,6 +40,9 @@ struct ServerSettings {
   ServerTrust trust;
   /// Empty: `jetstream` in the state directory.
   std::filesystem::path jetstream_directory;
+  /// What is stored is kept elsewhere too. A store with which the server does not come up three times in a row is set
+  /// aside then, as `DIRECTORY.damaged`, in place of an earlier one.
+  bool store_is_copy = false;
   /// The largest message in bytes.
   std::size_t max_payload = std::size_t{1} << 20U;
   /// Bound of start().
@@ -58,6 +61,11 @@ inline std::filesystem::path tls_certificate_file(const ServerSettings& settings
 }
 inline std::filesystem::path tls_key_file(const ServerSettings& settings) {
   return settings.state_directory / "tls-key.pem";
+}
+
+inline std::filesystem::path store_directory(const ServerSettings& settings) {
+  const auto& wanted = settings.jetstream_directory;
+  return wanted.empty() ? settings.state_directory / "jetstream" : wanted;
 }
 
 /// Whether a host is this machine alone: `localhost`, or an address of loopback.

@@ -191,6 +191,18 @@ Result<std::optional<wire::StoredTask>> AsyncTasks::take_in(wire::Connection& co
   return std::optional(std::move(stored));
 }
 
+Status AsyncTasks::submit_own(const courier::Owner& owner, const wire::SubmitTask& task,
+                              const wire::SealedHeader& header, BytesView body) {
+  TCFDL_TRY(check_function(owner, task, header));
+  TCFDL_ASSIGN(auto begun, store_->begin(owner, task, header));
+  auto* const upload = std::get_if<courier::TaskStore::Upload>(&begun);
+  if (upload == nullptr) return {};
+  TCFDL_TRY(upload->write(body));
+  TCFDL_ASSIGN(const auto open, upload->commit());
+  courier_.enqueue(open);
+  return {};
+}
+
 Result<wire::SealedHeader> AsyncTasks::check(const courier::Owner& owner, const wire::Certificate& caller,
                                              const wire::SubmitTask& task) {
   TCFDL_ASSIGN(auto header, wire::parse<wire::SealedHeader>(task.task().header()));

@@ -44,6 +44,15 @@ public:
   }
   Result<wire::StoredTasks> list(const courier::Owner& owner) { return store_->list(owner.id()); }
 
+  /// Stores a task of the master's own, unless the id is known. Errors of the store; FAILED_PRECONDITION or
+  /// PERMISSION_DENIED where the function takes no such task.
+  Status submit_own(const courier::Owner& owner, const wire::SubmitTask& task, const wire::SealedHeader& header,
+                    BytesView body);
+
+  /// The ways to instances, which others who present tasks may use as long as this lives.
+  courier::Leases& leases() { return *leases_; }
+  courier::Instances& instances() { return *instances_; }
+
 private:
   class TaskLeases;
   class TaskInstances;

@@ -69,7 +69,7 @@ bool is_left_out(const fs::path& relative) {
   const auto name = relative.filename().string();
   const auto below = [&](const std::string& each) { return text == each || text.starts_with(each + '/'); };
   return std::ranges::any_of(kDirectories, below) || text == "lock" || name.starts_with('.') ||
-         name.ends_with(".log") || name.ends_with("-wal") || name.ends_with("-shm");
+         name.ends_with(".log") || name.ends_with(".log.1") || name.ends_with("-wal") || name.ends_with("-shm");
 }
 
 /// The regular files below `state` that are kept, in the order of their paths.

@@ -5,13 +5,19 @@
 #include "base/ipv4.hpp"
 #include "base/units.hpp"
 #include "crypto/tls_certificate.hpp"
+#include "http/url.hpp"
 #include "message_queue/server_config.hpp"
 #include "node/caller_shares.hpp"
+#include "tee/gramine_attester.hpp"
 #include "tee/layers.hpp"
 #include "wire/address.hpp"
 
 namespace tcfdl::node {
 namespace {
+
+constexpr const char* kNoProgramsInEnclaves =
+    "a proxy in an SGX enclave starts no programs, so a node with tee: gramine is a master with host_instances: false "
+    "and gateway: none (docs/tee.md)";
 
 Result<ConfigMapping> open(const std::filesystem::path& file) {
   TCFDL_ASSIGN(const auto text, read_text_file(file, std::size_t{1} << 20U));
@@ -75,6 +81,29 @@ std::vector<std::string> required_layers(ConfigMapping& config) {
   return layers;
 }
 
+/// `gramine`, which there is with that TEE only: what the host says of an enclave does not count inside.
+std::optional<GramineConfig> read_gramine(ConfigMapping& config, const HostConfig& host) {
+  auto section = config.mapping("gramine");
+  if (host.tee != "gramine") {
+    if (section) config.refuse("gramine", fmt::format("the node's tee is {}; leave it out", host.tee));
+    return std::nullopt;
+  }
+  if (!section) {
+    config.refuse("gramine", "is required by tee: gramine: the enclave of the node's proxy, as {proxy: PATH}");
+    return std::nullopt;
+  }
+  GramineConfig gramine;
+  gramine.launcher = section->text_or("launcher", "gramine-sgx");
+  gramine.proxy = section->text("proxy");
+  if (!gramine.proxy.empty() && gramine.proxy.is_relative()) section->refuse("proxy", "is no absolute path");
+  if (const auto good = section->finish(); !good) config.refuse("gramine", good.error().message());
+  if (!host.attestation_root.empty()) {
+    config.refuse("attestation_root", "is an argument in the proxy's manifest where the tee is gramine");
+  }
+  if (!host.local_tcp) config.refuse("local_adapter", "must be tcp: no Unix socket leaves an enclave of Gramine");
+  return gramine;
+}
+
 /// `labels` and `enclave_memory`.
 void read_placement(ConfigMapping& config, HostConfig& host) {
   constexpr std::size_t kLongestLabel = 128;
@@ -90,7 +119,22 @@ void read_placement(ConfigMapping& config, HostConfig& host) {
   host.enclave_memory = size.value_or(0);
 }
 
-HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
+/// `instance_address` and `instance_ports`.
+void read_instance_address(ConfigMapping& config, HostConfig& host) {
+  host.instance_address = config.text_or("instance_address", "");
+  host.instance_ports = config.text_or("instance_ports", "");
+  const auto address = parse_ipv4(host.instance_address);
+  if (!host.instance_address.empty() && (address.value_or(0) == 0 || is_ipv4_loopback(host.instance_address))) {
+    config.refuse("instance_address",
+                  fmt::format("'{}' is no IPv4 address of this machine that other nodes reach", host.instance_address));
+  }
+  if (host.instance_ports.empty()) return;
+  if (host.instance_address.empty()) config.refuse("instance_ports", "is of use with instance_address only");
+  const auto ports = wire::parse_ports(host.instance_ports);
+  if (!ports) config.refuse("instance_ports", ports.error().message());
+}
+
+HostConfig host_config(ConfigMapping& config, const std::string& default_node, bool has_api) {
   HostConfig host;
   host.node = label(config, "node", default_node.empty() ? config.text("node") : config.text_or("node", default_node));
   host.state = config.text("state");
@@ -107,10 +151,13 @@ HostConfig host_config(ConfigMapping& config, const std::string& default_node) {
   }
   host.required_layers = required_layers(config);
   read_placement(config, host);
-  const auto adapter = config.text_or("local_adapter", "unix");
+  const auto adapter = config.text_or("local_adapter", host.tee == "gramine" ? "tcp" : "unix");
   if (adapter != "unix" && adapter != "tcp") config.refuse("local_adapter", "is neither unix nor tcp");
   host.local_tcp = adapter == "tcp";
-  host.log_level = config.text_or("log_level", "info");
+  read_instance_address(config, host);
+  host.gramine = read_gramine(config, host);
+  host.observation = read_observation(config, has_api);
+  host.observation.tracing = read_tracing(config);
   host.ready_file = config.text_or("ready_file", "");
   return host;
 }
@@ -126,6 +173,20 @@ std::chrono::milliseconds duration_or(ConfigMapping& config, const std::string& 
     config.refuse(key, fmt::format("'{}' is not within {} ms and a day", text, least.count()));
   }
   return duration.value_or(otherwise);
+}
+
+/// `enclave_key: {of: measurement|signer, root: DIR}`, of the service manager.
+std::optional<service_manager::authority::EnclaveKey> enclave_key(ConfigMapping& config) {
+  using service_manager::authority::EnclaveKey;
+  auto section = config.mapping("enclave_key");
+  if (!section) return std::nullopt;
+  EnclaveKey key;
+  key.root = section->text_or("root", std::string(tee::kGramineRoot));
+  const auto of = section->text("of");
+  if (of != "measurement" && of != "signer") section->refuse("of", "is neither measurement nor signer");
+  key.holder = of == "signer" ? EnclaveKey::Holder::kSigner : EnclaveKey::Holder::kEnclave;
+  if (const auto good = section->finish(); !good) config.refuse("enclave_key", good.error().message());
+  return key;
 }
 
 std::chrono::seconds lifetime_of_certificates(ConfigMapping& config) {
@@ -144,6 +205,49 @@ std::chrono::seconds lifetime_of_certificates(ConfigMapping& config) {
 }
 
 } // namespace
+
+TracingConfig read_tracing(ConfigMapping& config) {
+  constexpr double kHundred = 100;
+  TracingConfig tracing;
+  auto section = config.mapping("tracing");
+  if (!section) return tracing;
+  tracing.endpoint = section->text("endpoint");
+  tracing.sampling = static_cast<double>(section->integer_or("sample", 100, 0, 100)) / kHundred;
+  tracing.root = section->text_or("root", "");
+  const auto url = http::parse_url(tracing.endpoint);
+  if (!url) {
+    section->refuse("endpoint", url.error().message());
+  } else if (url->tls == tracing.root.empty()) {
+    section->refuse("root", url->tls ? "is missing: the PEM file of the certificate that the collector's is checked by"
+                                     : "is of no use without https");
+  } else if (!url->tls && !http::loopback_address(url->host)) {
+    section->refuse("endpoint", fmt::format("'{}' is not on this machine: use https, or a collector here", url->host));
+  }
+  if (const auto good = section->finish(); !good) config.refuse("tracing", good.error().message());
+  return tracing;
+}
+
+Observation read_observation(ConfigMapping& config, bool has_api) {
+  Observation observation;
+  observation.log_level = config.text_or("log_level", observation.log_level);
+  if (const auto known = check_log_level(observation.log_level); !known) {
+    config.refuse("log_level", known.error().message());
+  }
+  const auto format = log_format_from_name(config.text_or("log_format", "text"));
+  if (!format) config.refuse("log_format", format.error().message());
+  observation.log_format = format.value_or(LogFormat::kText);
+  if (has_api) return observation;
+  const auto metrics = config.text_or("metrics", "");
+  if (metrics.empty()) return observation;
+  const auto address = wire::parse_address("tcp:" + metrics);
+  const auto* tcp = address ? std::get_if<wire::TcpAddress>(&*address) : nullptr;
+  if (tcp == nullptr || !wire::is_loopback(*tcp)) {
+    config.refuse("metrics", fmt::format("'{}' is no loopback address and port, as 127.0.0.1:9464", metrics));
+  } else {
+    observation.metrics = ListenAddress{tcp->host, tcp->port};
+  }
+  return observation;
+}
 
 task_manager::AutoscalingSettings read_autoscaling(ConfigMapping& config) {
   using std::chrono::milliseconds;
@@ -196,6 +300,37 @@ CallbackConfig read_callbacks(ConfigMapping& config) {
   return callbacks;
 }
 
+security_manager::AuditSettings read_audit(ConfigMapping& config) {
+  security_manager::AuditSettings settings;
+  auto section = config.mapping("audit");
+  if (!section) return settings;
+  settings.most_records = section->integer_or("records", settings.most_records, 1, 100'000'000);
+  const auto retention = parse_duration(section->text_or("retention", "365d"));
+  if (!retention) section->refuse("retention", retention.error().message());
+  settings.retention = std::chrono::duration_cast<std::chrono::seconds>(retention.value_or(settings.retention));
+  if (const auto good = section->finish(); !good) config.refuse("audit", good.error().message());
+  return settings;
+}
+
+/// With what goes with it, this fits into the JetStream store that the authority admits a cluster's account.
+constexpr std::uint64_t kMostOfTopics = std::uint64_t{896} << 20U;
+
+topics::JournalSettings read_topics(ConfigMapping& config) {
+  topics::JournalSettings settings;
+  auto section = config.mapping("topics");
+  if (!section) return settings;
+  const auto quota = parse_size(section->text_or("quota", fmt::format("{}B", settings.most_bytes)));
+  if (!quota) section->refuse("quota", quota.error().message());
+  settings.most_bytes = quota.value_or(0);
+  if (settings.most_bytes > kMostOfTopics) section->refuse("quota", "is above 896MiB: the message queue has 1 GiB");
+  settings.most_topics = static_cast<std::size_t>(
+      section->integer_or("most", static_cast<std::int64_t>(settings.most_topics), 1, 100'000));
+  settings.most_subscriptions = static_cast<std::size_t>(section->integer_or(
+      "subscriptions_per_topic", static_cast<std::int64_t>(settings.most_subscriptions), 1, 100'000));
+  if (const auto good = section->finish(); !good) config.refuse("topics", good.error().message());
+  return settings;
+}
+
 Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   ServiceManagerConfig result;
@@ -205,7 +340,10 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
   result.policy = config.text("policy");
   result.collateral = config.texts("collateral");
   result.certificates = config.text_or("certificates", "");
-  result.passphrase_file = config.text_or("passphrase_file", "");
+  result.key_file = {result.state / "authority.key", config.text_or("passphrase_file", ""), enclave_key(config)};
+  if (result.key_file.enclave && !result.key_file.passphrase_file.empty()) {
+    config.refuse("enclave_key", "and passphrase_file exclude each other");
+  }
   for (auto& token : config.mappings("initial_tokens")) {
     if (token.text("role") != "master") token.refuse("role", "only masters get their first token here");
     InitialToken initial;
@@ -214,7 +352,7 @@ Result<ServiceManagerConfig> ServiceManagerConfig::read(const std::filesystem::p
     TCFDL_TRY(token.finish());
     result.initial_tokens.push_back(std::move(initial));
   }
-  result.log_level = config.text_or("log_level", "info");
+  result.observation = read_observation(config, false);
   result.ready_file = config.text_or("ready_file", "");
   TCFDL_TRY(config.finish());
   return result;
@@ -224,15 +362,21 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
   MasterConfig result;
   result.cluster = label(config, "cluster", config.text("cluster"));
-  result.host = host_config(config, result.cluster + "-master");
+  result.host = host_config(config, result.cluster + "-master", true);
   result.api = listen_address(config, "api");
-  result.gateway = listen_address(config, "gateway");
+  if (config.text_or("gateway", "") == "none") {
+    if (config.boolean_or("gateway_tls", false)) config.refuse("gateway_tls", "there is no gateway; leave it out");
+  } else {
+    result.gateway = listen_address(config, "gateway");
+  }
   result.tasks = listen_address(config, "tasks");
   result.nats = queue_address(config);
   if (result.tasks.host == "0.0.0.0" && !parse_ipv4(result.nats.advertise)) {
     config.refuse("tasks", fmt::format("is told to callers as an address; {} is a name", result.nats.advertise));
   }
   result.host_instances = config.boolean_or("host_instances", true);
+  if (result.host.gramine && result.host_instances) config.refuse("host_instances", kNoProgramsInEnclaves);
+  if (result.host.gramine && result.gateway) config.refuse("gateway", kNoProgramsInEnclaves);
   constexpr std::int64_t kHighestRate = 1'000'000;
   result.api_rate =
       static_cast<unsigned>(config.integer_or("api_requests_per_second", result.api_rate, 0, kHighestRate));
@@ -241,13 +385,17 @@ Result<MasterConfig> MasterConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(result.callers, read_caller_shares(config));
   result.async_tasks = read_async_tasks(config);
   result.callbacks = read_callbacks(config);
+  result.audit = read_audit(config);
+  result.topics = read_topics(config);
   TCFDL_TRY(config.finish());
   return result;
 }
 
 Result<WorkerConfig> WorkerConfig::read(const std::filesystem::path& file) {
   TCFDL_ASSIGN(auto config, open(file));
-  WorkerConfig result{host_config(config, {})};
+  WorkerConfig result{host_config(config, {}, false)};
+  if (result.host.gramine)
+    config.refuse("tee", fmt::format("a worker is there for instances: {}", kNoProgramsInEnclaves));
   TCFDL_TRY(config.finish());
   return result;
 }

@@ -4,7 +4,9 @@ namespace tcfdl::node {
 
 Result<std::unique_ptr<DrainedNodes>> DrainedNodes::open(database::Database& database,
                                                          instance_manager::ClusterInstances& instances) {
-  TCFDL_TRY(database.execute("CREATE TABLE IF NOT EXISTS drained_nodes(node TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID"));
+  constexpr std::string_view kTable =
+      "CREATE TABLE IF NOT EXISTS drained_nodes(node TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID";
+  TCFDL_TRY(database.migrate("drained_nodes", std::array{kTable}));
   std::unique_ptr<DrainedNodes> nodes(new DrainedNodes(database, instances));
   TCFDL_TRY(nodes->tell());
   return nodes;

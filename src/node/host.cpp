@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "base/log_file.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/hash.hpp"
 #include "instance_manager/system_status.hpp"
@@ -18,7 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kHeartbeat{1000};
+constexpr unsigned kWholeEvery = 12; ///< heartbeats of an idle node
 constexpr std::size_t kLaunchThreads = 4;
 constexpr std::size_t kMostEvents = 65536;
 
@@ -32,11 +33,19 @@ Result<std::filesystem::path> program_beside_this(const std::string& name) {
 }
 
 std::map<std::string, std::string> host_environment(const HostSettings& settings) {
-  std::map<std::string, std::string> environment{{"TCFDL_CLUSTER", settings.cluster},
-                                                 {"TCFDL_NODE", settings.config.node},
-                                                 {"TCFDL_AGENT", wire::to_string(settings.agent)},
-                                                 {"TCFDL_TASKS", settings.tasks},
-                                                 {"TCFDL_TASKS_TOKEN", settings.tasks_token}};
+  std::map<std::string, std::string> environment{
+      {"TCFDL_CLUSTER", settings.cluster},
+      {"TCFDL_NODE", settings.config.node},
+      {"TCFDL_AGENT", wire::to_string(settings.agent)},
+      {"TCFDL_TASKS", settings.tasks},
+      {"TCFDL_TASKS_TOKEN", settings.tasks_token},
+      {"TCFDL_LOG_LEVEL", settings.config.observation.log_level},
+      {"TCFDL_LOG_FORMAT", std::string(log_format_name(settings.config.observation.log_format))}};
+  const auto& tracing = settings.config.observation.tracing;
+  if (!tracing.endpoint.empty()) environment["TCFDL_TRACING"] = fmt::format("{}", tracing.sampling);
+  const auto& reached_at = settings.config.instance_address;
+  if (!reached_at.empty()) environment["TCFDL_LISTEN"] = reached_at;
+  if (!settings.config.instance_ports.empty()) environment["TCFDL_LISTEN_PORTS"] = settings.config.instance_ports;
   if (!settings.config.local_tcp) environment["TCFDL_RUN_DIR"] = runtime_directory(settings.config.state).string();
   return environment;
 }
@@ -73,12 +82,34 @@ Result<wire::Address> local_address(const HostConfig& config, NodeState& state, 
 }
 
 Result<ProxyProcessSettings> proxy_settings(const HostConfig& config, NodeState& state) {
-  TCFDL_ASSIGN(auto instances, local_address(config, state, "proxy"));
-  TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-proxy"));
-  return ProxyProcessSettings{std::move(program),         config.state / "proxy",
-                              config.state / "proxy.log", config.node,
-                              std::move(instances),       config.tee,
-                              config.attestation_root,    fmt::to_string(fmt::join(config.required_layers, ","))};
+  ProxyProcessSettings settings{.command = {},
+                                .log = config.state / "proxy.log",
+                                .node = config.node,
+                                .instances = {},
+                                .over_tcp = config.local_tcp};
+  TCFDL_ASSIGN(settings.instances, local_address(config, state, "proxy"));
+  if (config.gramine) {
+    settings.command = {config.gramine->launcher, config.gramine->proxy.string()};
+    return settings;
+  }
+  TCFDL_ASSIGN(const auto program, program_beside_this("tcfdl-proxy"));
+  settings.command = {program.string(),
+                      "--state",
+                      (config.state / "proxy").string(),
+                      "--tee",
+                      config.tee,
+                      "--require",
+                      fmt::to_string(fmt::join(config.required_layers, ",")),
+                      "--log-level",
+                      config.observation.log_level,
+                      "--log-format",
+                      std::string(log_format_name(config.observation.log_format)),
+                      "--tracing",
+                      config.observation.tracing.endpoint.empty() ? "off" : "on"};
+  if (!config.attestation_root.empty()) {
+    settings.command.insert(settings.command.end(), {"--attestation-root", config.attestation_root.string()});
+  }
+  return settings;
 }
 
 instance_manager::NodeInstancesSettings Host::instance_settings(const HostSettings& settings) {
@@ -117,6 +148,10 @@ Status Host::start() {
   } else { // its credential is of an older program
     spdlog::warn("no revocation lists come until the NATS credential is renewed: {}", told.error().message());
   }
+  // Nobody knows what was told in vain meanwhile.
+  bus_.on_state([this](message_queue::BusState state) {
+    if (state == message_queue::BusState::kConnected) instances_changed();
+  });
   reporter_ = std::thread([this] { report_loop(); });
   return {};
 }
@@ -126,6 +161,7 @@ void Host::stop() noexcept {
     const std::scoped_lock lock(mutex_);
     if (std::exchange(stopping_, true)) return;
   }
+  bus_.on_state({});
   commands_.reset();
   revocations_.reset();
   relay_.reset();
@@ -159,22 +195,37 @@ void Host::task_event(const wire::TaskEvent& event) {
   wake_.notify_all();
 }
 
+void Host::spans(const InstanceId& instance, const wire::Spans& spans) {
+  if (settings_.spans != nullptr) settings_.spans->take("instance/" + instance.str(), spans);
+}
+
+void Host::on_spans(const wire::Spans& spans) {
+  if (settings_.spans != nullptr) settings_.spans->take("proxy/" + settings_.config.node, spans);
+}
+
 void Host::report_loop() {
   // The heartbeat has a time of its own: however many tasks there are to report, it is sent.
-  for (auto next = Deadline::after(kHeartbeat);;) {
+  std::chrono::milliseconds told{0};
+  for (auto next = Deadline::after(told);;) {
     std::vector<wire::TaskEvent> events;
-    bool status_due = false;
+    bool is_changed = false;
     {
       std::unique_lock lock(mutex_);
       wake_.wait_until(lock, next.when(), [this] { return stopping_ || changed_ || !events_.empty(); });
       if (stopping_) return;
       events.swap(events_);
-      status_due = std::exchange(changed_, false) || next.expired();
+      is_changed = std::exchange(changed_, false);
     }
+    const bool has_tasks = !events.empty() || !running_.empty();
     if (!events.empty()) send_events(std::move(events));
-    if (!status_due) continue;
-    send_status();
-    next = Deadline::after(kHeartbeat);
+    const auto now = Deadline::Clock::now();
+    if (has_tasks || is_changed) pace_.stir(now);
+    const auto period = pace_.period(now);
+    // Whoever was told to expect nothing for minutes is told at once that there is something again.
+    if (!is_changed && !next.expired() && period >= told) continue;
+    send_status(period, is_changed || !pace_.is_idle(now));
+    told = period;
+    next = Deadline::after(period);
   }
 }
 
@@ -191,10 +242,29 @@ void Host::send_events(std::vector<wire::TaskEvent> events) {
   if (!sent) spdlog::debug("cannot report tasks: {}", sent.error().message());
 }
 
-void Host::send_status() {
+/// Without `whole`, the status is left out where it would say what was said before but for figures that drift.
+void Host::send_status(milliseconds next_within, bool whole) {
   wire::NodeReport report;
   report.set_node(settings_.config.node);
   *report.mutable_status() = status();
+  auto steady = report.status();
+  steady.clear_memory_available();
+  steady.clear_load();
+  for (auto& instance : *steady.mutable_instances()) instance.clear_rss();
+  auto said = steady.SerializeAsString();
+  const bool is_news = said != told_;
+  told_ = std::move(said);
+  if (!whole && !is_news && ++unchanged_since_ < kWholeEvery) {
+    report.mutable_status()->Clear();
+    report.mutable_status()->set_node(settings_.config.node);
+    report.mutable_status()->set_unchanged(true);
+  } else {
+    unchanged_since_ = 0;
+  }
+  report.mutable_status()->set_next_within_ms(static_cast<std::uint32_t>(next_within.count()));
+  if (const auto bounded = bound_log_file(settings_.config.state / "proxy.log"); !bounded) {
+    spdlog::warn("{}", bounded.error().to_string());
+  }
   const auto sent =
       bus_.publish(collaboration::report_subject(settings_.config.node, "status"), wire::serialize(report));
   if (!sent) spdlog::debug("cannot report: {}", sent.error().message());
@@ -234,6 +304,8 @@ Result<Bytes> Host::handle_command(BytesView bytes) {
     instances_.stop_instance(command.stop());
   } else if (command.has_logs()) {
     *reply.mutable_logs() = instances_.read_logs(command.logs());
+  } else if (command.has_report()) {
+    instances_changed();
   } else if (command.has_recall()) {
     instances_.recall_burst(command.recall());
   } else {
@@ -252,6 +324,18 @@ void Host::handle_revocations(BytesView bytes) {
 }
 
 Result<std::unique_ptr<wire::Connection>> Host::open(const wire::OpenRelay& relay) {
+  const auto parent = TraceContext::parse(relay.traceparent());
+  wire::OpenSpan span(settings_.spans, parent.value_or(TraceContext()), "open relay", wire::SPAN_KIND_SERVER);
+  if (!span.records()) return open_onward(relay);
+  auto within = relay;
+  within.set_traceparent(span.context().traceparent());
+  span.set("instance", relay.instance());
+  auto opened = open_onward(within);
+  span.set_outcome(opened ? Status() : Status(opened.error()));
+  return opened;
+}
+
+Result<std::unique_ptr<wire::Connection>> Host::open_onward(const wire::OpenRelay& relay) {
   const auto deadline = Deadline::after(seconds(10));
   auto onward = relay.node() == settings_.config.node ? open_instance(relay.instance()) : open_node(relay, deadline);
   if (!onward || !relay.through_proxies()) return onward;

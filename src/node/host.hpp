@@ -8,6 +8,7 @@
 #include "instance_manager/pool_executor.hpp"
 #include "node/bundle_cache.hpp"
 #include "node/config.hpp"
+#include "node/pace.hpp"
 #include "node/proxy_process.hpp"
 #include "node/state.hpp"
 #include "wire/held_certificate.hpp"
@@ -25,6 +26,7 @@ struct HostSettings {
   std::string tasks_token;
   wire::HeldCertificate proxy_certificate;
   Bytes authority_key;
+  wire::SpanBuffer* spans = nullptr; ///< exports spans; nullptr: nobody does
 };
 
 /// The program of that name in the directory of the running one.
@@ -58,20 +60,27 @@ public:
   /// that follow where the relay asks for it. NOT_FOUND for an instance that is not here.
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& relay);
 
+  /// The instances of this node.
+  [[nodiscard]] std::vector<wire::InstanceStatus> instances() const { return instances_.status(); }
+
   void on_exited(const wire::InstanceExited& event) { instances_.exited(event); }
   /// Every process of the old proxy is gone with it.
   void on_proxy_restarted();
 
   void instances_changed() override;
   void task_event(const wire::TaskEvent& event) override;
+  void spans(const InstanceId& instance, const wire::Spans& spans) override;
+  /// Spans of this node's proxy.
+  void on_spans(const wire::Spans& spans);
 
 private:
   void report_loop();
-  void send_status();
+  void send_status(std::chrono::milliseconds next_within, bool whole);
   void send_events(std::vector<wire::TaskEvent> events);
   [[nodiscard]] wire::NodeStatus status();
   Result<Bytes> handle_command(BytesView bytes);
   void handle_revocations(BytesView bytes);
+  Result<std::unique_ptr<wire::Connection>> open_onward(const wire::OpenRelay& relay);
   Result<std::unique_ptr<wire::Connection>> open_instance(const std::string& instance);
   Result<std::unique_ptr<wire::Connection>> open_node(const wire::OpenRelay& relay, Deadline deadline);
   static instance_manager::NodeInstancesSettings instance_settings(const HostSettings& settings);
@@ -92,9 +101,12 @@ private:
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<wire::TaskEvent> events_; // guarded by mutex_
-  bool changed_ = true;                 // guarded by mutex_
-  bool stopping_ = false;               // guarded by mutex_
+  std::vector<wire::TaskEvent> events_;             // guarded by mutex_
+  bool changed_ = true;                             // guarded by mutex_
+  bool stopping_ = false;                           // guarded by mutex_
+  Pace pace_{{}, std::chrono::steady_clock::now()}; // the reporter's, as those below
+  std::string told_;                                ///< what does not change by itself of the last whole status
+  unsigned unchanged_since_ = 0;                    ///< reports since that one
   /// Leases that were reported to have started and not to have ended, with their instances. The reporter's.
   std::map<std::string, std::string> running_;
   std::thread reporter_;

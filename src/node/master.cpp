@@ -12,8 +12,10 @@
 #include "node/api_callers.hpp"
 #include "node/cluster_credentials.hpp"
 #include "node/credential_keeper.hpp"
+#include "node/cron_triggers.hpp"
 #include "node/daemon.hpp"
 #include "node/enrolment_bus.hpp"
+#include "node/figures.hpp"
 #include "node/gateway_keeper.hpp"
 #include "node/host.hpp"
 #include "node/identity.hpp"
@@ -21,7 +23,10 @@
 #include "node/node_reports.hpp"
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
+#include "node/span_export.hpp"
 #include "node/task_door.hpp"
+#include "node/topic_api.hpp"
+#include "node/topic_triggers.hpp"
 #include "wire/server_names.hpp"
 
 namespace tcfdl::node {
@@ -33,7 +38,7 @@ using std::chrono::seconds;
 struct Kept {
   std::uint16_t nats_port = 0;
   ListenAddress api;
-  ListenAddress gateway;
+  std::optional<ListenAddress> gateway;
   ListenAddress tasks;         ///< on this machine
   ListenAddress network_tasks; ///< in TLS, or nothing
   std::string api_token;
@@ -52,7 +57,9 @@ struct Kept {
     }
     TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats.port));
     TCFDL_ASSIGN(kept.api.port, state.port("api_port", config.api.port));
-    TCFDL_ASSIGN(kept.gateway.port, state.port("gateway_port", config.gateway.port));
+    if (kept.gateway) {
+      TCFDL_ASSIGN(kept.gateway->port, state.port("gateway_port", config.gateway->port));
+    }
     TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", kept.tasks.port));
     TCFDL_ASSIGN(kept.api_token, state.secret("api_token"));
     TCFDL_ASSIGN(kept.gateway_token, state.secret("gateway_token"));
@@ -76,6 +83,10 @@ public:
     const std::scoped_lock lock(mutex_);
     if (gateway_ != nullptr && gateway_->on_exited(event.instance())) return;
     if (host_ != nullptr) host_->on_exited(event);
+  }
+  void on_spans(const wire::Spans& spans) override {
+    const std::scoped_lock lock(mutex_);
+    if (host_ != nullptr) host_->on_spans(spans);
   }
   void on_restarted() override {
     const std::scoped_lock lock(mutex_);
@@ -119,6 +130,7 @@ public:
     TCFDL_ASSIGN(auto state, NodeState::open(config_.host.state));
     state_ = std::make_unique<NodeState>(std::move(state));
     TCFDL_ASSIGN(kept_, Kept::read(config_, *state_));
+    TCFDL_ASSIGN(spans_, start_span_export(config_.host.observation.tracing, "master/" + config_.host.node));
     TCFDL_TRY(wire_identity());
     TCFDL_TRY(wire_messaging());
     TCFDL_TRY(wire_storage());
@@ -135,12 +147,12 @@ public:
                             {"node", config_.host.node},
                             {"api_url", url_of(kept_.api)},
                             {"api_token", kept_.api_token},
-                            {"gateway_url", url_of(kept_.gateway)},
+                            {"gateway_url", gateway_url()},
                             {"gateway_token", kept_.gateway_token},
                             {"tasks_address", kept_.tasks_address()},
                             {"tasks_token", kept_.tasks_token},
                             {"nats_port", kept_.nats_port}};
-    if (kept_.api.tls || kept_.gateway.tls || kept_.network_tasks.tls) {
+    if (kept_.api.tls || (kept_.gateway && kept_.gateway->tls) || kept_.network_tasks.tls) {
       document["tls_root"] = crypto::to_pem(entrance_.root, "CERTIFICATE");
       document["tls_server_name"] = wire::cluster_server(config_.cluster);
     }
@@ -216,6 +228,7 @@ private:
   [[nodiscard]] std::string url_of(const ListenAddress& address) const {
     return fmt::format("{}://{}:{}", address.tls ? "https" : "http", host_of(address), address.port);
   }
+  [[nodiscard]] std::string gateway_url() const { return kept_.gateway ? url_of(*kept_.gateway) : std::string(); }
 
   /// What a client's token tells it: how to know the servers of this cluster, and where its tasks go from elsewhere.
   [[nodiscard]] Bytes client_entrance() const {
@@ -245,6 +258,7 @@ private:
     settings.port = kept_.nats_port;
     settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
+    settings.store_is_copy = true; // of topics and routes
     TCFDL_ASSIGN(server_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
                                                     crypto::to_pem(entrance_.root, "CERTIFICATE")));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
@@ -298,7 +312,7 @@ private:
   Status wire_storage() {
     TCFDL_ASSIGN(database_, database::Database::open(config_.host.state / "master.sqlite"));
     TCFDL_ASSIGN(access_, security_manager::AccessControl::open(*database_, clock_, kept_.api_token));
-    TCFDL_ASSIGN(audit_, security_manager::AuditLog::open(*database_, clock_));
+    TCFDL_ASSIGN(audit_, security_manager::AuditLog::open(*database_, clock_, config_.audit));
     stops_.add([this] { audit_->stop(); });
     TCFDL_ASSIGN(files_,
                  database::FileStore::open(*database_, clock_,
@@ -321,8 +335,9 @@ private:
     commander_ = std::make_unique<NodeCommander>(*bus_);
     recalls_ = std::make_unique<NodeRecalls>(*commander_);
     tasks_ = std::make_unique<task_manager::TaskManager>(
-        task_manager::TaskManagerSettings{.cluster = ClusterId(config_.cluster), .callers = config_.callers}, *signer_,
-        *peers_, *recalls_, time_);
+        task_manager::TaskManagerSettings{
+            .cluster = ClusterId(config_.cluster), .callers = config_.callers, .spans = spans_.get()},
+        *signer_, *peers_, *recalls_, time_);
     tasks_->start();
     stops_.add([this] { tasks_->stop(); });
     router_ = std::make_unique<InstanceRouter>(*tasks_, *bus_);
@@ -332,12 +347,14 @@ private:
                                                                       *commander_, *router_, *executor_);
     TCFDL_ASSIGN(drained_, DrainedNodes::open(*database_, *instances_));
     scaling_ = std::make_unique<MasterScaling>(config_.autoscaling, *tasks_, *instances_);
-    functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_, *scaling_);
+    functions_ = std::make_unique<MasterFunctions>(*function_manager_, *instances_, *tasks_, *scaling_, *audit_);
+    router_->on_trials([this](const instance_manager::TrialEnd& end) { functions_->trial_ended(end); });
     TCFDL_TRY(functions_->restore());
     instances_->expect_nodes(credentials_->workers());
     instances_->start();
     stops_.add([this] { instances_->stop(); });
-    tasks_->on_no_instance([this](const FunctionName& name) { scaling_->wake(name); });
+    tasks_->on_waiting([this](const FunctionName& name) { scaling_->wake(name); });
+    tasks_->on_unaccepted([this](const NodeId& node) { instances_->suspect_node(node); });
     scaling_->start();
     stops_.add([this] { scaling_->stop(); });
     TCFDL_ASSIGN(reports_, NodeReports::start({*bus_, *service_manager_bus_, *service_manager_, *credentials_,
@@ -360,23 +377,51 @@ private:
     settings.tasks = kept_.tasks_address();
     settings.tasks_token = kept_.tasks_token;
     settings.proxy_certificate = identity_->proxy_certificate;
+    settings.spans = spans_.get();
     const auto environment = host_environment(settings);
     host_ = std::make_unique<Host>(std::move(settings), *bus_, *proxy_, fetch_from(*files_));
-    TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-gateway"));
-    gateway_ = std::make_unique<GatewayKeeper>(GatewaySettings{std::move(program), config_.host.state,
-                                                               "gateway-" + config_.host.node, kept_.gateway,
-                                                               kept_.gateway_token, environment},
-                                               *proxy_);
+    if (kept_.gateway) {
+      TCFDL_ASSIGN(auto program, program_beside_this("tcfdl-gateway"));
+      gateway_ = std::make_unique<GatewayKeeper>(GatewaySettings{std::move(program), config_.host.state,
+                                                                 "gateway-" + config_.host.node, *kept_.gateway,
+                                                                 kept_.gateway_token, environment},
+                                                 *proxy_);
+    }
     events_.connect(service_manager_.get(), host_.get(), gateway_.get());
     TCFDL_TRY(host_->start());
     stops_.add([this] { host_->stop(); });
     return {};
   }
 
+  void add_figures(metrics::Page& page) {
+    add_tasks(page, *tasks_);
+    add_cluster(page, instances_->view(), scaling_->view());
+    add_host(page, *host_, *proxy_);
+    add_spans(page, spans_.get());
+    door_->put_on(page);
+    api_requests_.put_on(page, "tcfdl_http_requests_total", "Requests that an HTTP server answered.", "method",
+                         "status", {{"server", "api"}});
+    page.add_process();
+  }
+
   Result<wire::AuthorityReply> renew_certificate(const std::string& client) {
     wire::AuthorityRequest request;
     request.mutable_renew_certificate()->set_client(client);
     return service_manager_->ask(request, Deadline::after(seconds(5)));
+  }
+
+  Status wire_topics() {
+    auto kept = config_.topics;
+    kept.file = config_.host.state / "topics.sqlite";
+    TCFDL_ASSIGN(journal_, topics::Journal::open(std::move(kept), unix_millis));
+    TCFDL_ASSIGN(const auto boot, read_file("/proc/sys/kernel/random/boot_id", 64));
+    topics_ =
+        std::make_unique<topics::Topics>(topics::TopicsSettings{.boot = std::string(as_text(boot))}, *journal_, *bus_);
+    topic_door_ = std::make_unique<TopicDoor>(
+        TopicDoorParts{*topics_, *registry_, identity_->certificate, identity_->authority, clock_}, config_.cluster);
+    topic_api_ = std::make_unique<TopicApi>(*topic_door_, *topics_);
+    TCFDL_TRY(topics_->start());
+    return {};
   }
 
   Status wire_doors() {
@@ -395,23 +440,54 @@ private:
     stored.directory = config_.host.state / "tasks";
     TCFDL_ASSIGN(async_, AsyncTasks::open(*database_, std::move(stored), config_.callbacks, config_.cluster,
                                           {*tasks_, *host_, identity_->signing, identity_->certificate}));
+    TCFDL_ASSIGN(cron_, CronTriggers::open(*database_, *function_manager_, *async_, config_.cluster,
+                                           wire::field(identity_->signing.public_key().bytes()), clock_));
+    TCFDL_TRY(wire_topics());
     certificates_ =
         std::make_unique<ClientCertificates>([this](const std::string& client) { return renew_certificate(client); },
                                              identity_->authority, revocations_->known(), clock_);
     TCFDL_ASSIGN(door_, TaskDoor::start(std::move(door), {*tasks_, *links_, *files_, *proxy_, *host_, *bus_, *audit_,
                                                           identity_->authority, revocations_->known(), *certificates_,
-                                                          *async_, clock_}));
+                                                          *async_, *topic_door_, clock_, spans_.get()}));
     stops_.add([this] { door_->stop(); });
-    stops_.add([this] { tasks_->stop(); }); // first: whoever waits for a lease lets go of the door
+    stops_.add([this] { topics_->stop(); }); // first: whoever waits for messages lets go of the door
+    stops_.add([this] { tasks_->stop(); });  // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(async_->start());
     stops_.add([this] { async_->stop(); }); // its tasks go on after a restart, rather than to hear that this stops
-    TCFDL_TRY(gateway_->start());
-    stops_.add([this] { gateway_->stop(); });
-    api_ = std::make_unique<MasterApi>(MasterApiParts{
-        config_.cluster, config_.host.node, *functions_, *function_manager_, *instances_, *drained_, *tasks_, *scaling_,
-        *links_, *commander_, *files_, *access_, *audit_, *certificates_, *service_manager_, *service_manager_bus_,
-        [this](UnixSeconds expires) { return worker_entrance(expires); }, client_entrance(),
-        [this](const std::string& node) { return revoke(node); }});
+    triggers_ = std::make_unique<TopicTriggers>(TopicTriggerParts{*topics_, async_->leases(), async_->instances(),
+                                                                  config_.cluster,
+                                                                  wire::field(identity_->signing.public_key().bytes())},
+                                                *function_manager_);
+    triggers_->start();
+    stops_.add([this] { triggers_->stop(); });
+    cron_->start();
+    stops_.add([this] { cron_->stop(); });
+    if (gateway_) {
+      TCFDL_TRY(gateway_->start());
+      stops_.add([this] { gateway_->stop(); });
+    }
+    api_ = std::make_unique<MasterApi>(MasterApiParts{config_.cluster,
+                                                      config_.host.node,
+                                                      *functions_,
+                                                      *function_manager_,
+                                                      *instances_,
+                                                      *drained_,
+                                                      *tasks_,
+                                                      *scaling_,
+                                                      *links_,
+                                                      *commander_,
+                                                      *files_,
+                                                      *access_,
+                                                      *audit_,
+                                                      *certificates_,
+                                                      *service_manager_,
+                                                      *service_manager_bus_,
+                                                      [this](UnixSeconds expires) { return worker_entrance(expires); },
+                                                      client_entrance(),
+                                                      [this](const std::string& node) { return revoke(node); },
+                                                      [this](metrics::Page& page) { add_figures(page); },
+                                                      *topic_api_,
+                                                      *cron_});
     api_service::Settings settings;
     settings.server.address = kept_.api.host;
     settings.server.port = kept_.api.port;
@@ -421,10 +497,13 @@ private:
       settings.server.identify =
           identify_with(*access_, {identity_->authority, config_.cluster, revocations_->known(), clock_});
     }
-    settings.server.on_answered = record_in(*audit_);
+    settings.server.on_answered = [this, record = record_in(*audit_)](const http::Answered& answered) {
+      api_requests_.add(method_label(answered.method), std::to_string(answered.status));
+      record(answered);
+    };
     settings.server.requests_per_second = config_.api_rate;
     settings.cluster = config_.cluster;
-    settings.gateway_url = url_of(kept_.gateway);
+    settings.gateway_url = gateway_url();
     api_service_ = std::make_unique<api_service::ApiService>(std::move(settings), api_->ports());
     TCFDL_TRY(api_service_->start());
     stops_.add([this] { api_service_->stop(); });
@@ -438,6 +517,7 @@ private:
   const SystemClock clock_;
   const task_manager::SystemTimeSource time_;
   std::unique_ptr<NodeState> state_;
+  std::unique_ptr<wire::SpanBuffer> spans_; // null: none are wanted. Outlives all that have any
   Kept kept_;
   NodeEntrance entrance_;
   MasterEvents events_;
@@ -475,10 +555,17 @@ private:
   std::unique_ptr<LeasesForPeers> local_tasks_;
   std::optional<collaboration::LinkService> link_service_;
   std::unique_ptr<Host> host_;
-  std::unique_ptr<GatewayKeeper> gateway_;
+  std::unique_ptr<GatewayKeeper> gateway_; // nullptr where the cluster has none
   std::unique_ptr<AsyncTasks> async_;
+  std::unique_ptr<topics::Journal> journal_;
+  std::unique_ptr<topics::Topics> topics_;
+  std::unique_ptr<TopicDoor> topic_door_;
+  std::unique_ptr<TopicApi> topic_api_;
+  std::unique_ptr<TopicTriggers> triggers_;
+  std::unique_ptr<CronTriggers> cron_;
   std::unique_ptr<ClientCertificates> certificates_;
   std::unique_ptr<TaskDoor> door_;
+  metrics::Tally api_requests_;
   std::unique_ptr<MasterApi> api_;
   std::unique_ptr<api_service::ApiService> api_service_;
   StopOrder stops_;
@@ -489,7 +576,7 @@ private:
 int run_master(const std::string& config) {
   return run_daemon("master", [&]() -> Status {
     TCFDL_ASSIGN(const auto parsed, MasterConfig::read(config));
-    start_logging(parsed.host.node, parsed.host.log_level);
+    start_logging(parsed.host.observation.logs("master", parsed.host.node));
     ReadyFile ready(parsed.host.ready_file);
     Master master(parsed);
     TCFDL_TRY(master.start());

@@ -3,9 +3,42 @@
 #include "base/log.hpp"
 #include "collaboration/subjects.hpp"
 
+#include "wire/address.hpp"
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace tcfdl::node {
+namespace {
+
+/// On the instance's node: by its socket and its port on loopback. Elsewhere: by its port on the network; without one
+/// the other node may still be on the same machine. A relay leads everywhere.
+void set_routes(task_manager::InstanceInfo& info, const std::vector<std::string>& addresses) {
+  std::vector<wire::Route> loopback;
+  for (const auto& text : addresses) {
+    const auto address = wire::parse_address(text);
+    if (!address) continue;
+    const auto* tcp = std::get_if<wire::TcpAddress>(&*address);
+    wire::Route route;
+    route.set_kind(tcp == nullptr ? wire::ROUTE_KIND_LOCAL : wire::ROUTE_KIND_TCP);
+    route.set_address(text);
+    if (tcp != nullptr && wire::is_loopback(*tcp)) {
+      loopback.push_back(std::move(route));
+      continue;
+    }
+    if (tcp == nullptr) info.routes.push_back(route);
+    info.far_routes.push_back(std::move(route));
+  }
+  info.routes.insert(info.routes.end(), loopback.begin(), loopback.end());
+  const auto is_network = [](const wire::Route& route) { return route.kind() == wire::ROUTE_KIND_TCP; };
+  if (std::ranges::none_of(info.far_routes, is_network)) {
+    info.far_routes.insert(info.far_routes.end(), loopback.begin(), loopback.end());
+  }
+  info.routes.emplace_back().set_kind(wire::ROUTE_KIND_RELAY);
+  info.far_routes.emplace_back().set_kind(wire::ROUTE_KIND_RELAY);
+}
+
+} // namespace
 
 Status NodeCommander::start(const NodeId& node, const wire::StartInstance& order, Deadline deadline) {
   wire::NodeCommand command;
@@ -19,6 +52,20 @@ Status NodeCommander::stop(const NodeId& node, const wire::StopInstance& order, 
   *command.mutable_stop() = order;
   TCFDL_TRY(ask(node, command, deadline));
   return {};
+}
+
+Status NodeCommander::probe(const NodeId& node, Deadline deadline) {
+  wire::NodeCommand command;
+  command.mutable_report();
+  TCFDL_TRY(ask(node, command, deadline));
+  return {};
+}
+
+void NodeCommander::ask_status(const NodeId& node) {
+  wire::NodeCommand command;
+  command.mutable_report();
+  const auto sent = bus_.publish(collaboration::command_subject(node.str()), wire::serialize(command));
+  if (!sent) spdlog::debug("cannot ask node {} for its status: {}", node, sent.error().message());
 }
 
 Result<wire::Logs> NodeCommander::logs(const NodeId& node, const wire::ReadLogs& request, Deadline deadline) {
@@ -56,12 +103,7 @@ void InstanceRouter::on_ready(const instance_manager::ReadyInstance& instance) {
   info.node = instance.node;
   info.tee_kind = instance.tee_kind;
   info.version = instance.version;
-  for (const auto& address : instance.addresses) {
-    auto& route = info.routes.emplace_back();
-    route.set_kind(address.starts_with("unix:") ? wire::ROUTE_KIND_LOCAL : wire::ROUTE_KIND_TCP);
-    route.set_address(address);
-  }
-  info.routes.emplace_back().set_kind(wire::ROUTE_KIND_RELAY);
+  set_routes(info, instance.addresses);
   tasks_.set_instance(std::move(info));
   const nlohmann::json route{
       {"function", instance.function.str()}, {"node", instance.node.str()}, {"addresses", instance.addresses}};

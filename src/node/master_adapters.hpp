@@ -61,6 +61,8 @@ public:
   explicit NodeCommander(message_queue::Bus& bus) : bus_(bus) {}
   Status start(const NodeId& node, const wire::StartInstance& order, Deadline deadline) override;
   Status stop(const NodeId& node, const wire::StopInstance& order, Deadline deadline) override;
+  Status probe(const NodeId& node, Deadline deadline) override;
+  void ask_status(const NodeId& node) override;
   Result<wire::Logs> logs(const NodeId& node, const wire::ReadLogs& request, Deadline deadline);
   /// Sent only: whether it arrived is not known.
   Status recall(const NodeId& node, const wire::RecallBurst& order);
@@ -91,11 +93,16 @@ public:
   void on_problem(const FunctionName& function, const std::string& problem) override {
     tasks_.set_problem(function, problem);
   }
+  void on_trial_ended(const instance_manager::TrialEnd& end) override { trial_ended_(end); }
   bool has_tasks(const InstanceId& instance) override { return tasks_.has_tasks(instance); }
+
+  /// Who is told of trials. Set before the first.
+  void on_trials(std::function<void(const instance_manager::TrialEnd&)> tell) { trial_ended_ = std::move(tell); }
 
 private:
   task_manager::TaskManager& tasks_;
   message_queue::KeyValue& routes_;
+  std::function<void(const instance_manager::TrialEnd&)> trial_ended_;
 };
 
 } // namespace tcfdl::node

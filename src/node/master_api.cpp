@@ -14,6 +14,8 @@ using api_service::Json;
 using std::chrono::seconds;
 
 constexpr seconds kAuthorityTime{10};
+/// So many runs that failed one after the other are a program that does not work.
+constexpr std::uint32_t kCrashLoop = 3;
 
 std::string state_name(wire::InstanceState state) {
   switch (state) {
@@ -45,6 +47,7 @@ Json describe(const wire::Descriptor& descriptor) {
           {"queue_limit", descriptor.queue_limit()},
           {"max_body", descriptor.max_body()},
           {"epoch", descriptor.epoch()},
+          {"topics", list_of(descriptor.triggers())},
           {"owner", wire::fingerprint(as_bytes(descriptor.owner_key()))}};
 }
 
@@ -58,16 +61,21 @@ std::string tee_kind_of(const instance_manager::ClusterView& view, const NodeId&
   return found == view.nodes.end() ? std::string() : found->status.tee_kind();
 }
 
-Json describe(const instance_manager::ClusterView& view, const NodeId& node, const wire::InstanceStatus& status) {
+Json describe(const instance_manager::ClusterView& view, const instance_manager::FunctionView& function,
+              const NodeId& node, const wire::InstanceStatus& status) {
+  const bool is_warm = function.warm.contains(status.instance());
   return {{"id", status.instance()},
           {"function", status.function()},
           {"version", status.version()},
           {"node", node.str()},
-          {"state", state_name(status.state())},
+          {"state", is_warm ? "warm" : state_name(status.state())},
           {"tee_kind", tee_kind_of(view, node)},
           {"pid", status.pid()},
           {"rss", status.rss()},
           {"restarts", status.restarts()},
+          {"failures", status.failures()},
+          {"crash_looping", status.failures() >= kCrashLoop},
+          {"retry_in_ms", status.retry_in_ms()},
           {"last_error", status.last_error()}};
 }
 
@@ -89,7 +97,15 @@ void add_instances(Json& function, const FunctionName& name, const Progress& pro
   if (running != functions.end()) {
     function["instances_ready"] = running->ready;
     function["instances_wanted"] = running->scale;
+    function["instances_warm"] = running->warm.size();
+    function["warm"] = running->warm_wanted;
     if (!running->problem.empty()) function["problem"] = running->problem;
+    if (const auto& trial = running->trial) {
+      function["trial"] = {{"version", trial->version},
+                           {"instances_ready", trial->ready},
+                           {"instances_wanted", trial->wanted},
+                           {"failures", trial->failures}};
+    }
   }
   const auto scaling = progress.scaling.find(name);
   if (scaling == progress.scaling.end()) return;
@@ -112,6 +128,16 @@ void add_tasks(Json& function, const FunctionName& name, const Progress& progres
   function["median_ms"] = figures.median_us / 1000;
 }
 
+/// When it runs by itself.
+void add_cron(Json& function, const wire::Descriptor& descriptor, CronTriggers& cron) {
+  function["cron"] = Json::array();
+  const auto entries = cron.entries(descriptor);
+  if (!entries) return;
+  for (const auto& each : *entries) {
+    function["cron"].push_back({{"expression", each.expression}, {"last", each.last}, {"next", each.next}});
+  }
+}
+
 Json own_function(const MasterApiParts& parts, const function_manager::FunctionRecord& record,
                   const Progress& progress) {
   auto function = describe(record.descriptor);
@@ -122,6 +148,12 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
   const FunctionName name(record.descriptor.name());
   add_instances(function, name, progress);
   add_tasks(function, name, progress);
+  const auto rollback = parts.functions.rollback(name.str());
+  if (rollback && *rollback) {
+    const auto& given_up = **rollback;
+    function["rollback"] = {{"version", given_up.version}, {"reason", given_up.reason}, {"time", given_up.time}};
+  }
+  add_cron(function, record.descriptor, parts.cron);
   function["registered"] = record.registered;
   if (!record.registered) function["problem"] = "not registered: " + record.registration_error;
   return function;
@@ -129,9 +161,11 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
 
 std::string settings_text(const api_service::FunctionSettings& settings) {
   function_manager::FunctionSettings kept;
-  kept.scale = {settings.least, settings.most, settings.response_time_ms};
+  kept.scale = {settings.least, settings.most, settings.response_time_ms, settings.warm};
   kept.resources = {settings.memory, settings.enclave_memory, settings.millicores};
   kept.labels.insert(settings.labels.begin(), settings.labels.end());
+  const auto& health = settings.health;
+  kept.health = {health.ready_within_ms, health.answer_within_ms, health.overdue_ms, health.trial_ms, health.failures};
   return function_manager::write_settings(kept);
 }
 
@@ -145,7 +179,7 @@ Json slots_json(const wire::NodeStatus& status) {
 }
 
 std::string state_name(const instance_manager::NodeView& node) {
-  if (node.age >= seconds(3)) return "silent";
+  if (node.overdue) return "silent";
   if (!node.drained) return "ready";
   return node.status.instances_size() == 0 ? "drained" : "draining";
 }
@@ -161,6 +195,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
           {"slots", slots_json(status)},
           {"cluster", parts.cluster},
           {"state", state_name(node)},
+          {"heartbeat_age_ms", node.age.count()},
           {"cores", status.cores()},
           {"memory_total", status.memory_total()},
           {"memory_available", status.memory_available()},
@@ -205,16 +240,21 @@ Result<Json> MasterApi::get(const FunctionName& name) {
   for (const auto& running : progress.view.functions) {
     if (running.function != name) continue;
     for (const auto& [node, status] : running.instances)
-      function["instances"].push_back(describe(progress.view, node, status));
+      function["instances"].push_back(describe(progress.view, running, node, status));
   }
   return function;
 }
 
 Result<api_service::Deployed> MasterApi::deploy(const api_service::Deployment& deployment) {
-  TCFDL_ASSIGN(const auto record,
+  TCFDL_ASSIGN(auto deployed,
                parts_.deployments.deploy({deployment.unverified_descriptor, to_bytes(deployment.manifest),
                                           settings_text(deployment.settings), deployment.unverified_content_key}));
-  return api_service::Deployed{record.created == record.updated, own_function(parts_, record, Progress(parts_))};
+  auto& record = deployed.record;
+  const bool created = !deployed.on_trial && record.created == record.updated;
+  if (deployed.on_trial) {
+    TCFDL_ASSIGN(record, parts_.functions.get(record.descriptor.name())); // the one in force
+  }
+  return api_service::Deployed{created, own_function(parts_, record, Progress(parts_))};
 }
 
 Result<Json> MasterApi::set_scale(const FunctionName& name, const api_service::ScaleChange& change) {
@@ -223,6 +263,7 @@ Result<Json> MasterApi::set_scale(const FunctionName& name, const api_service::S
   scale.min = change.least.value_or(scale.min);
   scale.max = change.most.value_or(scale.max);
   scale.response_time_ms = change.response_time_ms.value_or(scale.response_time_ms);
+  scale.warm = change.warm.value_or(scale.warm);
   TCFDL_ASSIGN(const auto record, parts_.deployments.set_scale(name, scale));
   return own_function(parts_, record, Progress(parts_));
 }
@@ -303,7 +344,7 @@ Result<Json> MasterApi::status() {
   for (const auto& node : view.nodes) nodes.push_back(node_json(parts_, node));
   Json instances = Json::array();
   for (const auto& function : view.functions) {
-    for (const auto& [node, status] : function.instances) instances.push_back(describe(view, node, status));
+    for (const auto& [node, status] : function.instances) instances.push_back(describe(view, function, node, status));
   }
   TCFDL_ASSIGN(auto functions, list());
   return Json{{"cluster", parts_.cluster},
@@ -428,33 +469,9 @@ Result<wire::AuthorityReply> MasterApi::enrol(const wire::AuthorityRequest& requ
 }
 
 std::string MasterApi::text() {
-  std::string result =
-      "# HELP tcfdl_tasks_done_total Tasks that ended, by function and code.\n# TYPE tcfdl_tasks_done_total counter\n";
-  const auto stats = parts_.tasks.stats();
-  for (const auto& function : stats) {
-    for (std::size_t code = 0; code < function.done.size(); ++code) {
-      if (function.done[code] == 0) continue;
-      result += fmt::format("tcfdl_tasks_done_total{{function=\"{}\",code=\"{}\"}} {}\n", function.function,
-                            code == 0 ? "OK" : code_name(code_from_number(static_cast<std::uint32_t>(code))),
-                            function.done[code]);
-    }
-  }
-  const auto gauge = [&](std::string_view name, std::string_view help, auto value) {
-    result += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
-    for (const auto& function : stats)
-      result += fmt::format("{}{{function=\"{}\"}} {}\n", name, function.function, value(function));
-  };
-  gauge("tcfdl_tasks_waiting", "Tasks in the function's queue.", [](const auto& f) { return f.waiting; });
-  gauge("tcfdl_tasks_in_flight", "Tasks with a lease.", [](const auto& f) { return f.in_flight; });
-  gauge("tcfdl_instances_ready", "Instances that take tasks.", [](const auto& f) { return f.instances; });
-  const auto scaling = parts_.scaling.view();
-  const auto wanted = [&](const auto& f) {
-    const auto found = scaling.find(f.function);
-    return found == scaling.end() ? std::size_t{0} : found->second.wanted;
-  };
-  gauge("tcfdl_instances_wanted", "Instances that scaling asks for.", wanted);
-  gauge("tcfdl_service_seconds", "Moving average of the run time.", [](const auto& f) { return f.service_us / 1e6; });
-  return result;
+  metrics::Page page;
+  parts_.add_figures(page);
+  return page.text();
 }
 
 api_service::HealthState MasterApi::state() {

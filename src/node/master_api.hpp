@@ -2,7 +2,9 @@
 #pragma once
 
 #include "api_service/api_service.hpp"
+#include "metrics/page.hpp"
 #include "node/client_certificates.hpp"
+#include "node/cron_triggers.hpp"
 #include "node/drained_nodes.hpp"
 #include "node/master_adapters.hpp"
 #include "node/master_functions.hpp"
@@ -35,6 +37,9 @@ struct MasterApiParts {
   /// How to know this cluster's servers, for clients' tokens: JSON of `root` and `server_name`.
   Bytes client_entrance;
   std::function<Status(const std::string& node)> revoke_node;
+  std::function<void(metrics::Page&)> add_figures;
+  api_service::Topics& topics;
+  CronTriggers& cron;
 };
 
 /// One object for all ports: each is a few lines. Thread-safe, as its parts are.
@@ -49,7 +54,9 @@ class MasterApi final : public api_service::Functions,
                         public api_service::Health {
 public:
   explicit MasterApi(MasterApiParts parts) : parts_(std::move(parts)) {}
-  [[nodiscard]] api_service::Ports ports() { return {*this, *this, *this, *this, *this, *this, *this, *this, *this}; }
+  [[nodiscard]] api_service::Ports ports() {
+    return {*this, *this, *this, *this, *this, *this, *this, *this, *this, parts_.topics};
+  }
 
   Result<api_service::Json> list() override;
   Result<api_service::Json> get(const FunctionName& name) override;

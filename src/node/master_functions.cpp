@@ -17,6 +17,37 @@ task_manager::ScaleBounds bounds_of(const function_manager::Scale& scale) {
   return {.min = scale.min, .max = scale.max, .response_time = milliseconds(scale.response_time_ms)};
 }
 
+task_manager::FunctionPolicy policy_of(const function_manager::FunctionRecord& record) {
+  const auto& descriptor = record.descriptor;
+  task_manager::FunctionPolicy policy;
+  policy.name = FunctionName(descriptor.name());
+  policy.version = descriptor.version();
+  policy.concurrency = descriptor.concurrency();
+  policy.queue_limit = descriptor.queue_limit();
+  policy.idempotent = descriptor.idempotent();
+  policy.bursts = !descriptor.isolate_instance(); // its capsules are for one task each
+  policy.descriptor = record.signed_descriptor;
+  policy.assurance = "software";
+  return policy;
+}
+
+instance_manager::WantedFunction wanted_of(const function_manager::FunctionRecord& record, std::size_t scale,
+                                           std::size_t keep) {
+  const auto& resources = record.settings.resources;
+  const auto& health = record.settings.health;
+  return {.descriptor = record.signed_descriptor,
+          .manifest = wire::field(record.manifest),
+          .scale = scale,
+          .keep = keep,
+          .warm = record.settings.scale.warm,
+          .needs = {resources.memory, resources.enclave_memory, resources.millicores, record.settings.labels},
+          .health = {.ready_within = milliseconds(health.ready_within_ms),
+                     .answer_within = milliseconds(health.answer_within_ms),
+                     .overdue = milliseconds(health.overdue_ms),
+                     .trial = milliseconds(health.trial_ms),
+                     .failures = health.failures}};
+}
+
 /// Whether the registry will say the same next time: another owner, an older version, a bad signature.
 bool is_refusal(const Error& error) {
   switch (error.code()) {
@@ -36,6 +67,22 @@ Status RegisteredFunctions::register_function(const wire::Signed& descriptor,
   wire::RegistryRequest request;
   *request.mutable_register_function() = descriptor;
   if (content_key) *request.mutable_content_key() = *content_key;
+  TCFDL_TRY(service_manager_.registry(request, Deadline::after(seconds(5))));
+  return {};
+}
+
+Result<bool> RegisteredFunctions::stage_function(const wire::Signed& descriptor,
+                                                 const std::optional<wire::KeyPackage>& content_key) {
+  wire::RegistryRequest request;
+  *request.mutable_stage_function() = descriptor;
+  if (content_key) *request.mutable_content_key() = *content_key;
+  TCFDL_ASSIGN(const auto reply, service_manager_.registry(request, Deadline::after(seconds(5))));
+  return !reply.in_force();
+}
+
+Status RegisteredFunctions::withdraw_function(const std::string& name) {
+  wire::RegistryRequest request;
+  request.set_withdraw_function(name);
   TCFDL_TRY(service_manager_.registry(request, Deadline::after(seconds(5))));
   return {};
 }
@@ -60,6 +107,8 @@ Result<std::vector<std::string>> RegisteredFunctions::renew(const std::vector<st
 Status MasterFunctions::restore() {
   TCFDL_ASSIGN(const auto records, functions_.list());
   for (const auto& record : records) TCFDL_TRY(open(record, record.settings.scale.max));
+  TCFDL_ASSIGN(const auto candidates, functions_.candidates());
+  for (const auto& record : candidates) TCFDL_TRY(begin_trial(record));
   return {};
 }
 
@@ -95,11 +144,15 @@ void MasterFunctions::stop() noexcept {
   if (renewer_.joinable()) renewer_.join();
 }
 
-Result<function_manager::FunctionRecord> MasterFunctions::deploy(const function_manager::Deployment& deployment) {
-  TCFDL_ASSIGN(auto record, functions_.deploy(deployment));
-  forget_refusal(record.descriptor.name());
-  TCFDL_TRY(open(record));
-  return record;
+Result<function_manager::Deployed> MasterFunctions::deploy(const function_manager::Deployment& deployment) {
+  TCFDL_ASSIGN(auto deployed, functions_.deploy(deployment));
+  if (deployed.on_trial) {
+    TCFDL_TRY(begin_trial(deployed.record));
+    return deployed;
+  }
+  forget_refusal(deployed.record.descriptor.name());
+  TCFDL_TRY(open(deployed.record));
+  return deployed;
 }
 
 Result<function_manager::FunctionRecord> MasterFunctions::set_scale(const FunctionName& name,
@@ -109,6 +162,7 @@ Result<function_manager::FunctionRecord> MasterFunctions::set_scale(const Functi
   if (refused_.contains(name.str())) return record; // it runs nowhere now
   const auto wanted = scaling_.set_function(name, bounds_of(record.settings.scale), record.descriptor.concurrency());
   TCFDL_TRY(instances_.set_scale(name, wanted));
+  TCFDL_TRY(instances_.set_warm(name, record.settings.scale.warm));
   return record;
 }
 
@@ -120,28 +174,72 @@ Status MasterFunctions::remove(const FunctionName& name) {
   return {};
 }
 
-Status MasterFunctions::open(const function_manager::FunctionRecord& record, std::size_t keep) {
-  const auto& descriptor = record.descriptor;
-  task_manager::FunctionPolicy policy;
-  policy.name = FunctionName(descriptor.name());
-  policy.version = descriptor.version();
-  policy.concurrency = descriptor.concurrency();
-  policy.queue_limit = descriptor.queue_limit();
-  policy.idempotent = descriptor.idempotent();
-  policy.bursts = !descriptor.isolate_instance(); // its capsules are for one task each
-  policy.descriptor = record.signed_descriptor;
-  policy.assurance = "software";
-  const FunctionName name = policy.name;
-  tasks_.set_function(std::move(policy));
-  const auto& [scale, resources, labels] = record.settings;
-  const auto wanted = scaling_.set_function(name, bounds_of(scale), descriptor.concurrency());
-  return instances_.set_function({record.signed_descriptor,
-                                  wire::field(record.manifest),
-                                  wanted,
-                                  keep,
-                                  {resources.memory, resources.enclave_memory, resources.millicores, labels}});
+void MasterFunctions::trial_ended(const instance_manager::TrialEnd& end) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ended_.push_back(end);
+  }
+  wake_.notify_all();
 }
 
+Status MasterFunctions::open(const function_manager::FunctionRecord& record, std::size_t keep) {
+  const FunctionName name(record.descriptor.name());
+  tasks_.set_function(policy_of(record));
+  const auto wanted = scaling_.set_function(name, bounds_of(record.settings.scale), record.descriptor.concurrency());
+  return instances_.set_function(wanted_of(record, wanted, keep));
+}
+
+Status MasterFunctions::begin_trial(const function_manager::FunctionRecord& record) {
+  tasks_.set_candidate(policy_of(record));
+  return instances_.begin_trial(wanted_of(record, 0, 0));
+}
+
+void MasterFunctions::act_on_trials() {
+  std::vector<instance_manager::TrialEnd> ended;
+  {
+    const std::scoped_lock lock(mutex_);
+    ended.swap(ended_);
+  }
+  std::erase_if(ended, [this](const auto& end) { return act_on(end); });
+  const std::scoped_lock lock(mutex_);
+  ended_.insert(ended_.end(), ended.begin(), ended.end());
+}
+
+bool MasterFunctions::act_on(const instance_manager::TrialEnd& end) {
+  if (!end.failure.empty()) {
+    give_up(end, end.failure);
+    return true;
+  }
+  const auto promoted = functions_.promote(end.function.str(), end.version);
+  if (!promoted && promoted.error().unanswered()) {
+    spdlog::warn("version {} of {} passed its trial and cannot be registered: {}", end.version, end.function,
+                 promoted.error().message());
+    return false;
+  }
+  if (!promoted) {
+    if (promoted.error().code() != Code::kNotFound)
+      give_up(end, "the registry refuses it: " + promoted.error().message());
+    return true;
+  }
+  spdlog::info("version {} of {} passed its trial and is in force", end.version, end.function);
+  const auto opened = open(*promoted);
+  if (!opened) spdlog::error("cannot run {}: {}", end.function, opened.error().to_string());
+  return true;
+}
+
+void MasterFunctions::give_up(const instance_manager::TrialEnd& end, const std::string& why) {
+  instances_.end_trial(end.function, end.version);
+  const auto done = functions_.give_up(end.function.str(), end.version, why);
+  if (!done) return spdlog::info("version {} of {}: {}", end.version, end.function, done.error().message());
+  spdlog::warn("version {} of {} is given up, the one before serves: {}", end.version, end.function, why);
+  audit_.add({.who = "master",
+              .role = "",
+              .from = "",
+              .action = "ROLLBACK",
+              .object = "/v1/functions/" + end.function.str(),
+              .allowed = true,
+              .outcome = fmt::format("version {}: {}", end.version, why)});
+}
 void MasterFunctions::close(const std::string& name, const Error& why) {
   if (!functions_.get(name)) return;
   {
@@ -167,11 +265,19 @@ void MasterFunctions::reopen(const std::string& name) {
 }
 
 void MasterFunctions::renew_loop() {
-  for (;;) {
-    const auto pause = renew_now() ? kRenewEvery : kRetryRenewal;
-    const auto jittered = pause + milliseconds(static_cast<int>(instance_manager::random_unit() * 500));
+  using Clock = std::chrono::steady_clock;
+  for (auto next = Clock::now();;) {
+    const auto now = Clock::now();
+    if (now >= next) {
+      const auto pause = renew_now() ? kRenewEvery : kRetryRenewal;
+      next = Clock::now() + pause + milliseconds(static_cast<int>(instance_manager::random_unit() * 500));
+    }
+    act_on_trials();
     std::unique_lock lock(mutex_);
-    if (wake_.wait_for(lock, jittered, [this] { return stopping_; })) return;
+    const auto until = ended_.empty() ? next : Clock::now() + kRetryRenewal; // what is left was not answered
+    const auto left = ended_.size();
+    wake_.wait_until(lock, until, [&] { return stopping_ || ended_.size() > left; });
+    if (stopping_) return;
   }
 }
 

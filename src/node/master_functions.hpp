@@ -5,6 +5,7 @@
 #include "instance_manager/cluster_instances.hpp"
 #include "node/master_scaling.hpp"
 #include "node/service_manager_client.hpp"
+#include "security_manager/audit_log.hpp"
 #include "task_manager/task_manager.hpp"
 
 #include <set>
@@ -18,6 +19,9 @@ public:
   RegisteredFunctions(ServiceManagerClient& service_manager, wire::LinkAddress link)
       : service_manager_(service_manager), link_(std::move(link)) {}
   Status register_function(const wire::Signed& descriptor, const std::optional<wire::KeyPackage>& content_key) override;
+  Result<bool> stage_function(const wire::Signed& descriptor,
+                              const std::optional<wire::KeyPackage>& content_key) override;
+  Status withdraw_function(const std::string& name) override;
   Status unregister_function(const std::string& name) override;
   Result<std::vector<std::string>> renew(const std::vector<std::string>& functions) override;
 
@@ -26,12 +30,13 @@ private:
   const wire::LinkAddress link_; ///< how other clusters reach this one
 };
 
-/// Thread-safe. `start` brings what is stored back to life; one thread renews the registration.
+/// Thread-safe. `restore` brings what is stored back to life; one thread renews the registration and acts on the ends
+/// of trials.
 class MasterFunctions {
 public:
   MasterFunctions(function_manager::FunctionManager& functions, instance_manager::ClusterInstances& instances,
-                  task_manager::TaskManager& tasks, MasterScaling& scaling)
-      : functions_(functions), instances_(instances), tasks_(tasks), scaling_(scaling) {}
+                  task_manager::TaskManager& tasks, MasterScaling& scaling, security_manager::AuditLog& audit)
+      : functions_(functions), instances_(instances), tasks_(tasks), scaling_(scaling), audit_(audit) {}
   MasterFunctions(const MasterFunctions&) = delete;
   MasterFunctions& operator=(const MasterFunctions&) = delete;
   ~MasterFunctions() { stop(); }
@@ -44,7 +49,10 @@ public:
   /// False while the registry cannot be reached. Called before `start`, then by its thread alone.
   bool renew_now();
 
-  Result<function_manager::FunctionRecord> deploy(const function_manager::Deployment& deployment);
+  /// A version on trial is in force later, or is given up.
+  Result<function_manager::Deployed> deploy(const function_manager::Deployment& deployment);
+  /// A trial is over. Returns at once.
+  void trial_ended(const instance_manager::TrialEnd& end);
   /// Other bounds for a function's instances, in force at once and kept. NOT_FOUND, INVALID_ARGUMENT.
   Result<function_manager::FunctionRecord> set_scale(const FunctionName& name, const function_manager::Scale& scale);
   Status remove(const FunctionName& name);
@@ -52,6 +60,11 @@ public:
 private:
   /// `keep`: instances that are there already and stay for now.
   Status open(const function_manager::FunctionRecord& record, std::size_t keep = 0);
+  Status begin_trial(const function_manager::FunctionRecord& record);
+  void act_on_trials();
+  /// False: to be tried again later.
+  bool act_on(const instance_manager::TrialEnd& end);
+  void give_up(const instance_manager::TrialEnd& end, const std::string& why);
   /// Stops what the registry refuses: no task is placed on it and no instance of it runs.
   void close(const std::string& name, const Error& why);
   void reopen(const std::string& name);
@@ -62,11 +75,13 @@ private:
   instance_manager::ClusterInstances& instances_;
   task_manager::TaskManager& tasks_;
   MasterScaling& scaling_;
+  security_manager::AuditLog& audit_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false; // guarded by mutex_
   bool reached_ = true;
-  std::set<std::string> refused_; // by the registry; guarded by mutex_
+  std::vector<instance_manager::TrialEnd> ended_; // guarded by mutex_
+  std::set<std::string> refused_;                 // by the registry; guarded by mutex_
   std::thread renewer_;
 };
 

@@ -26,6 +26,12 @@ task_manager::FunctionLoad load_of(const FunctionName& name, const instance_mana
   return load;
 }
 
+std::size_t spare_of(const FunctionName& name, const instance_manager::ClusterView& view) {
+  const auto& functions = view.functions;
+  const auto found = std::ranges::find(functions, name, &instance_manager::FunctionView::function);
+  return found == functions.end() ? 0 : found->warm.size();
+}
+
 } // namespace
 
 void MasterScaling::start() {
@@ -61,8 +67,11 @@ void MasterScaling::wake(const FunctionName& name) {
   {
     const std::scoped_lock lock(mutex_);
     const auto found = functions_.find(name);
-    // One that wants instances has them on their way.
-    if (found == functions_.end() || found->second.view.wanted > 0 || !woken_.insert(name).second) return;
+    if (found == functions_.end()) return;
+    const auto& view = found->second.view;
+    // One that wants instances has them on their way, unless some stand ready.
+    if (view.wanted > 0 && (view.spare == 0 || view.wanted >= view.bounds.max)) return;
+    if (!woken_.insert(name).second) return;
   }
   wake_.notify_all();
 }
@@ -92,10 +101,13 @@ void MasterScaling::decide(const std::set<FunctionName>& woken) {
   if (names.empty()) return;
   const auto stats = tasks_.stats();
   const auto instances = instances_.view();
-  for (const auto& name : names) decide(name, load_of(name, instances, stats, woken.contains(name)));
+  for (const auto& name : names) {
+    const bool wakes = woken.contains(name);
+    decide(name, load_of(name, instances, stats, wakes), spare_of(name, instances), wakes);
+  }
 }
 
-void MasterScaling::decide(const FunctionName& name, task_manager::FunctionLoad load) {
+void MasterScaling::decide(const FunctionName& name, task_manager::FunctionLoad load, std::size_t spare, bool woken) {
   std::size_t keep = 0;
   std::size_t wanted = 0;
   {
@@ -105,6 +117,9 @@ void MasterScaling::decide(const FunctionName& name, task_manager::FunctionLoad 
     auto& function = found->second;
     load.concurrency = function.concurrency;
     const auto now = Clock::now();
+    const auto before = function.view.wanted;
+    const auto taken = woken ? std::min(load.waiting, spare) : 0;
+    if (taken > 0) function.scaler.raise(before + taken, now);
     auto decision = function.scaler.decide(function.view.bounds, load, now);
     wanted = decision.wanted;
     if (wanted != function.view.wanted) {
@@ -113,6 +128,7 @@ void MasterScaling::decide(const FunctionName& name, task_manager::FunctionLoad 
     // Until the nodes have told what runs.
     if (now - function.created < settings_.stable_window) keep = function.view.bounds.max;
     function.view.wanted = wanted;
+    function.view.spare = spare - std::min(spare, wanted - std::min(wanted, before));
     function.view.why = std::move(decision.why);
     function.view.rate = decision.rate;
   }

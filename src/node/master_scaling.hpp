@@ -16,7 +16,8 @@ struct ScalingView {
   task_manager::ScaleBounds bounds;
   std::size_t wanted = 0;
   std::string why;
-  double rate = 0; ///< tasks that end in a second
+  double rate = 0;       ///< tasks that end in a second
+  std::size_t spare = 0; ///< warm instances that are ready and not taken up yet
 };
 
 /// Thread-safe. Between `start` and `stop` one thread decides every interval, and at once where a task waits and no
@@ -36,7 +37,7 @@ public:
   /// Adds a function or changes its bounds. Gives how many instances it should have until the next decision.
   std::size_t set_function(const FunctionName& name, const task_manager::ScaleBounds& bounds, unsigned concurrency);
   void remove_function(const FunctionName& name);
-  /// A task waits and no instance is there. Returns at once.
+  /// A task waits and no instance is free. Returns at once.
   void wake(const FunctionName& name);
 
   [[nodiscard]] std::map<FunctionName, ScalingView> view() const;
@@ -53,7 +54,7 @@ private:
   };
   void loop();
   void decide(const std::set<FunctionName>& woken);
-  void decide(const FunctionName& name, task_manager::FunctionLoad load);
+  void decide(const FunctionName& name, task_manager::FunctionLoad load, std::size_t spare, bool woken);
 
   const task_manager::AutoscalingSettings settings_;
   task_manager::TaskManager& tasks_;

@@ -19,7 +19,10 @@ Result<wire::NodeReport> read_report(const message_queue::Message& message) {
 
 Status check_proxys_request(BytesView bytes) {
   TCFDL_ASSIGN(const auto request, wire::parse<wire::AuthorityRequest>(bytes));
-  if (request.has_instance_keys() || request.has_sender_keys() || request.has_renew_node()) return {};
+  if (request.has_instance_keys() || request.has_sender_keys() || request.has_receiver_keys() ||
+      request.has_renew_node()) {
+    return {};
+  }
   return Error(Code::kPermissionDenied,
                "nodes ask the authority for keys and their own certificates, and for nothing else");
 }
@@ -34,7 +37,7 @@ Result<std::unique_ptr<NodeReports>> NodeReports::start(const Parts& parts) {
     const auto& status = report->status();
     parts.instances.on_node_status(status);
     parts.tasks.reconcile(NodeId(status.node()), {status.running().begin(), status.running().end()});
-    parts.revocations.on_node(status.revocations());
+    if (!status.unchanged()) parts.revocations.on_node(status.revocations());
   }));
   TCFDL_ASSIGN(reports->events_, bus.subscribe(subject("events"), [&to = parts.tasks](const auto& message) {
     const auto report = read_report(message);

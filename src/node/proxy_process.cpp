@@ -3,35 +3,23 @@
 #include "base/child.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "base/program_path.hpp"
 #include "instance_manager/backoff.hpp"
 #include "instance_manager/names.hpp"
-
-#include <csignal>
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
 namespace tcfdl::node {
 namespace {
 
 using std::chrono::hours;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::size_t kTailLines = 20;
-
-struct Ends {
-  UniqueFd ours;
-  UniqueFd theirs;
-};
-
-Result<Ends> make_pair() {
-  int fds[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
-    return errno_error("cannot make sockets for", "the proxy");
-  return Ends{UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
+/// From the start to the lines: an enclave's memory is measured page by page meanwhile.
+constexpr seconds kStartTime{60};
+/// From SIGTERM to SIGKILL, for a process that has lost its lines already.
+constexpr seconds kEndTime{5};
+/// A proxy that answers nothing for so long hangs. No command takes as long.
+constexpr seconds kPatience{40};
 
 } // namespace
 
@@ -39,14 +27,14 @@ ProxyProcess::ProxyProcess(ProxyProcessSettings settings, ProxyEvents& events)
     : settings_(std::move(settings)), events_(events) {}
 
 Status ProxyProcess::start() {
-  if (!std::filesystem::exists(settings_.program)) {
-    return make_error(Code::kNotFound, "there is no TEE proxy at {}; it belongs beside the program tcfdl",
-                      settings_.program.string());
-  }
   thread_ = std::thread([this] { supervise(); });
   std::unique_lock lock(mutex_);
-  if (changed_.wait_for(lock, seconds(10), [this] { return commands_ != nullptr; })) return {};
-  return make_error(Code::kUnavailable, "the TEE proxy did not start; its log is {}", settings_.log.string());
+  changed_.wait_for(lock, kStartTime + kEndTime, [this] { return commands_ != nullptr || not_started_; });
+  if (commands_) return {};
+  const auto why = not_started_.value_or(Error(Code::kUnavailable, "it does not answer"));
+  const auto tail = file_tail(settings_.log, kTailLines);
+  return make_error(why.code(), "cannot start the TEE proxy: {}{}{}", why.message(),
+                    tail.empty() ? "" : fmt::format("; the end of {}:\n", settings_.log.string()), tail);
 }
 
 void ProxyProcess::stop() noexcept {
@@ -54,6 +42,7 @@ void ProxyProcess::stop() noexcept {
     const std::scoped_lock lock(mutex_);
     if (std::exchange(stopping_, true)) return;
     if (commands_) commands_->shutdown(); // the proxy ends when its commands do
+    if (!commands_ && pid_ > 0) ::kill(pid_, SIGKILL);
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
@@ -61,82 +50,73 @@ void ProxyProcess::stop() noexcept {
 
 void ProxyProcess::supervise() {
   instance_manager::Backoff backoff({});
-  for (bool first = true;; first = false) {
+  for (bool first = true;;) {
     auto child = spawn();
     if (child) {
       {
         const std::scoped_lock lock(mutex_);
-        commands_ = std::move(child->commands);
-        pid_ = child->pid;
+        commands_ = std::make_shared<Commands>(std::move(child->lines.commands));
+        silent_since_.reset();
         if (stopping_) commands_->shutdown();
       }
       changed_.notify_all();
-      if (!first) {
+      if (!std::exchange(first, false)) {
         events_.on_restarted();
         const auto restored = restore_identity();
         if (!restored) spdlog::error("the new TEE proxy does not take its identity: {}", restored.error().message());
+        if (!restored && restored.error().code() == Code::kDeadlineExceeded) replace(current());
       }
-      std::thread authority([this, &child] { serve(*child->authority); });
-      serve(*child->events);
-      child->authority->shutdown();
-      authority.join();
-      int status = 0;
-      ::kill(child->pid, SIGTERM);
-      ::waitpid(child->pid, &status, 0);
-      const std::scoped_lock lock(mutex_);
-      commands_.reset();
-      slots_.clear();
-      pid_ = -1;
-      last_end_ = describe_exit(status);
-      changed_.notify_all();
-      if (!stopping_) {
-        spdlog::error("the TEE proxy {}; starting another; its log is {}", describe_exit(status),
-                      settings_.log.string());
-      }
+      run(*std::move(child));
     } else {
       spdlog::error("cannot start the TEE proxy: {}", child.error().message());
+      const std::scoped_lock lock(mutex_);
+      not_started_ = child.error();
+      changed_.notify_all();
     }
     std::unique_lock lock(mutex_);
     if (changed_.wait_for(lock, backoff.next(instance_manager::random_unit()), [this] { return stopping_; })) return;
   }
 }
 
-Result<ProxyProcess::Child> ProxyProcess::spawn() const {
-  TCFDL_ASSIGN(auto commands, make_pair());
-  TCFDL_ASSIGN(auto events, make_pair());
-  TCFDL_ASSIGN(auto authority, make_pair());
-  const UniqueFd log(::open(settings_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kPrivateFile));
-  if (!log.valid()) return errno_error("cannot write", settings_.log);
-  const auto program = settings_.program.string();
-  const auto state = settings_.state.string();
-  const auto instances = wire::to_string(settings_.instances);
-  const auto root = settings_.attestation_root.string();
-  std::vector<const char*> arguments{
-      program.c_str(),   "--state", state.c_str(),         "--node",    settings_.node.c_str(),    "--instances",
-      instances.c_str(), "--tee",   settings_.tee.c_str(), "--require", settings_.required.c_str()};
-  if (!root.empty()) arguments.insert(arguments.end(), {"--attestation-root", root.c_str()});
-  arguments.push_back(nullptr);
-  const auto parent = ::getpid();
-  const auto pid = ::fork();
-  if (pid < 0) return errno_error("cannot start", settings_.program);
-  if (pid == 0) {
-    begin_child(parent);
-    // Above every number in use first, so that none overwrites another.
-    const int high_commands = ::fcntl(commands.theirs.get(), F_DUPFD, 100);
-    const int high_events = ::fcntl(events.theirs.get(), F_DUPFD, 100);
-    const int high_authority = ::fcntl(authority.theirs.get(), F_DUPFD, 100);
-    ::dup2(log.get(), 1);
-    ::dup2(log.get(), 2);
-    ::dup2(high_commands, 3);
-    ::dup2(high_events, 4);
-    ::dup2(high_authority, 5);
-    ::close_range(6, ~0U, 0);
-    ::execv(program.c_str(), const_cast<char* const*>(arguments.data()));
-    ::_exit(127);
-  }
-  return Child{pid, std::make_unique<wire::SocketConnection>(std::move(commands.ours)),
-               std::make_unique<wire::SocketConnection>(std::move(events.ours)),
-               std::make_unique<wire::SocketConnection>(std::move(authority.ours))};
+/// Serves a proxy to its end.
+void ProxyProcess::run(Child child) {
+  std::thread authority([this, &child] { serve(*child.lines.authority); });
+  serve(*child.lines.events);
+  child.lines.authority->shutdown();
+  authority.join();
+  note_process(-1); // from here on the number is this thread's alone
+  const auto status = end_process(child.process, kEndTime);
+  const std::scoped_lock lock(mutex_);
+  commands_.reset();
+  slots_.clear();
+  last_end_ = describe_exit(status);
+  changed_.notify_all();
+  if (stopping_) return;
+  spdlog::error("the TEE proxy {}; starting another; its log is {}", last_end_, settings_.log.string());
+}
+
+Result<ProxyProcess::Child> ProxyProcess::spawn() {
+  TCFDL_ASSIGN(auto channel, settings_.over_tcp ? loopback_lines() : inherited_lines());
+  ProcessOrder order{.command = settings_.command, .environment = channel->environment(), .log = settings_.log};
+  TCFDL_ASSIGN(order.command.front(), find_program(order.command.front()));
+  order.environment.push_back("TCFDL_NODE=" + settings_.node);
+  order.environment.push_back("TCFDL_PROXY=" + wire::to_string(settings_.instances));
+  order.prepare = [&channel] { channel->hand_over(); };
+  TCFDL_ASSIGN(auto process, start_process(order));
+  note_process(process.pid);
+  auto lines = channel->take(process, Deadline::after(kStartTime));
+  if (lines) return Child{std::move(process), *std::move(lines)};
+  note_process(-1);
+  const auto status = end_process(process, kEndTime);
+  return make_error(lines.error().code(), "{}: {}; it {}", settings_.command.front(), lines.error().message(),
+                    describe_exit(status));
+}
+
+/// So that `stop` need not wait for its lines.
+void ProxyProcess::note_process(pid_t pid) {
+  const std::scoped_lock lock(mutex_);
+  pid_ = pid;
+  if (stopping_ && pid > 0) ::kill(pid, SIGKILL);
 }
 
 void ProxyProcess::serve(wire::Connection& events) {
@@ -146,6 +126,7 @@ void ProxyProcess::serve(wire::Connection& events) {
     if (!event) return;
     wire::ProxyEventReply reply;
     if (event->has_exited()) events_.on_exited(event->exited());
+    if (event->has_spans()) events_.on_spans(event->spans());
     if (event->has_slots()) {
       const std::scoped_lock lock(mutex_);
       slots_.assign(event->slots().slots().begin(), event->slots().slots().end());
@@ -164,29 +145,48 @@ void ProxyProcess::serve(wire::Connection& events) {
 }
 
 Result<wire::ProxyCommandReply> ProxyProcess::command(const wire::ProxyCommand& command, Deadline deadline) {
-  const std::unique_lock turn(command_mutex_, deadline.when());
-  if (!turn) return Deadline::exceeded("the wait for earlier commands to the TEE proxy");
-  std::shared_ptr<wire::SocketConnection> connection;
-  {
-    const std::scoped_lock lock(mutex_);
-    connection = commands_;
-  }
-  if (!connection) {
+  const auto commands = current();
+  if (!commands) {
     return make_error(Code::kUnavailable, "the node's TEE proxy is being restarted; why, says {}",
                       settings_.log.string());
   }
-  auto reply = wire::exchange<wire::ProxyCommandReply>(*connection, command, deadline);
+  auto reply = commands->exchange(command, deadline);
+  note_answer(commands, reply.has_value());
+  if (!reply && reply.error().code() == Code::kDeadlineExceeded) return reply; // the answer is dropped when it comes
   if (!reply) {
-    connection->shutdown(); // out of step: a new process is cleaner than a guess
-    return ended(reply.error(), connection);
+    replace(commands); // out of step: a new process is cleaner than a guess
+    return ended(reply.error(), commands);
   }
   if (reply->has_error()) return wire::to_error(reply->error());
   return reply;
 }
 
-Error ProxyProcess::ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection) {
+ProxyProcess::CommandsPtr ProxyProcess::current() const {
+  const std::scoped_lock lock(mutex_);
+  return commands_;
+}
+
+void ProxyProcess::note_answer(const CommandsPtr& commands, bool answered) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (answered) silent_since_.reset();
+    if (!silent_since_ && !answered) silent_since_ = Deadline::Clock::now();
+    if (commands_ != commands || !silent_since_ || Deadline::Clock::now() - *silent_since_ < kPatience) return;
+  }
+  spdlog::error("the TEE proxy has answered nothing for {} s and is replaced", kPatience.count());
+  replace(commands);
+}
+
+void ProxyProcess::replace(const CommandsPtr& commands) {
+  if (!commands) return;
+  commands->shutdown();
+  const std::scoped_lock lock(mutex_);
+  if (commands_ == commands && pid_ > 0) ::kill(pid_, SIGKILL); // it may be stopped
+}
+
+Error ProxyProcess::ended(const Error& error, const CommandsPtr& commands) {
   std::unique_lock lock(mutex_);
-  const bool over = changed_.wait_for(lock, seconds(2), [&] { return commands_ != connection; });
+  const bool over = changed_.wait_for(lock, seconds(2), [&] { return commands_ != commands; });
   if (!over) return error.within("the TEE proxy");
   return make_error(error.code(), "the TEE proxy: {}; its end: {}", error.message(), last_end_);
 }
@@ -258,11 +258,21 @@ Result<wire::ProxyReply> ProxyProcess::entry(const wire::ProxyRequest& request, 
   return std::move(*reply.mutable_reply());
 }
 
+Result<wire::ProxyFigures> ProxyProcess::figures(Deadline deadline) {
+  wire::ProxyCommand message;
+  message.mutable_figures();
+  TCFDL_ASSIGN(const auto reply, command(message, deadline));
+  return reply.figures();
+}
+
 Result<std::uint32_t> ProxyProcess::launch(const wire::LaunchInstance& order, Deadline deadline) {
   wire::ProxyCommand message;
   *message.mutable_launch() = order;
-  TCFDL_ASSIGN(const auto reply, command(message, deadline));
-  return reply.launched().pid();
+  const auto reply = command(message, deadline);
+  // What is given up may start nevertheless, and nobody would know of it.
+  if (!reply && reply.error().code() == Code::kDeadlineExceeded) (void)kill(InstanceId(order.instance()));
+  if (!reply) return reply.error();
+  return reply->launched().pid();
 }
 
 Status ProxyProcess::kill(const InstanceId& instance) {

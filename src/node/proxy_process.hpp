@@ -1,9 +1,9 @@
 // The node's TEE proxy as a child process: commands to it, its events back, a new one when it dies.
 #pragma once
 
-#include "base/guarded.hpp"
 #include "instance_manager/ports.hpp"
-#include "wire/socket.hpp"
+#include "node/proxy_channel.hpp"
+#include "wire/request_line.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -13,14 +13,11 @@
 namespace tcfdl::node {
 
 struct ProxyProcessSettings {
-  std::filesystem::path program; ///< tcfdl-proxy
-  std::filesystem::path state;   ///< the proxy's own directory
+  std::vector<std::string> command; ///< tcfdl-proxy with its arguments, or what runs it in an enclave
   std::filesystem::path log;
   std::string node;
   wire::Address instances; ///< where instances attach
-  std::string tee;         ///< as in the node's configuration
-  std::filesystem::path attestation_root;
-  std::string required; ///< layers of the software TEE, with commas
+  bool over_tcp = false;   ///< the lines to it are connections on loopback, not descriptors that it inherits
 };
 
 /// What the process tells; called on its event thread.
@@ -32,6 +29,7 @@ public:
   virtual Result<Bytes> on_authority(BytesView request, Deadline deadline) = 0;
   /// The proxy was started anew: every instance of the one before is gone.
   virtual void on_restarted() = 0;
+  virtual void on_spans(const wire::Spans& spans) = 0;
 };
 
 /// One thread of its own starts the process and is its parent for life (the process dies with it), serves its events
@@ -44,7 +42,7 @@ public:
   ProxyProcess& operator=(const ProxyProcess&) = delete;
   ~ProxyProcess() override { stop(); }
 
-  /// Returns when the proxy answers. NOT_FOUND without the program, UNAVAILABLE when it dies at once.
+  /// Returns when the proxy has its lines. NOT_FOUND without the program, UNAVAILABLE when it ends before.
   Status start();
   /// Ends the process and with it its instances. Idempotent.
   void stop() noexcept;
@@ -64,41 +62,52 @@ public:
   /// Of the list that the proxy knows.
   [[nodiscard]] std::uint64_t revocation_number() const noexcept { return revocations_.load(); }
   Result<wire::ProxyReply> entry(const wire::ProxyRequest& request, Deadline deadline);
+  /// What the proxy did since its start.
+  Result<wire::ProxyFigures> figures(Deadline deadline);
 
   Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) override;
   Status kill(const InstanceId& instance) override;
 
 private:
+  using Commands = wire::RequestLine<wire::ProxyCommandReply>;
+  using CommandsPtr = std::shared_ptr<Commands>;
   struct Child {
-    pid_t pid = -1;
-    std::unique_ptr<wire::SocketConnection> commands;
-    std::unique_ptr<wire::SocketConnection> events;
-    std::unique_ptr<wire::SocketConnection> authority; ///< events that ask for it
+    HostProcess process;
+    ProxyLines lines;
   };
 
   void supervise();
-  Result<Child> spawn() const;
+  Result<Child> spawn();
+  void note_process(pid_t pid);
+  void run(Child child);
   /// Answers events until the proxy is gone.
   void serve(wire::Connection& events);
   Result<wire::ProxyCommandReply> command(const wire::ProxyCommand& command, Deadline deadline);
+  /// Null while there is no process.
+  [[nodiscard]] CommandsPtr current() const;
+  /// Replaces a process that hangs.
+  void note_answer(const CommandsPtr& commands, bool answered);
+  /// Ends the process of these commands, for another to follow.
+  void replace(const CommandsPtr& commands);
   /// The error of a command, with the end of the proxy that it was sent to.
-  Error ended(const Error& error, const std::shared_ptr<wire::SocketConnection>& connection);
+  Error ended(const Error& error, const CommandsPtr& commands);
   /// Whether there is a proxy before the deadline.
   bool await(Deadline deadline);
   Status restore_identity();
 
   const ProxyProcessSettings settings_;
   ProxyEvents& events_;
-  std::timed_mutex command_mutex_; // one command at a time
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<wire::SocketConnection> commands_; // guarded by mutex_; nullptr while there is no process
-  std::string last_end_;                             // guarded by mutex_; of the process before
-  std::vector<std::string> layers_;                  // guarded by mutex_
-  std::vector<wire::InstanceSlot> slots_;            // guarded by mutex_
-  std::optional<wire::ProxyIdentity> identity_;      // guarded by mutex_
+  CommandsPtr commands_; // guarded by mutex_, as are those down to `identity_`; nullptr while there is no process
+  pid_t pid_ = -1;       // -1 once its end is waited for
+  std::optional<Deadline::Clock::time_point> silent_since_; // nothing: it answers
+  std::optional<Error> not_started_;                        // the newest failure
+  std::string last_end_;                                    // of the process before
+  std::vector<std::string> layers_;
+  std::vector<wire::InstanceSlot> slots_;
+  std::optional<wire::ProxyIdentity> identity_;
   std::atomic<std::uint64_t> revocations_ = 0;
-  pid_t pid_ = -1;        // guarded by mutex_
   bool stopping_ = false; // guarded by mutex_
   std::thread thread_;
 };

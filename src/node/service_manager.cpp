@@ -10,9 +10,11 @@
 #include "http/message.hpp"
 #include "message_queue/nats_bus.hpp"
 #include "message_queue/server.hpp"
+#include "metrics/tally.hpp"
 #include "node/config.hpp"
 #include "node/daemon.hpp"
 #include "node/entrance.hpp"
+#include "node/metrics_server.hpp"
 #include "node/run.hpp"
 #include "node/state.hpp"
 #include "service_manager/schema.hpp"
@@ -98,7 +100,7 @@ private:
 /// The policy that is in force from this start on, and what the verdicts are made with.
 Result<service_manager::AuthoritySettings> authority_settings(const ServiceManagerConfig& config) {
   service_manager::AuthoritySettings settings;
-  settings.key_file = {config.state / "authority.key", config.passphrase_file};
+  settings.key_file = config.key_file;
   settings.certificate_lifetime = config.certificate_lifetime.count();
   TCFDL_ASSIGN(const auto text, read_text_file(config.policy, std::size_t{1} << 20U));
   TCFDL_ASSIGN(settings.policy, attestation::PolicyDocument::parse_text(text, config.policy.string()));
@@ -117,6 +119,28 @@ Result<service_manager::AuthoritySettings> authority_settings(const ServiceManag
   for (const auto& warning : settings.policy.warnings()) spdlog::warn("policy: {}", warning);
   return settings;
 }
+
+/// How requests of a kind ended.
+class Requests {
+public:
+  using Handle = std::function<Result<Bytes>(BytesView)>;
+
+  /// `handle`, counted.
+  Handle counted(const char* kind, Handle handle) {
+    return [this, kind, handle = std::move(handle)](BytesView bytes) {
+      auto reply = handle(bytes);
+      tally_.add(kind, reply ? "OK" : std::string(code_name(reply.error().code())));
+      return reply;
+    };
+  }
+  void put_on(metrics::Page& page) const {
+    tally_.put_on(page, "tcfdl_service_requests_total", "Requests to the service manager, by kind and code.", "kind",
+                  "code");
+  }
+
+private:
+  metrics::Tally tally_;
+};
 
 /// Who asks to be enrolled, as far as the name can stand in a log.
 std::string applicant(BytesView request) {
@@ -191,26 +215,35 @@ Status serve(const ServiceManagerConfig& config) {
   auto bus_settings = here.bus(kOwnUser, std::move(own));
   bus_settings.workers = 8;
   TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(bus_settings));
-  TCFDL_ASSIGN(const auto authority_service, bus->serve(collaboration::authority_subject("*"), [&](BytesView bytes) {
-    return service.handle_authority(bytes);
-  }));
-  TCFDL_ASSIGN(const auto registry_service, bus->serve(collaboration::registry_subject("*"), [&](BytesView bytes) {
-    return service.handle_registry(bytes);
-  }));
-  TCFDL_ASSIGN(const auto credential_service, bus->serve(collaboration::credential_subject("*"), [&](BytesView bytes) {
-    return service.handle_credential(bytes);
-  }));
-  TCFDL_ASSIGN(const auto enrol_service, bus->serve(collaboration::kServiceEnrolSubject, [&](BytesView bytes) {
-    auto reply = service.handle_enrolment(bytes);
-    if (!reply)
-      spdlog::warn("refused to enrol {}: {}", applicant(bytes),
-                   http::printable(reply.error().to_string(), kLongestRefusal));
-    return reply;
-  }));
+  Requests requests;
+  TCFDL_ASSIGN(const auto authority_service,
+               bus->serve(collaboration::authority_subject("*"), requests.counted("authority", [&](BytesView bytes) {
+                 return service.handle_authority(bytes);
+               })));
+  TCFDL_ASSIGN(const auto registry_service,
+               bus->serve(collaboration::registry_subject("*"), requests.counted("registry", [&](BytesView bytes) {
+                 return service.handle_registry(bytes);
+               })));
+  TCFDL_ASSIGN(const auto credential_service,
+               bus->serve(collaboration::credential_subject("*"), requests.counted("credential", [&](BytesView bytes) {
+                 return service.handle_credential(bytes);
+               })));
+  TCFDL_ASSIGN(const auto enrol_service,
+               bus->serve(collaboration::kServiceEnrolSubject, requests.counted("enrolment", [&](BytesView bytes) {
+                 auto reply = service.handle_enrolment(bytes);
+                 if (!reply)
+                   spdlog::warn("refused to enrol {}: {}", applicant(bytes),
+                                http::printable(reply.error().to_string(), kLongestRefusal));
+                 return reply;
+               })));
   const TrustKeeper keeper(*authority, *bus);
   TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, here));
+  TCFDL_ASSIGN(const auto figures, MetricsServer::start(config.observation.metrics, state,
+                                                        [&](metrics::Page& page) { requests.put_on(page); }));
   ReadyFile ready(config.ready_file);
-  TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"nats_port", port}, {"policy_version", authority->policy_version()}}));
+  nlohmann::json content{{"pid", ::getpid()}, {"nats_port", port}, {"policy_version", authority->policy_version()}};
+  if (figures) figures->describe(content);
+  TCFDL_TRY(ready.write(content));
   spdlog::info("ready: registry and authority on {}:{}", config.nats.listen, port);
   wait_for_stop();
   return {};
@@ -222,7 +255,7 @@ int run_service_manager(const std::string& config) {
   crypto::protect_process(); // before it holds the keys of everybody
   return run_daemon("service-manager", [&]() -> Status {
     TCFDL_ASSIGN(const auto parsed, ServiceManagerConfig::read(config));
-    start_logging("service-manager", parsed.log_level);
+    start_logging(parsed.observation.logs("service-manager"));
     return serve(parsed);
   });
 }

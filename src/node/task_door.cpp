@@ -1,6 +1,8 @@
 #include "node/task_door.hpp"
 
 #include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/trace_context.hpp"
 #include "crypto/random.hpp"
 #include "node/proxy_hop.hpp"
 #include "wire/body.hpp"
@@ -42,8 +44,10 @@ bool send(wire::Connection& connection, const wire::TaskManagerReply& reply) {
 
 /// A caller asks for keys in its own name only.
 Status check_own_keys(const wire::Certificate& caller, const wire::ProxyRequest& request) {
-  if (!request.has_sender_keys()) return {};
-  TCFDL_ASSIGN(const auto named, wire::parse<wire::Certificate>(request.sender_keys().certificate().statement()));
+  if (!request.has_sender_keys() && !request.has_receiver_keys()) return {};
+  const auto& certificate =
+      request.has_sender_keys() ? request.sender_keys().certificate() : request.receiver_keys().certificate();
+  TCFDL_ASSIGN(const auto named, wire::parse<wire::Certificate>(certificate.statement()));
   if (named.subject() == caller.subject() && named.verify_key() == caller.verify_key()) return {};
   return make_error(Code::kPermissionDenied, "{} asks for keys of {}", caller.subject(), named.subject());
 }
@@ -97,10 +101,16 @@ Result<std::unique_ptr<TaskDoor>> TaskDoor::start(TaskDoorSettings settings, con
   return door;
 }
 
+void TaskDoor::put_on(metrics::Page& page) const {
+  refused_.put_on(page, "tcfdl_door_refused_total",
+                  "Connections and calls that the task door refused before the task manager saw them.", "what", "code");
+}
+
 void TaskDoor::serve(wire::Connection& connection, Origin origin) {
   wire::TaskManagerReply welcome;
   auto admitted = admit(connection, *welcome.mutable_welcome());
   if (!admitted) {
+    refused_.add("connection", std::string(code_name(admitted.error().code())));
     (void)send(connection, refusal(admitted.error())); // the peer may be gone already
     return;
   }
@@ -108,6 +118,7 @@ void TaskDoor::serve(wire::Connection& connection, Origin origin) {
   const bool is_bounded = admitted->role() != wire::ROLE_GATEWAY;
   const auto place = is_bounded ? shares_.enter(admitted->subject()) : std::nullopt;
   if (is_bounded && !place) {
+    refused_.add("connection", std::string(code_name(Code::kResourceExhausted)));
     (void)send(connection, refusal(too_many(admitted->subject())));
     return;
   }
@@ -175,6 +186,8 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   wire::TaskManagerReply reply;
   if (request.has_lease()) {
     TCFDL_ASSIGN(*reply.mutable_grant(), lease(connection, caller, request.lease()));
+  } else if (request.has_spans()) {
+    TCFDL_TRY(take_spans(caller.certificate, request.spans()));
   } else if (request.has_release()) {
     parts_.tasks.release(request.release());
   } else if (request.has_newest_certificate()) {
@@ -190,6 +203,8 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
   } else if (request.has_list()) {
     TCFDL_ASSIGN(*reply.mutable_tasks(),
                  parts_.async.list(owner_of(caller.certificate, request.list().on_behalf_of())));
+  } else if (request.has_topic()) {
+    TCFDL_ASSIGN(*reply.mutable_topic(), topic(connection, caller.certificate, request.topic()));
   } else {
     return Error(Code::kUnimplemented, "the task manager does not know this request");
   }
@@ -218,8 +233,14 @@ Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const Cal
   request.clear_presented();
   request.set_on_behalf_of(owner.on_behalf_of);
   request.set_caller_key(owner.key);
+  const auto trace = TraceContext::parse(request.traceparent());
+  const auto trace_id = trace ? trace->trace_text() : std::string();
+  const LogScope scope({.task = request.task_id(), .function = request.function(), .trace = trace_id});
   const Presence presence(watcher_, connection);
-  TCFDL_ASSIGN(auto grant, parts_.tasks.acquire(request, presence.gone.get_token()));
+  auto granted = parts_.tasks.acquire(request, presence.gone.get_token());
+  if (!granted) spdlog::debug("no lease for {}: {}", owner.name, granted.error().to_string());
+  TCFDL_ASSIGN(auto grant, std::move(granted));
+  spdlog::debug("lease of {} on {} for {}", grant.instance(), grant.node(), owner.name);
   if (peer.origin == Origin::kNetwork) keep_relays(grant);
   return grant;
 }
@@ -237,6 +258,18 @@ bool TaskDoor::query(wire::Connection& connection, const wire::Certificate& call
   return parts_.async.query(connection, owner_of(caller, query.on_behalf_of()), query, presence.gone.get_token());
 }
 
+Result<wire::TopicReply> TaskDoor::topic(wire::Connection& connection, const wire::Certificate& caller,
+                                         const wire::TopicRequest& request) {
+  if (request.has_publish()) TCFDL_TRY(calls_.take(caller.subject()));
+  const Presence presence(watcher_, connection);
+  auto reply = parts_.topics.handle(caller, request, presence.gone.get_token());
+  if (!reply && reply.error().code() == Code::kPermissionDenied) {
+    parts_.audit.add({caller.subject(), "caller", "", "TOPIC", topic_of(request), false,
+                      std::string(code_name(reply.error().code()))});
+  }
+  return reply;
+}
+
 Result<wire::FunctionOffer> TaskDoor::describe(const wire::Certificate& caller, const std::string& function) const {
   if (wire::grants_allow(caller, function)) return parts_.async.describe(function);
   return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), function);
@@ -245,6 +278,7 @@ Result<wire::FunctionOffer> TaskDoor::describe(const wire::Certificate& caller, 
 Status TaskDoor::admit_call(const wire::Certificate& caller, const std::string& who, const std::string& function) {
   auto allowed = check_call(caller, who, function);
   if (!allowed) {
+    refused_.add("call", std::string(code_name(allowed.error().code())));
     parts_.audit.add({who, "caller", "", "CALL", function, false, std::string(code_name(allowed.error().code()))});
   }
   return allowed;
@@ -260,10 +294,31 @@ Status TaskDoor::check_call(const wire::Certificate& caller, const std::string& 
 /// Where a relay leads. Through proxies, this node's is the first of them.
 Result<std::unique_ptr<wire::Connection>> TaskDoor::open(const wire::OpenRelay& request) const {
   if (request.cluster() == settings_.cluster) return parts_.host.open(request);
+  const auto parent = TraceContext::parse(request.traceparent());
+  wire::OpenSpan span(parts_.spans, parent.value_or(TraceContext()), "open relay", wire::SPAN_KIND_CLIENT);
+  if (!span.records()) return open_linked(request);
+  auto within = request;
+  within.set_traceparent(span.context().traceparent());
+  span.set("cluster", request.cluster());
+  auto opened = open_linked(within);
+  span.set_outcome(opened ? Status() : Status(opened.error()));
+  return opened;
+}
+
+Result<std::unique_ptr<wire::Connection>> TaskDoor::open_linked(const wire::OpenRelay& request) const {
   const auto deadline = Deadline::after(seconds(10));
   TCFDL_ASSIGN(auto linked, parts_.links.open(request, deadline));
   if (!request.through_proxies()) return linked;
   return through_proxy(parts_.proxy.address(), std::move(linked), deadline);
+}
+
+Status TaskDoor::take_spans(const wire::Certificate& caller, const wire::Spans& spans) {
+  if (caller.role() != wire::ROLE_GATEWAY) {
+    return make_error(Code::kPermissionDenied, "{} is no gateway; others hand their spans to their node",
+                      caller.subject());
+  }
+  if (parts_.spans != nullptr) parts_.spans->take("gateway/" + caller.subject(), spans);
+  return {};
 }
 
 bool TaskDoor::relay(wire::Connection& connection, const wire::OpenRelay& request) {

@@ -4,11 +4,13 @@
 #include "base/rate_limiter.hpp"
 #include "collaboration/links.hpp"
 #include "database/file_store.hpp"
+#include "metrics/tally.hpp"
 #include "node/async_tasks.hpp"
 #include "node/client_certificates.hpp"
 #include "node/connection_shares.hpp"
 #include "node/host.hpp"
 #include "node/task_streams.hpp"
+#include "node/topic_door.hpp"
 #include "security_manager/audit_log.hpp"
 #include "task_manager/task_manager.hpp"
 #include "wire/hangup_watcher.hpp"
@@ -50,7 +52,9 @@ struct TaskDoorParts {
   const wire::Revocations& revocations;
   ClientCertificates& certificates;
   AsyncTasks& async;
+  TopicDoor& topics;
   const Clock& clock;
+  wire::SpanBuffer* spans = nullptr; ///< exports spans; nullptr: nobody does
 };
 
 /// Connections to its addresses and streams of the message queue, a thread each.
@@ -62,6 +66,9 @@ public:
     if (network_) network_->stop();
     listener_->stop();
   }
+
+  /// Whom and what it refused.
+  void put_on(metrics::Page& page) const;
 
 private:
   TaskDoor(TaskDoorSettings settings, const TaskDoorParts& parts)
@@ -86,9 +93,13 @@ private:
   [[nodiscard]] Status admit_call(const wire::Certificate& caller, const std::string& who, const std::string& function);
   bool submit(wire::Connection& connection, const wire::Certificate& caller, const wire::SubmitTask& task);
   bool query(wire::Connection& connection, const wire::Certificate& caller, const wire::TaskQuery& query);
+  Result<wire::TopicReply> topic(wire::Connection& connection, const wire::Certificate& caller,
+                                 const wire::TopicRequest& request);
   Result<wire::FunctionOffer> describe(const wire::Certificate& caller, const std::string& function) const;
   Result<wire::Signed> newest(const wire::Certificate& caller, const wire::Signed& unverified);
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
+  Result<std::unique_ptr<wire::Connection>> open_linked(const wire::OpenRelay& request) const;
+  Status take_spans(const wire::Certificate& caller, const wire::Spans& spans);
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
   bool send_file(wire::Connection& connection, const wire::Certificate& caller, const std::string& digest);
 
@@ -96,6 +107,7 @@ private:
   const TaskDoorParts parts_;
   RateLimiter calls_;
   ConnectionShares shares_{kMostEach};
+  metrics::Tally refused_; ///< by what and code
   wire::HangupWatcher watcher_;
   std::unique_ptr<wire::Listener> listener_;
   std::unique_ptr<wire::Listener> network_; // may be null

@@ -7,9 +7,12 @@
 #include "node/daemon.hpp"
 #include "node/enrolment_bus.hpp"
 #include "node/fetch.hpp"
+#include "node/figures.hpp"
 #include "node/host.hpp"
 #include "node/identity.hpp"
+#include "node/metrics_server.hpp"
 #include "node/run.hpp"
+#include "node/span_export.hpp"
 #include "node/task_streams.hpp"
 #include "sdk/task_manager_client.hpp"
 
@@ -30,6 +33,10 @@ public:
   void on_exited(const wire::InstanceExited& event) override {
     const std::scoped_lock lock(mutex_);
     if (host_ != nullptr) host_->on_exited(event);
+  }
+  void on_spans(const wire::Spans& spans) override {
+    const std::scoped_lock lock(mutex_);
+    if (host_ != nullptr) host_->on_spans(spans);
   }
   void on_restarted() override {
     const std::scoped_lock lock(mutex_);
@@ -96,6 +103,7 @@ Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(auto entrance, read_entrance(config.host, state));
   std::unique_ptr<message_queue::NatsBus> bus; // outlives the proxy, whose requests travel over it
   WorkerEvents events(config.host.node);
+  TCFDL_ASSIGN(const auto spans, start_span_export(config.host.observation.tracing, "worker/" + config.host.node));
   TCFDL_ASSIGN(auto settings, proxy_settings(config.host, state));
   ProxyProcess proxy(std::move(settings), events);
   TCFDL_TRY(proxy.start());
@@ -114,7 +122,9 @@ Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(const auto keeper,
                CredentialKeeper::open({config.host.state / "nats_credential"}, std::move(user_key), ask_first, clock));
   enrolment.reset();
-  TCFDL_ASSIGN(bus, message_queue::NatsBus::connect(entrance.bus(config.host.node, keeper->credential())));
+  auto own = entrance.bus(config.host.node, keeper->credential());
+  own.ping_interval = std::chrono::minutes(5); // as rare as an idle node's heartbeats
+  TCFDL_ASSIGN(bus, message_queue::NatsBus::connect(own));
   std::unique_ptr<wire::Listener> tasks_relay; // for a master on another machine
   auto tasks_address = identity.entrance.tasks;
   if (tasks_address.empty()) {
@@ -134,16 +144,24 @@ Status serve(const WorkerConfig& config) {
   host_settings.tasks = tasks_address;
   host_settings.tasks_token = identity.entrance.tasks_token;
   host_settings.proxy_certificate = identity.proxy_certificate;
+  host_settings.spans = spans.get();
   Host host(std::move(host_settings), *bus, proxy, fetch_from(master));
   const HostConnection connection(events, *bus, host);
   TCFDL_TRY(host.start());
+  TCFDL_ASSIGN(const auto figures,
+               MetricsServer::start(config.host.observation.metrics, state, [&](metrics::Page& page) {
+                 add_host(page, host, proxy);
+                 add_spans(page, spans.get());
+               }));
   keeper->start(ask_over(*bus, collaboration::kCredentialSubject, identity.signing, identity.certificate, clock), {});
   const CredentialRenewal renewal(*keeper);
   const Renewal certificates(
       {.what = "the node's certificate"}, clock, [&] { return identity.certificate.lifetime(); },
       [&] { return renew_identity(config.host, state, identity, proxy, ask_authority(events), clock); });
   ReadyFile ready(config.host.ready_file);
-  TCFDL_TRY(ready.write({{"pid", ::getpid()}, {"node", config.host.node}, {"cluster", identity.entrance.cluster}}));
+  nlohmann::json content{{"pid", ::getpid()}, {"node", config.host.node}, {"cluster", identity.entrance.cluster}};
+  if (figures) figures->describe(content);
+  TCFDL_TRY(ready.write(content));
   spdlog::info("ready: worker {} of cluster {}", config.host.node, identity.entrance.cluster);
   wait_for_stop();
   return {};
@@ -154,7 +172,7 @@ Status serve(const WorkerConfig& config) {
 int run_worker(const std::string& config) {
   return run_daemon("worker", [&]() -> Status {
     TCFDL_ASSIGN(const auto parsed, WorkerConfig::read(config));
-    start_logging(parsed.host.node, parsed.host.log_level);
+    start_logging(parsed.host.observation.logs("worker", parsed.host.node));
     return serve(parsed);
   });
 }

@@ -76,12 +76,10 @@ void OpenBurst::report_start() {
   leases_.events_.report(event);
 }
 
-void OpenBurst::end(std::uint32_t code, std::uint64_t run_us) {
+void OpenBurst::end(const wire::TaskRun& run) {
   leases_.update(*burst_, [&](BurstLeases::Burst& burst) {
     burst.working = false;
-    auto& run = *burst.end.add_runs();
-    run.set_code(code);
-    run.set_run_us(run_us);
+    *burst.end.add_runs() = run;
   });
 }
 

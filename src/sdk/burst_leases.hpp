@@ -62,7 +62,7 @@ public:
   /// Admits the next task. UNAVAILABLE when the burst is over.
   Status begin();
   void report_start();
-  void end(std::uint32_t code, std::uint64_t run_us);
+  void end(const wire::TaskRun& run);
 
 private:
   BurstLeases& leases_;

@@ -20,8 +20,8 @@ using std::chrono::milliseconds;
 class WholeBody final : public RequestBody {
 public:
   explicit WholeBody(BytesView body) : body_(body) {}
-  [[nodiscard]] std::uint64_t size() const override { return body_.size(); }
-  [[nodiscard]] bool repeatable() const override { return true; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return body_.size(); }
+  bool restart() override { return true; }
   Status send(wire::SegmentWriter& writer) override { return writer.write(body_); }
 
 private:
@@ -31,8 +31,9 @@ private:
 class StreamedBody final : public RequestBody {
 public:
   explicit StreamedBody(BodyReader& reader) : reader_(reader) {}
-  [[nodiscard]] std::uint64_t size() const override { return 0; }
-  [[nodiscard]] bool repeatable() const override { return !begun_; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return reader_.size(); }
+  bool restart() override { return !std::exchange(begun_, false) || reader_.rewind(); }
+  /// What the reader gives in small pieces does not wait for the next one.
   Status send(wire::SegmentWriter& writer) override {
     begun_ = true;
     Bytes piece(crypto::kSegmentSize);
@@ -40,6 +41,7 @@ public:
       TCFDL_ASSIGN(const auto size, reader_.read(piece));
       if (size == 0) return {};
       TCFDL_TRY(writer.write(BytesView(piece).first(size)));
+      if (size < piece.size() && !reader_.size()) TCFDL_TRY(writer.flush());
     }
   }
 
@@ -80,6 +82,10 @@ constexpr unsigned kOlderOffers = 5;
 /// How often a call gets other keys, as while epochs change.
 constexpr unsigned kMostNewKeys = 3;
 
+/// An instance says within this time that it is there and takes a task, or another one is asked. It is longer than a
+/// lease serves, so that who gets the request later than that refuses it.
+constexpr milliseconds kAnswerWithin{6000};
+
 /// 20 ms, then each time twice that, to a second.
 milliseconds back_off(unsigned times) { return milliseconds(std::min(20U << std::min(times, 6U), 1000U)); }
 
@@ -100,10 +106,14 @@ struct Caller::Attempt {
   wire::LeaseGrant grant;
   wire::Lease lease;
   wire::Descriptor descriptor;
+  TraceContext trace;                 ///< of the call
+  bool traced = false;                ///< somebody asked for it; otherwise its id is the task's, which all know
+  std::string tracestate;             ///< of who began the trace
   std::unique_ptr<CallerBurst> burst; ///< that it goes on with, or begins
   bool accepted = false;
   bool answered = false;
   bool older = false;        ///< the offer is of a version below one that is known
+  std::string unsure_at;     ///< the instance that may have begun the task: it or the cluster says whether it did
   bool refused_keys = false; ///< the instance takes no capsule of that epoch
   unsigned new_keys = 0;     ///< how often that was so
   unsigned returns = 0;      ///< how often an instance that had failed was all there was
@@ -130,10 +140,11 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   if (!options.task_id.empty() && !is_uuid(options.task_id)) {
     return make_error(Code::kInvalidArgument, "the task id '{}' is no UUID in lower case", options.task_id);
   }
+  TCFDL_TRY(check_route(options));
   Attempt state(options);
   state.request.set_task_id(options.task_id.empty() ? make_uuid() : options.task_id);
   state.request.set_function(name.str());
-  state.request.set_body_size(body.size());
+  state.request.set_body_size(body.size().value_or(0));
   state.request.set_cluster(options.cluster);
   state.request.set_on_behalf_of(options.on_behalf_of);
   state.request.set_priority(wire_priority(options.priority));
@@ -142,9 +153,24 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
   state.report.task_id = state.request.task_id();
   state.report.protection = options.protection;
   // A task whose id the caller chose may be repeated, and only a lease of its own is remembered.
-  if (options.task_id.empty() && options.protection != Protection::kHse && body.size() > 0) {
-    state.kind = CallerBursts::kind_of(state.request, options.assurance);
+  if (options.task_id.empty() && options.protection != Protection::kHse && body.size().value_or(0) > 0) {
+    state.kind = CallerBursts::kind_of(state.request, options);
   }
+  const auto given = TraceContext::parse(options.traceparent);
+  const auto context = given ? *given : wire::begin_trace(state.request.task_id(), spans_);
+  if (given && is_tracestate(options.tracestate)) state.tracestate = options.tracestate;
+  wire::OpenSpan span(spans_, context, "call " + name.str(), wire::SPAN_KIND_CLIENT, !given);
+  span.set("task", state.request.task_id());
+  state.trace = span.context();
+  state.traced = given || context.sampled;
+  state.report.trace_id = context.trace_text();
+  auto report = run_traced(state, body, result);
+  span.set_outcome(report ? Status() : Status(report.error()));
+  return report;
+}
+
+Result<CallReport> Caller::run_traced(Attempt& state, RequestBody& body, ResultSink& result) {
+  const auto& options = state.options;
   for (state.report.attempts = 1;; ++state.report.attempts) {
     const auto done = attempt(state, body, result);
     if (done && !state.kind.empty()) bursts_.note_end(state.kind);
@@ -158,17 +184,21 @@ Result<CallReport> Caller::run(const std::string& function, RequestBody& body, R
       wait(state, back_off(state.older_offers++));
       continue;
     }
-    if (state.refused_keys && state.new_keys++ < kMostNewKeys && body.repeatable() && result.restart()) continue;
+    if (state.refused_keys && state.new_keys++ < kMostNewKeys && body.restart() && result.restart()) continue;
     if (come_again(state, done.error())) continue;
     if (state.grant.instance().empty() || state.answered || !worth_another_instance(done.error())) return done.error();
     if (state.accepted && !state.descriptor.idempotent()) {
       return make_error(
           Code::kUnavailable,
           "instance lost after start: {} ({}); {} is not declared idempotent, so the call was not repeated",
-          state.grant.instance(), done.error().message(), function);
+          state.grant.instance(), done.error().message(), state.request.function());
     }
-    if (!body.repeatable() || !result.restart()) return done.error();
-    look_elsewhere(state);
+    if (!body.restart() || !result.restart()) return done.error();
+    if (state.unsure_at.empty()) {
+      look_elsewhere(state);
+    } else {
+      wait(state, back_off(state.returns++));
+    }
   }
 }
 
@@ -210,13 +240,13 @@ Status Caller::attempt(Attempt& attempt, RequestBody& body, ResultSink& result) 
   if (attempt.burst) {
     auto done = go_on(attempt, body, result);
     const bool is_over = !done && !attempt.accepted && done.error().code() == Code::kUnavailable;
-    if (!is_over) return done;
+    if (!is_over || !body.restart()) return done;
   }
   attempt.request.set_burst(may_burst && bursts_.is_steady(attempt.kind));
   TCFDL_TRY(take_lease(attempt));
   auto done = take_offer(attempt);
   if (done) done = exchange(attempt, body, result);
-  if (!done && !attempt.accepted) {
+  if (!done && !attempt.accepted && attempt.unsure_at.empty()) {
     wire::LeaseRelease release;
     release.set_lease_id(attempt.lease.lease_id());
     release.set_cluster(attempt.grant.cluster());
@@ -246,8 +276,14 @@ Status Caller::take_lease(Attempt& attempt) {
   attempt.burst.reset();
   const auto asked = Deadline::Clock::now();
   attempt.request.set_remaining_ms(static_cast<std::uint32_t>(attempt.deadline.left_millis()));
-  TCFDL_ASSIGN(attempt.grant, task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel));
+  wire::OpenSpan span(spans_, attempt.trace, "lease", wire::SPAN_KIND_CLIENT);
+  if (attempt.traced) attempt.request.set_traceparent(span.context().traceparent());
+  auto granted = task_manager_.lease(attempt.request, attempt.deadline, attempt.options.cancel);
+  span.set_outcome(granted ? Status() : Status(granted.error()));
+  span.end();
+  TCFDL_ASSIGN(attempt.grant, std::move(granted));
   attempt.report.wait_us += micros_since(asked);
+  if (attempt.grant.instance() != attempt.unsure_at) attempt.unsure_at.clear();
   note_place(attempt);
   TCFDL_ASSIGN(attempt.lease, wire::parse<wire::Lease>(attempt.grant.lease().statement()));
   const milliseconds time(attempt.lease.burst_ms());
@@ -287,22 +323,28 @@ Result<wire::Descriptor> Caller::descriptor_of(const wire::Signed& offered) {
 
 /// The authority states whose the name is beside the key that the capsule was made with.
 Status Caller::confirm_owner(Attempt& attempt, const ReadyCapsule& capsule) {
-  auto confirmed = wire::check_owner(capsule.scope, attempt.descriptor);
-  if (confirmed) confirmed = names_->accept(attempt.descriptor, attempt.grant.descriptor());
+  const auto confirmed = names_->accept(capsule.scope, attempt.descriptor, attempt.grant.descriptor());
   attempt.older = !confirmed && confirmed.error().code() == Code::kFailedPrecondition;
   if (!confirmed) return confirmed.error().within("cluster " + attempt.grant.cluster());
   return {};
 }
 
 /// A connection for the attempt's task, protected as the caller wants it.
-Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt) {
+Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt, const std::string& traceparent) {
+  auto instance = connect(attempt, traceparent, attempt.deadline.earlier(Deadline::after(kAnswerWithin)));
+  if (instance || instance.error().code() != Code::kDeadlineExceeded || attempt.deadline.expired()) return instance;
+  return make_error(Code::kUnavailable, "{} does not answer: {}", attempt.grant.instance(), instance.error().message());
+}
+
+Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt, const std::string& traceparent,
+                                                            Deadline deadline) {
   if (attempt.options.protection != Protection::kHse) {
     attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
     if (attempt.burst && attempt.burst->connection) return std::move(attempt.burst->connection);
-    return pool_.take(attempt.grant, attempt.deadline);
+    return pool_.take(attempt.grant, attempt.options, deadline, traceparent);
   }
   TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
-  TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), attempt.deadline));
+  TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), deadline));
   static_cast<wire::HopChannel&>(*instance->connection).begin_task(task);
   attempt.report.proxies = instance->path->proxies;
   attempt.report.seals = static_cast<unsigned>(instance->path->proxies.size() + 1);
@@ -329,37 +371,48 @@ Status Caller::take_receipt(Attempt& attempt, Bytes receipt) const {
 /// For the next task: under the same lease, if it is a burst that goes on.
 void Caller::keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance, bool ran) {
   auto burst = std::move(attempt.burst);
-  if (!burst || !ran || --burst->left == 0) return pool_.give_back(attempt.grant.instance(), std::move(instance));
+  if (!burst || !ran || --burst->left == 0) return pool_.give_back(std::move(instance));
   burst->connection = std::move(instance);
   burst->grant = std::move(attempt.grant);
   burst->descriptor = std::move(attempt.descriptor);
   bursts_.give_back(attempt.kind, std::move(burst));
 }
 
-Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
-  TCFDL_TRY(check_size(attempt.descriptor, body.size()));
-  const auto start = Deadline::Clock::now();
-  std::shared_ptr<const ReadyCapsule> capsule;
-  if (attempt.options.protection == Protection::kEae) {
-    const auto& alone = attempt.descriptor.isolate_instance() ? attempt.grant.instance() : std::string();
-    TCFDL_ASSIGN(capsule, capsules_.get(attempt.request.function(), attempt.grant.assurance(),
-                                        attempt.descriptor.epoch(), attempt.deadline, alone));
-    TCFDL_TRY(confirm_owner(attempt, *capsule));
-  }
+wire::SealedHeader Caller::header_of(const Attempt& attempt, const ReadyCapsule* capsule) const {
   wire::SealedHeader header;
   header.set_task_id(attempt.request.task_id());
   header.set_function(attempt.request.function());
   header.set_assurance(attempt.grant.assurance());
-  header.set_epoch(capsule ? capsule->header.epoch() : attempt.descriptor.epoch());
+  header.set_epoch(capsule != nullptr ? capsule->header.epoch() : attempt.descriptor.epoch());
   header.set_sender(identity_.name);
   header.set_expires_ms(unix_millis() + attempt.deadline.left_millis());
   header.set_content_type(attempt.options.content_type);
   header.set_protection(attempt.request.protection());
-  if (capsule) header.set_capsule_id(capsule->header.capsule_id());
+  header.set_trace_id(attempt.report.trace_id);
+  if (capsule != nullptr) header.set_capsule_id(capsule->header.capsule_id());
+  return header;
+}
+
+Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result) {
+  TCFDL_TRY(check_size(attempt.descriptor, body.size().value_or(0)));
+  const auto start = Deadline::Clock::now();
+  wire::OpenSpan span(spans_, attempt.trace, "transfer", wire::SPAN_KIND_CLIENT);
+  span.set("instance", attempt.grant.instance());
+  const auto traceparent = attempt.traced ? span.context().traceparent() : std::string();
+  std::shared_ptr<const ReadyCapsule> capsule;
+  if (attempt.options.protection == Protection::kEae) {
+    const auto& alone = attempt.descriptor.isolate_instance() ? attempt.grant.instance() : std::string();
+    TCFDL_ASSIGN(capsule, capsules_.get(attempt.request.function(), attempt.grant.assurance(),
+                                        attempt.descriptor.epoch(), attempt.deadline, alone, traceparent));
+    TCFDL_TRY(confirm_owner(attempt, *capsule));
+  }
+  auto header = header_of(attempt, capsule.get());
   const auto sealing_us = micros_since(start);
 
   const bool goes_on = attempt.burst && attempt.burst->connection;
-  TCFDL_ASSIGN(auto instance, connect(attempt));
+  TCFDL_ASSIGN(auto instance, connect(attempt, traceparent));
+  attempt.report.route = instance->way;
+  span.set("way", instance->way);
   if (attempt.options.receipt) {
     header.set_receipt(true);
     header.set_claimed_route(instance->way);
@@ -368,13 +421,22 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   Status done;
   {
     const std::stop_callback cancel(attempt.options.cancel, [&] { instance->connection->shutdown(); });
-    const ExchangeInput input{identity_,        attempt.grant, header, capsule.get(), attempt.report.attempts,
-                              attempt.deadline, goes_on};
+    const ExchangeInput input{identity_,
+                              attempt.grant,
+                              header,
+                              capsule.get(),
+                              attempt.report.attempts,
+                              attempt.deadline,
+                              goes_on,
+                              attempt.unsure_at.empty() ? kAnswerWithin : milliseconds(0),
+                              traceparent,
+                              attempt.tracestate};
     done = exchange_task(*instance, input, body, result, output);
     const bool forgotten = !done && done.error().code() == Code::kFailedPrecondition && output.in_step &&
                            !output.accepted && capsule && instance->capsules.erase(header.capsule_id()) > 0;
-    if (forgotten && body.repeatable()) done = exchange_task(*instance, input, body, result, output = {});
+    if (forgotten && body.restart()) done = exchange_task(*instance, input, body, result, output = {});
   }
+  span.set_outcome(done);
   if (!done && done.error().code() == Code::kFailedPrecondition && output.in_step && !output.accepted && capsule) {
     attempt.refused_keys = true;
     capsules_.forget(attempt.request.function(), attempt.grant.assurance(), *capsule);
@@ -382,6 +444,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   // Of a burst the task manager does not know what began: what may have begun has.
   attempt.accepted = output.accepted || (attempt.burst && !output.in_step);
   attempt.answered = output.answered;
+  if (output.may_begin && !attempt.accepted) attempt.unsure_at = attempt.grant.instance();
   const bool ran = done || output.answered;
   attempt.report.seal_us += sealing_us + output.seal_us;
   attempt.report.run_us = output.run_us;

@@ -10,9 +10,9 @@ constexpr std::size_t kMostKinds = 1024;
 
 } // namespace
 
-std::string CallerBursts::kind_of(const wire::LeaseRequest& request, const std::string& assurance) {
-  return fmt::format("{} {} {} {} {} {}", request.function(), request.cluster(), request.protection(),
-                     static_cast<int>(request.priority()), assurance, request.on_behalf_of());
+std::string CallerBursts::kind_of(const wire::LeaseRequest& request, const CallOptions& options) {
+  return fmt::format("{} {} {} {} {} {} {}", request.function(), request.cluster(), request.protection(),
+                     static_cast<int>(request.priority()), options.assurance, options.route, request.on_behalf_of());
 }
 
 std::unique_ptr<CallerBurst> CallerBursts::take(const std::string& kind, Deadline deadline) {

@@ -19,7 +19,7 @@ struct CallerBurst {
 class CallerBursts {
 public:
   /// What calls must have in common to go on with each other's lease.
-  static std::string kind_of(const wire::LeaseRequest& request, const std::string& assurance);
+  static std::string kind_of(const wire::LeaseRequest& request, const CallOptions& options);
 
   /// One that is idle and in time for a task with that deadline, whose connection is alive; nullptr for none.
   std::unique_ptr<CallerBurst> take(const std::string& kind, Deadline deadline);

@@ -8,6 +8,7 @@ constexpr std::int64_t kRenewBefore = 120;
 
 /// Instances hold the capsule against the certificate of the proxy that turned it, too.
 std::int64_t good_until(const wire::CapsuleHeader& header, const wire::Certificate& turner) {
+  if (header.issued() != 0) return header.issued() + wire::kCapsuleLifetime - kRenewBefore; // of a topic
   const auto margin = std::min(kRenewBefore, (turner.expires() - turner.issued()) / 4);
   return std::min(header.expires() - kRenewBefore, turner.expires() - margin);
 }
@@ -16,30 +17,29 @@ std::string entry_name(const std::string& function, const std::string& assurance
 
 } // namespace
 
-Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const std::string& function,
-                                                                    const std::string& assurance,
-                                                                    std::uint32_t least_epoch, Deadline deadline,
-                                                                    const std::string& instance, bool shared) {
-  const auto found = entry(entry_name(function, assurance));
-  const std::scoped_lock lock(found->mutex);
+Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const Wish& wish, Deadline deadline, bool shared) {
+  const auto found = entry(entry_name(wish.function, wish.assurance));
+  const std::unique_lock lock(found->mutex, deadline.when());
+  if (!lock) return Deadline::exceeded("the wait for keys that another call gets");
   const auto now = clock_.now();
   if (found->is_void.exchange(false)) found->capsule.reset();
-  if (shared && found->capsule && found->capsule->good_until > now && found->capsule->header.epoch() >= least_epoch) {
+  if (shared && found->capsule && found->capsule->good_until > now &&
+      found->capsule->header.epoch() >= wish.least_epoch) {
     return found->capsule;
   }
   if (const auto& key = found->key;
-      !key || key->scope.expires() <= now + wire::kCapsuleLifetime || key->scope.epoch() < least_epoch) {
-    TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
+      !key || key->scope.expires() <= now + wire::kCapsuleLifetime || key->scope.epoch() < wish.least_epoch) {
+    TCFDL_TRY(fetch_key(*found, wish.function, wish.assurance, deadline));
   }
-  if (found->key->scope.epoch() < least_epoch) {
+  if (found->key->scope.epoch() < wish.least_epoch) {
     return make_error(Code::kPermissionDenied, "the owner of {} states epoch {} of its keys, the authority epoch {}",
-                      function, least_epoch, found->key->scope.epoch());
+                      wish.function, wish.least_epoch, found->key->scope.epoch());
   }
-  auto made = make(*found, instance, deadline);
+  auto made = make(*found, wish, deadline);
   if (!made && made.error().code() == Code::kFailedPrecondition) {
     // The proxy was restarted and has lost our re-encryption key, or another epoch is in force.
-    TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
-    made = make(*found, instance, deadline);
+    TCFDL_TRY(fetch_key(*found, wish.function, wish.assurance, deadline));
+    made = make(*found, wish, deadline);
   }
   if (made && shared) found->capsule = *made;
   return made;
@@ -48,7 +48,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const std::s
 Result<std::shared_ptr<const wire::SenderKey>>
 CapsuleSession::key(const std::string& function, const std::string& assurance, std::uint32_t epoch, Deadline deadline) {
   const auto found = entry(entry_name(function, assurance));
-  const std::scoped_lock lock(found->mutex);
+  const std::unique_lock lock(found->mutex, deadline.when());
+  if (!lock) return Deadline::exceeded("the wait for keys that another call gets");
   if (!found->key || found->key->scope.epoch() != epoch) {
     TCFDL_TRY(fetch_key(*found, function, assurance, deadline));
   }
@@ -115,19 +116,21 @@ Status CapsuleSession::fetch_key(Entry& entry, const std::string& function, cons
   return {};
 }
 
-Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& entry, const std::string& instance,
+Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& entry, const Wish& wish,
                                                                  Deadline deadline) {
   const auto& key = entry.key;
   if (!key) return Error(Code::kFailedPrecondition, "there is no key to make a capsule with");
-  auto made = wire::make_capsule(*key, identity_.signing, clock_.now(), instance);
+  auto made = wire::make_capsule(*key, identity_.signing, clock_.now(), wish.instance);
   wire::ProxyRequest request;
+  request.set_traceparent(wish.traceparent);
   *request.mutable_turn() = made.capsule;
   TCFDL_ASSIGN(const auto reply, proxy_.request(request, deadline));
   // The proxy may change EK2 alone: everything else must come back as it was made.
   if (reply.capsule().header() != made.capsule.header() || reply.capsule().ek1() != made.capsule.ek1()) {
     return Error(Code::kUnauthenticated, "the proxy returned another capsule");
   }
-  TCFDL_ASSIGN(auto header, wire::verify_turned_capsule(reply.capsule(), identity_.authority, clock_.now()));
+  TCFDL_ASSIGN(auto header, wire::verify_turned_capsule(reply.capsule(), identity_.authority, clock_.now(),
+                                                        key->scope.capsule_life() != 0));
   // Verified with the capsule.
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(reply.capsule().proxy_certificate().statement()));
   const auto until = good_until(header, turner);

@@ -36,13 +36,14 @@ public:
   /// one that all calls share.
   Result<std::shared_ptr<const ReadyCapsule>> get(const std::string& function, const std::string& assurance,
                                                   std::uint32_t least_epoch, Deadline deadline,
-                                                  const std::string& instance = {}) {
-    return provide(function, assurance, least_epoch, deadline, instance, instance.empty());
+                                                  const std::string& instance = {},
+                                                  const std::string& traceparent = {}) {
+    return provide({function, assurance, least_epoch, instance, traceparent}, deadline, instance.empty());
   }
   /// One for a task that is stored: at the start of its life, and used by no other.
   Result<std::shared_ptr<const ReadyCapsule>> get_fresh(const std::string& function, const std::string& assurance,
                                                         std::uint32_t least_epoch, Deadline deadline) {
-    return provide(function, assurance, least_epoch, deadline, {}, false);
+    return provide({function, assurance, least_epoch, {}, {}}, deadline, false);
   }
   /// The key with which capsules of that epoch are made, and opened again by who made them. FAILED_PRECONDITION where
   /// another epoch is in force.
@@ -56,19 +57,26 @@ public:
 
 private:
   struct Entry {
-    std::mutex mutex;
+    std::timed_mutex mutex;
     std::shared_ptr<const wire::SenderKey> key;  // guarded by mutex
     std::shared_ptr<const ReadyCapsule> capsule; // guarded by mutex
     std::uint32_t newest = 0;                    // epoch that was seen; guarded by mutex
     std::atomic<bool> is_void = false;           // what `capsule` is
   };
 
-  Result<std::shared_ptr<const ReadyCapsule>> provide(const std::string& function, const std::string& assurance,
-                                                      std::uint32_t least_epoch, Deadline deadline,
-                                                      const std::string& instance, bool shared);
+  /// What a capsule is wanted for, and the call that waits for it.
+  struct Wish {
+    const std::string& function;
+    const std::string& assurance;
+    std::uint32_t least_epoch;
+    std::string instance;
+    std::string traceparent;
+  };
+
+  Result<std::shared_ptr<const ReadyCapsule>> provide(const Wish& wish, Deadline deadline, bool shared);
   std::shared_ptr<Entry> entry(const std::string& name);
   Status fetch_key(Entry& entry, const std::string& function, const std::string& assurance, Deadline deadline);
-  Result<std::shared_ptr<const ReadyCapsule>> make(const Entry& entry, const std::string& instance, Deadline deadline);
+  Result<std::shared_ptr<const ReadyCapsule>> make(const Entry& entry, const Wish& wish, Deadline deadline);
 
   const Identity& identity_;
   Proxy& proxy_;

@@ -30,9 +30,10 @@ constexpr std::array<Field, 13> kFields{{
 }};
 
 /// Those that a context may lack.
-constexpr std::array<Field, 2> kOptionalFields{{
+constexpr std::array<Field, 3> kOptionalFields{{
     {"tls_root", &Context::tls_root},
     {"tls_server_name", &Context::tls_server_name},
+    {"tls_certificate", &Context::tls_certificate},
 }};
 
 std::string environment(const char* name) {
@@ -101,11 +102,15 @@ Result<Context> load_context(const std::string& name) {
   return parse_context(as_text(*text), path);
 }
 
-Status update_certificate(const std::string& name, const Context& known, BytesView certificate) {
+Status update_context(const std::string& name, const Context& known, const std::function<void(Context&)>& change) {
   TCFDL_ASSIGN(auto context, load_context(name));
   if (context.client != known.client || context.signing_key != known.signing_key) return {};
-  context.certificate = to_base64url(certificate);
+  change(context);
   return write_context(context, file_of(chosen_context(name)));
+}
+
+Status update_certificate(const std::string& name, const Context& known, BytesView certificate) {
+  return update_context(name, known, [&](Context& context) { context.certificate = to_base64url(certificate); });
 }
 
 Status write_context(const Context& context, const std::filesystem::path& file) {

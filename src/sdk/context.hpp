@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <tcfdl/bytes.hpp>
 #include <vector>
@@ -15,7 +16,7 @@ struct Context {
   std::string name;
   std::string cluster;
   std::string api_url;         ///< http://127.0.0.1:PORT or https://HOST:PORT, the master's administration
-  std::string api_token;       ///< bearer token of api_url
+  std::string api_token;       ///< bearer token of api_url; empty where the client's certificate is shown to it
   std::string gateway_url;     ///< as api_url, task calls over HTTP
   std::string gateway_token;   ///< bearer token of gateway_url
   std::string tasks_address;   ///< tcp:127.0.0.1:PORT or tls:HOST:PORT, the task manager
@@ -27,6 +28,7 @@ struct Context {
   std::string authority_key;   ///< 65 bytes, pinned at enrolment
   std::string tls_root;        ///< the authority's X.509 certificate in PEM; empty where no address is in TLS
   std::string tls_server_name; ///< of the cluster's servers in their certificates; empty with tls_root
+  std::string tls_certificate; ///< the client's X.509 certificate in PEM, shown to api_url; empty with a token
 };
 
 /// `$XDG_CONFIG_HOME/tcfdl/contexts` or `~/.config/tcfdl/contexts`; TCFDL_CONTEXT_DIR overrides it.
@@ -42,8 +44,11 @@ Result<Context> load_context(const std::string& name);
 /// Writes a context to a file, mode 0600.
 Status write_context(const Context& context, const std::filesystem::path& file);
 
-/// Puts a newer certificate, a serialised wire::Signed, into the context that `load_context` finds by that name;
-/// nothing where it is of another client meanwhile.
+/// Changes the context that `load_context` finds by that name; nothing where it is of another client than `known`
+/// meanwhile.
+Status update_context(const std::string& name, const Context& known, const std::function<void(Context&)>& change);
+
+/// Puts a newer certificate, a serialised wire::Signed, into a context, as `update_context`.
 Status update_certificate(const std::string& name, const Context& known, BytesView certificate);
 
 /// Writes DIR/NAME.json with mode 0600 and makes it the current one where there is none or `make_current` asks for it.

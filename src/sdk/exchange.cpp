@@ -24,16 +24,21 @@ public:
       : instance_(instance), connection_(*instance.connection), input_(input), output_(output) {}
 
   Status send(RequestBody& body) {
-    TCFDL_TRY(send_head(body.size() > 0));
+    sent_ = true;
+    TCFDL_TRY(send_head(body.size().value_or(0) > 0));
     auto keys = keys_for(input_.capsule, salt_, wire::kRequestDirection, as_bytes(header_));
     wire::SegmentWriter writer(connection_, std::move(keys), input_.deadline);
     TCFDL_TRY(body.send(writer));
     return writer.finish();
   }
 
-  Status receive(ResultSink& result) {
+  /// `accept_by`: when the first reply must be there.
+  Status receive(ResultSink& result, Deadline accept_by) {
     for (;;) {
-      TCFDL_ASSIGN(const auto reply, wire::receive_message<wire::TaskReply>(connection_, input_.deadline));
+      const auto until = output_.accepted ? input_.deadline : accept_by;
+      const auto received = wire::receive_message<wire::TaskReply>(connection_, until);
+      if (!received) return no_reply(received.error());
+      const auto& reply = *received;
       if (reply.has_refused()) {
         output_.in_step = true;
         return wire::to_error(reply.refused());
@@ -46,7 +51,20 @@ public:
     }
   }
 
+  /// What is sent over a local socket arrives although its sender dies: then no reply means that nothing began.
+  [[nodiscard]] bool may_begin() const {
+    return sent_ && !output_.accepted && !output_.in_step && (silent_ || instance_.way != "local");
+  }
+
 private:
+  Error no_reply(const Error& error) {
+    if (error.code() != Code::kDeadlineExceeded) return error;
+    silent_ = true;
+    if (input_.deadline.expired()) return error;
+    return make_error(Code::kUnavailable, "{} has not answered for {} ms", input_.grant.instance(),
+                      input_.accept_within.count());
+  }
+
   /// `with_body`: the body follows at once.
   Status send_head(bool with_body) {
     const auto start = Deadline::Clock::now();
@@ -58,6 +76,9 @@ private:
     header_ = input_.header.SerializeAsString();
     request.set_sealed_header(header_);
     request.set_attempt(input_.attempt);
+    request.set_way(instance_.way);
+    request.set_traceparent(std::string(input_.traceparent));
+    request.set_tracestate(std::string(input_.tracestate));
     request.set_remaining_ms(static_cast<std::uint32_t>(input_.deadline.left_millis()));
     if (input_.capsule != nullptr) {
       salt_ = crypto::random_array<crypto::kSaltSize>();
@@ -139,6 +160,8 @@ private:
   const ExchangeInput& input_;
   ExchangeOutput& output_;
   std::string header_;
+  bool sent_ = false; // or begun to be
+  bool silent_ = false;
   std::array<std::uint8_t, crypto::kSaltSize> salt_{};
 };
 
@@ -150,10 +173,12 @@ Status exchange_task(InstanceConnection& instance, const ExchangeInput& input, R
   Exchange exchange(instance, input, output);
   Status sent;
   Status received;
-  if (body.repeatable() && body.size() <= crypto::kSegmentSize) {
+  if (body.size().value_or(kLargestResult) <= crypto::kSegmentSize) {
     sent = exchange.send(body);
     output.seal_us = micros_since(start);
-    received = exchange.receive(result);
+    const bool bounded = input.accept_within.count() > 0;
+    received = exchange.receive(result, bounded ? input.deadline.earlier(Deadline::after(input.accept_within))
+                                                : input.deadline);
   } else {
     // A handler may answer while it still reads: send and receive side by side, or both sides could wait for ever.
     std::jthread sender([&] {
@@ -161,10 +186,11 @@ Status exchange_task(InstanceConnection& instance, const ExchangeInput& input, R
       output.seal_us = micros_since(start);
       if (!sent) instance.connection->shutdown();
     });
-    received = exchange.receive(result);
+    received = exchange.receive(result, input.deadline);
     if (!received && !output.in_step) instance.connection->shutdown();
   }
   output.total_us = micros_since(start);
+  output.may_begin = !received && exchange.may_begin();
   // The body's own failure broke the connection: it says more than that the connection broke.
   if (!received && !sent && received.error().code() == Code::kUnavailable &&
       (!output.accepted || sent.error().code() != Code::kUnavailable)) {

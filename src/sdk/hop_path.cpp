@@ -51,8 +51,7 @@ Result<std::unique_ptr<HopPath>> open_hop_path(const Identity& identity, TaskMan
   TCFDL_ASSIGN(auto proxies, wire::extend_path(*channel, route, deadline));
   // Certificates are renewed at half of their life, so every one on the path outlives half of what this one has left.
   const auto renewal = Deadline::after(std::min<std::chrono::nanoseconds>(kRenewal, channel->end().left() / 2));
-  return std::make_unique<HopPath>(
-      HopPath{std::move(carrier), std::move(channel), function, std::move(proxies), renewal});
+  return std::make_unique<HopPath>(HopPath{std::move(carrier), std::move(channel), std::move(proxies), renewal});
 }
 
 } // namespace tcfdl::sdk

@@ -11,7 +11,6 @@ namespace tcfdl::sdk {
 struct HopPath {
   std::unique_ptr<wire::Connection> carrier;
   std::unique_ptr<wire::HopChannel> channel;
-  std::string function;
   std::vector<std::string> proxies; ///< in order
   Deadline renewal;                 ///< after it the next task takes a new path, with new shares
 };

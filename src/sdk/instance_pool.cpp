@@ -8,16 +8,31 @@
 namespace tcfdl::sdk {
 namespace {
 
+using std::chrono::seconds;
+
 constexpr std::size_t kMostIdle = 32;
-/// No name of an instance begins so.
-const std::string kPathPrefix = "path ";
+/// A direct route that has not answered by then gives way to the next one.
+constexpr seconds kDirectWithin{2};
+constexpr seconds kSilentFor{30};
+
+constexpr const char* kRelay = "relay";
+
+const char* way_of(const wire::Address& address) {
+  return std::holds_alternative<wire::UnixAddress>(address) ? "local" : "tcp";
+}
+
+/// Whether others than the two machines' users may read what passes there.
+bool is_open_network(const wire::Address& address) {
+  const auto* tcp = std::get_if<wire::TcpAddress>(&address);
+  return tcp != nullptr && !wire::is_loopback(*tcp);
+}
 
 } // namespace
 
-std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& name) {
+std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& kept_as) {
   for (;;) {
-    auto idle = idle_.with([&](auto& instances) -> std::unique_ptr<InstanceConnection> {
-      auto& connections = instances[name];
+    auto idle = idle_.with([&](auto& kept) -> std::unique_ptr<InstanceConnection> {
+      auto& connections = kept[kept_as];
       if (connections.empty()) return nullptr;
       auto last = std::move(connections.back());
       connections.pop_back();
@@ -29,25 +44,74 @@ std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& n
   }
 }
 
-Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant, Deadline deadline) {
-  if (auto idle = take_idle(grant.instance())) return idle;
-  std::string way;
-  TCFDL_ASSIGN(auto connection, open(grant, deadline, way));
-  TCFDL_ASSIGN(auto hello, wire::receive_message<wire::Hello>(*connection, deadline));
-  if (hello.name() != grant.instance()) {
-    return make_error(Code::kUnavailable, "{} answers where {} was expected", hello.name(), grant.instance());
+Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant,
+                                                               const CallOptions& options, Deadline deadline,
+                                                               const std::string& traceparent) {
+  const auto kept_as = fmt::format("{} {} {}", protection_name(options.protection), options.route, grant.instance());
+  if (auto idle = take_idle(kept_as)) return idle;
+  Error last(Code::kUnavailable,
+             fmt::format("{} has no route{}", grant.instance(), options.route.empty() ? "" : " by " + options.route));
+  for (const auto& route : grant.routes()) {
+    if (!is_of_use(route, options)) continue;
+    const bool direct = route.kind() != wire::ROUTE_KIND_RELAY;
+    auto opened = open(grant, route, direct ? deadline.earlier(Deadline::after(kDirectWithin)) : deadline, traceparent);
+    if (opened) {
+      (*opened)->kept_as = kept_as;
+      return opened;
+    }
+    last = opened.error();
+    if (direct)
+      silent_.with([&](auto& silent) { silent.insert_or_assign(route.address(), Deadline::after(kSilentFor)); });
   }
+  return last;
+}
+
+bool InstancePool::is_of_use(const wire::Route& route, const CallOptions& options) const {
+  const auto is_wanted = [&](const char* way) { return options.route.empty() || options.route == way; };
+  if (route.kind() == wire::ROUTE_KIND_RELAY) return is_wanted(kRelay);
+  const auto address = wire::parse_address(route.address());
+  if (!address || !is_wanted(way_of(*address))) return false;
+  if (options.protection == Protection::kNone && is_open_network(*address)) return false;
+  if (const auto* local = std::get_if<wire::UnixAddress>(&*address)) return std::filesystem::exists(local->path);
+  return silent_.with([&](const auto& silent) {
+    const auto found = silent.find(route.address());
+    return found == silent.end() || found->second.expired();
+  });
+}
+
+/// Who answers must be the instance. UNAVAILABLE otherwise.
+Result<std::unique_ptr<InstanceConnection>> InstancePool::open(const wire::LeaseGrant& grant, const wire::Route& route,
+                                                               Deadline deadline, const std::string& traceparent) {
   auto fresh = std::make_unique<InstanceConnection>();
-  fresh->connection = std::move(connection);
-  fresh->hello = std::move(hello);
-  fresh->way = std::move(way);
-  return fresh;
+  if (route.kind() == wire::ROUTE_KIND_RELAY) {
+    TCFDL_ASSIGN(fresh->connection, open_relay(grant, deadline, traceparent));
+    fresh->way = kRelay;
+  } else {
+    TCFDL_ASSIGN(const auto address, wire::parse_address(route.address()));
+    TCFDL_ASSIGN(fresh->connection, wire::connect(address, deadline));
+    fresh->way = way_of(address);
+  }
+  TCFDL_ASSIGN(fresh->hello, wire::receive_message<wire::Hello>(*fresh->connection, deadline));
+  if (fresh->hello.name() == grant.instance()) return fresh;
+  return make_error(Code::kUnavailable, "{} answers where {} was expected", fresh->hello.name(), grant.instance());
+}
+
+Result<std::unique_ptr<wire::Connection>> InstancePool::open_relay(const wire::LeaseGrant& grant, Deadline deadline,
+                                                                   const std::string& traceparent) {
+  wire::OpenRelay relay;
+  relay.set_cluster(grant.cluster());
+  relay.set_node(grant.node());
+  relay.set_instance(grant.instance());
+  relay.set_traceparent(traceparent);
+  return task_manager_.open_relay(relay, deadline);
 }
 
 Result<std::unique_ptr<InstanceConnection>> InstancePool::take_path(const wire::LeaseGrant& grant,
                                                                     const std::string& function, Deadline deadline) {
-  if (auto idle = take_idle(kPathPrefix + function + ' ' + grant.instance())) return idle;
+  auto kept_as = fmt::format("path {} {}", function, grant.instance());
+  if (auto idle = take_idle(kept_as)) return idle;
   auto fresh = std::make_unique<InstanceConnection>();
+  fresh->kept_as = std::move(kept_as);
   TCFDL_ASSIGN(fresh->path, open_hop_path(identity_, task_manager_, grant, function, clock_.now(), deadline));
   fresh->connection = std::move(fresh->path->channel);
   fresh->way = "proxies";
@@ -55,40 +119,11 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take_path(const wire::
   return fresh;
 }
 
-void InstancePool::give_back(const std::string& instance, std::unique_ptr<InstanceConnection> connection) {
-  const auto name = connection->path ? kPathPrefix + connection->path->function + ' ' + instance : instance;
-  idle_.with([&](auto& instances) {
-    auto& connections = instances[name];
+void InstancePool::give_back(std::unique_ptr<InstanceConnection> connection) {
+  idle_.with([&](auto& kept) {
+    auto& connections = kept[connection->kept_as];
     if (connections.size() < kMostIdle) connections.push_back(std::move(connection));
   });
-}
-
-Result<std::unique_ptr<wire::Connection>> InstancePool::open(const wire::LeaseGrant& grant, Deadline deadline,
-                                                             std::string& way) {
-  Error last(Code::kUnavailable, fmt::format("{} has no route", grant.instance()));
-  for (const auto& route : grant.routes()) {
-    if (route.kind() == wire::ROUTE_KIND_RELAY) {
-      wire::OpenRelay relay;
-      relay.set_cluster(grant.cluster());
-      relay.set_node(grant.node());
-      relay.set_instance(grant.instance());
-      way = "relay";
-      auto relayed = task_manager_.open_relay(relay, deadline);
-      if (relayed) return relayed;
-      last = relayed.error();
-      continue;
-    }
-    TCFDL_ASSIGN(const auto address, wire::parse_address(route.address()));
-    if (const auto* local = std::get_if<wire::UnixAddress>(&address);
-        local != nullptr && !std::filesystem::exists(local->path)) {
-      continue;
-    }
-    way = std::holds_alternative<wire::UnixAddress>(address) ? "local" : "tcp";
-    auto direct = wire::connect(address, deadline);
-    if (direct) return *std::move(direct);
-    last = direct.error();
-  }
-  return last;
 }
 
 } // namespace tcfdl::sdk

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <set>
+#include <tcfdl/client.hpp>
 #include <vector>
 
 namespace tcfdl::sdk {
@@ -17,6 +18,7 @@ struct InstanceConnection {
   std::unique_ptr<wire::Connection> connection;
   wire::Hello hello;
   std::string way;                ///< 'local', 'tcp', 'relay' or 'proxies'
+  std::string kept_as;            ///< what it may serve again
   bool proven = false;            ///< possession of the caller's key was shown
   std::set<std::string> capsules; ///< ids that the instance has
 };
@@ -27,21 +29,29 @@ public:
   InstancePool(const Identity& identity, TaskManager& task_manager, const Clock& clock)
       : identity_(identity), task_manager_(task_manager), clock_(clock) {}
 
-  /// An idle connection to the instance of a grant, or a new one by its best route that answers.
-  Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, Deadline deadline);
+  /// An idle connection to the instance of a grant, or a new one by its best route that answers. What has no protection
+  /// takes no connection that the network could read. `options.route` may name the only one. `traceparent`: of the call
+  /// that needs it.
+  Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, const CallOptions& options,
+                                                   Deadline deadline, const std::string& traceparent = {});
   /// The same through the TEE proxies on the way.
   Result<std::unique_ptr<InstanceConnection>> take_path(const wire::LeaseGrant& grant, const std::string& function,
                                                         Deadline deadline);
-  void give_back(const std::string& instance, std::unique_ptr<InstanceConnection> connection);
+  void give_back(std::unique_ptr<InstanceConnection> connection);
 
 private:
-  std::unique_ptr<InstanceConnection> take_idle(const std::string& name);
-  Result<std::unique_ptr<wire::Connection>> open(const wire::LeaseGrant& grant, Deadline deadline, std::string& way);
+  std::unique_ptr<InstanceConnection> take_idle(const std::string& kept_as);
+  [[nodiscard]] bool is_of_use(const wire::Route& route, const CallOptions& options) const;
+  Result<std::unique_ptr<InstanceConnection>> open(const wire::LeaseGrant& grant, const wire::Route& route,
+                                                   Deadline deadline, const std::string& traceparent);
+  Result<std::unique_ptr<wire::Connection>> open_relay(const wire::LeaseGrant& grant, Deadline deadline,
+                                                       const std::string& traceparent);
 
   const Identity& identity_;
   TaskManager& task_manager_;
   const Clock& clock_;
   Guarded<std::map<std::string, std::vector<std::unique_ptr<InstanceConnection>>>> idle_;
+  Guarded<std::map<std::string, Deadline>> silent_; ///< addresses that did not answer, until they are tried again
 };
 
 } // namespace tcfdl::sdk

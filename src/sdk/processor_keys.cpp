@@ -17,7 +17,8 @@ ProcessorKeys::ProcessorKeys(ProcessorKeysSettings settings, const Identity& ide
 }
 
 Result<CapsuleSecretPtr> ProcessorKeys::open(const wire::Capsule& capsule, const wire::SealedHeader& task,
-                                             const wire::Lease& lease, Deadline deadline) {
+                                             const wire::Lease& lease, Deadline deadline,
+                                             const std::string& traceparent) {
   TCFDL_ASSIGN(const auto header, wire::verify_turned_capsule(capsule, identity_.authority, clock_.now()));
   if (header.capsule_id() != task.capsule_id() || header.sender() != task.sender() ||
       header.function() != task.function() || header.assurance() != assurance_ ||
@@ -29,6 +30,7 @@ Result<CapsuleSecretPtr> ProcessorKeys::open(const wire::Capsule& capsule, const
   TCFDL_TRY(revocations_.check(turner));
   TCFDL_ASSIGN(const auto key, key_of(header.epoch(), deadline));
   wire::ProxyRequest finish;
+  finish.set_traceparent(traceparent);
   *finish.mutable_finish() = capsule;
   TCFDL_ASSIGN(const auto reply, proxy_.request(finish, deadline));
   auto finished = capsule;
@@ -101,7 +103,8 @@ ProcessorKeys::ProcessorKeyPtr ProcessorKeys::find_key(std::uint32_t epoch) cons
 Result<ProcessorKeys::ProcessorKeyPtr> ProcessorKeys::key_of(std::uint32_t epoch, Deadline deadline) {
   TCFDL_TRY(revocations_.check_epoch(settings_.function, epoch, clock_.now()));
   if (auto known = find_key(epoch)) return known;
-  const std::scoped_lock lock(renewing_);
+  const std::unique_lock lock(renewing_, deadline.when());
+  if (!lock) return Deadline::exceeded("the wait for keys that another task gets");
   if (auto known = find_key(epoch)) return known;
   if (epoch > newest_) TCFDL_TRY(renew_key(deadline));
   if (auto known = find_key(epoch)) return known;

@@ -39,8 +39,9 @@ public:
   /// What a capsule in f form holds for the task of that header and lease; known under its id from then on.
   /// PERMISSION_DENIED for a capsule of another task, caller, class, instance or lease, UNAUTHENTICATED for one that is
   /// not signed and countersigned as it must be, FAILED_PRECONDITION for an epoch without a key here.
+  /// `traceparent`: of the task.
   Result<CapsuleSecretPtr> open(const wire::Capsule& capsule, const wire::SealedHeader& task, const wire::Lease& lease,
-                                Deadline deadline);
+                                Deadline deadline, const std::string& traceparent = {});
   /// The same for a capsule that was opened before. FAILED_PRECONDITION when it is not known (any more).
   [[nodiscard]] Result<CapsuleSecretPtr> find(const wire::SealedHeader& task, const wire::Lease& lease) const;
 
@@ -78,7 +79,7 @@ private:
   const wire::Revocations& revocations_;
 
   Guarded<std::map<std::uint32_t, ProcessorKeyPtr>> keys_; // by epoch
-  std::mutex renewing_;
+  std::timed_mutex renewing_;
   std::uint32_t newest_;                                  // epoch of which there was a key; guarded by renewing_
   Guarded<std::map<std::string, KnownCapsule>> capsules_; // by capsule id
 };

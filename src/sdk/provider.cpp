@@ -58,8 +58,19 @@ Status take_slot(const wire::ProxyAttached& attached, crypto::SigningKey& signin
 /// The listening sockets of an instance, best first.
 using Doors = std::vector<std::unique_ptr<wire::Listener>>;
 
+/// For callers on other nodes, at the first port that is free.
+Result<std::unique_ptr<wire::Listener>> open_network_door(const InstanceEnvironment& environment, TaskServer& server) {
+  const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kNetwork); };
+  const auto& [first, last] = environment.listen_ports;
+  for (std::uint32_t port = first;; ++port) {
+    const wire::TcpAddress address{environment.listen, static_cast<std::uint16_t>(port)};
+    auto door = wire::Listener::start(address, {.name = "network", .exposure = wire::Exposure::kNetwork}, serve);
+    if (door || port >= last) return door;
+  }
+}
+
 Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& server) {
-  const auto serve = [&server](wire::Connection& connection) { server.serve(connection); };
+  const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kMachine); };
   Doors doors;
   if (!environment.run_directory.empty()) {
     TCFDL_ASSIGN(const auto path,
@@ -69,6 +80,9 @@ Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& ser
   }
   TCFDL_ASSIGN(auto tcp, wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "tcp"}, serve));
   doors.push_back(std::move(tcp));
+  if (environment.listen.empty()) return doors;
+  TCFDL_ASSIGN(auto network, open_network_door(environment, server));
+  doors.push_back(std::move(network));
   return doors;
 }
 
@@ -87,7 +101,7 @@ TlsChain chain_of(const wire::ProxyAttached& attached) {
 Result<InstanceEnvironment> begin_instance() {
   std::signal(SIGPIPE, SIG_IGN);
   TCFDL_ASSIGN(auto environment, InstanceEnvironment::read());
-  start_logging(environment.instance);
+  start_logging_as_told({.component = "instance", .node = environment.node, .instance = environment.instance});
   return environment;
 }
 
@@ -120,6 +134,16 @@ int serve_work(Work work) {
 
 } // namespace
 
+std::unique_ptr<wire::SpanBuffer> spans_as_told(const std::string& service, wire::SpanBuffer::Send send) {
+  const auto told = variable("TCFDL_TRACING");
+  if (!told) return nullptr;
+  double share = 0;
+  const auto parsed = std::from_chars(told->data(), told->data() + told->size(), share);
+  if (parsed.ec != std::errc()) return nullptr;
+  return std::make_unique<wire::SpanBuffer>(wire::SpanBufferSettings{.service = service, .sampling = share},
+                                            std::move(send));
+}
+
 Result<InstanceEnvironment> InstanceEnvironment::read() {
   crypto::protect_process(); // whoever reads this is the platform's, and secrets follow
   InstanceEnvironment environment;
@@ -135,6 +159,10 @@ Result<InstanceEnvironment> InstanceEnvironment::read() {
   TCFDL_ASSIGN(environment.tasks, address_variable("TCFDL_TASKS"));
   TCFDL_ASSIGN(environment.tasks_token, variable("TCFDL_TASKS_TOKEN"));
   environment.run_directory = variable("TCFDL_RUN_DIR").value_or("");
+  environment.listen = variable("TCFDL_LISTEN").value_or("");
+  if (const auto ports = variable("TCFDL_LISTEN_PORTS")) {
+    TCFDL_ASSIGN(environment.listen_ports, wire::parse_ports(*ports));
+  }
   environment.content = {.bundle = variable("TCFDL_BUNDLE").value_or(""),
                          .sealed = variable("TCFDL_SEALED").value_or(""),
                          .opened = variable("TCFDL_CONFIDENTIAL").value_or("")};
@@ -248,6 +276,7 @@ Result<std::unique_ptr<AgentClient>> AgentClient::connect(const wire::Address& a
 Status AgentClient::ready(const std::string& token, const std::vector<wire::Address>& addresses) {
   wire::InstanceReport report;
   report.mutable_ready()->set_token(token);
+  report.mutable_ready()->set_answers(true);
   for (const auto& address : addresses) report.mutable_ready()->add_addresses(wire::to_string(address));
   const std::scoped_lock lock(mutex_);
   return wire::send_message(*connection_, report, Deadline::after(seconds(10)));
@@ -256,18 +285,34 @@ Status AgentClient::ready(const std::string& token, const std::vector<wire::Addr
 void AgentClient::report(const wire::TaskEvent& event) {
   wire::InstanceReport report;
   *report.mutable_task() = event;
+  send(report);
+}
+
+void AgentClient::send(const wire::InstanceReport& report) {
   const std::scoped_lock lock(mutex_);
   const auto sent = wire::send_message(*connection_, report, Deadline::after(seconds(10)));
   if (!sent) spdlog::debug("cannot report to the node's daemon: {}", sent.error().message());
 }
 
-std::optional<milliseconds> AgentClient::wait_for_drain(const std::function<void(const std::string&)>& recall) {
+Status AgentClient::spans(const wire::Spans& spans) {
+  wire::InstanceReport report;
+  *report.mutable_spans() = spans;
+  const std::scoped_lock lock(mutex_);
+  return wire::send_message(*connection_, report, Deadline::after(seconds(10)));
+}
+
+std::optional<milliseconds> AgentClient::wait_for_drain(const Orders& orders) {
   for (;;) {
     const auto command = wire::receive_message<wire::InstanceCommand>(*connection_, Deadline::after(hours(24)));
     if (!command && command.error().code() == Code::kDeadlineExceeded) continue;
     if (!command) return std::nullopt;
     if (command->has_drain()) return milliseconds(command->drain().within_ms());
-    if (command->has_recall()) recall(command->recall().lease_id());
+    if (command->has_recall()) orders.recall(command->recall().lease_id());
+    if (command->has_ping()) {
+      wire::InstanceReport report;
+      report.mutable_pong()->set_overdue_ms(static_cast<std::uint32_t>(orders.overdue().count()));
+      send(report);
+    }
   }
 }
 
@@ -280,7 +325,9 @@ Status run_instance(Attended& instance, Work work) {
   if (!attachment.processor) return Error(Code::kFailedPrecondition, "the authority gave no key to process tasks with");
   TCFDL_ASSIGN(const auto agent, AgentClient::connect(environment.agent, deadline));
   TaskManagerClient task_manager(connector_to(environment.tasks), environment.tasks_token, attachment.identity);
-  Caller outgoing(attachment.identity, task_manager, *proxy, clock);
+  const auto spans =
+      spans_as_told(environment.instance, [&agent](const wire::Spans& some) { return agent->spans(some); });
+  Caller outgoing(attachment.identity, task_manager, *proxy, clock, nullptr, spans.get());
   wire::Revocations revocations(attachment.identity.authority);
   TaskServer server(
       {.instance = environment.instance,
@@ -289,7 +336,9 @@ Status run_instance(Attended& instance, Work work) {
        .max_body = max_body(attachment.descriptor),
        .protections = {attachment.descriptor.protections().begin(), attachment.descriptor.protections().end()},
        .descriptor = attachment.signed_descriptor,
-       .isolated = attachment.descriptor.isolate_instance()},
+       .topics = {attachment.descriptor.triggers().begin(), attachment.descriptor.triggers().end()},
+       .isolated = attachment.descriptor.isolate_instance(),
+       .spans = spans.get()},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
       revocations);
   const auto forget_void = [&](bool is_newer) {
@@ -307,7 +356,8 @@ Status run_instance(Attended& instance, Work work) {
   for (const auto& door : doors) addresses.push_back(door->address());
   TCFDL_TRY(agent->ready(environment.agent_token, addresses));
   spdlog::info("ready: provides {}", environment.function);
-  const auto within = agent->wait_for_drain([&server](const auto& lease) { server.recall_burst(lease); });
+  const auto within = agent->wait_for_drain({.recall = [&server](const auto& lease) { server.recall_burst(lease); },
+                                             .overdue = [&server] { return server.overdue(); }});
   if (!within) return Error(Code::kUnavailable, "the node's daemon is gone");
   server.drain(Deadline::after(*within));
   spdlog::info("drained");

@@ -21,8 +21,10 @@ struct InstanceEnvironment {
   std::string agent_token;
   wire::Address tasks; ///< the cluster's task manager
   std::string tasks_token;
-  std::string run_directory; ///< for a Unix socket; empty: there are none here
-  ContentPlaces content;     ///< of its confidential files; empty: it has none
+  std::string run_directory;    ///< for a Unix socket; empty: there are none here
+  std::string listen;           ///< numeric IPv4 where other nodes reach it; empty: nowhere
+  wire::PortRange listen_ports; ///< there; 0: any
+  ContentPlaces content;        ///< of its confidential files; empty: it has none
   unsigned concurrency = 1;
 
   /// Reads TCFDL_* variables. FAILED_PRECONDITION names the missing one: the process was not started by the platform.
@@ -81,18 +83,29 @@ public:
   static Result<std::unique_ptr<AgentClient>> connect(const wire::Address& address, Deadline deadline);
   Status ready(const std::string& token, const std::vector<wire::Address>& addresses);
   void report(const wire::TaskEvent& event) override;
+  Status spans(const wire::Spans& spans);
 
-  /// Waits for the command to drain, and tells `recall` the burst leases that are wanted back until then; nullopt when
-  /// the daemon is gone.
-  std::optional<std::chrono::milliseconds> wait_for_drain(const std::function<void(const std::string&)>& recall);
+  /// What the daemon wants to know or have done while tasks run.
+  struct Orders {
+    std::function<void(const std::string&)> recall;     ///< the burst lease of that id is wanted back
+    std::function<std::chrono::milliseconds()> overdue; ///< of the task that is furthest past its deadline
+  };
+  /// Waits for the command to drain, and answers others until then; nullopt when the daemon is gone.
+  std::optional<std::chrono::milliseconds> wait_for_drain(const Orders& orders);
   /// Ends the wait from another thread.
   void shutdown() noexcept { connection_->shutdown(); }
 
 private:
   explicit AgentClient(std::unique_ptr<wire::Connection> connection) : connection_(std::move(connection)) {}
+  void send(const wire::InstanceReport& report);
+
   std::unique_ptr<wire::Connection> connection_;
   std::mutex mutex_; // one sender at a time
 };
+
+/// Where spans of this process are collected, if the daemon that started it wants them: TCFDL_TRACING has the share of
+/// traces that begin here which are recorded. nullptr: it does not.
+std::unique_ptr<wire::SpanBuffer> spans_as_told(const std::string& service, wire::SpanBuffer::Send send);
 
 /// Runs an instance until it is drained or its daemon is gone.
 Status run_instance(Attended& instance, Work work);

@@ -71,6 +71,7 @@ class NotingWriter final : public BodyWriter {
 public:
   NotingWriter(BodyWriter& body, std::optional<ReceiptDraft>& draft) : body_(body), draft_(draft) {}
   Status write(BytesView piece) override;
+  Status flush() override { return body_.flush(); }
 
 private:
   BodyWriter& body_;

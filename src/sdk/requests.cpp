@@ -6,6 +6,12 @@
 
 namespace tcfdl::sdk {
 
+namespace {
+
+constexpr std::string_view kTagLabel = "tcfdl/1/body-tag";
+
+} // namespace
+
 wire::Priority wire_priority(Priority priority) {
   switch (priority) {
   case Priority::kLow: return wire::PRIORITY_LOW;
@@ -37,11 +43,28 @@ Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
                     descriptor.max_body());
 }
 
+Status check_route(const CallOptions& options) {
+  const auto& route = options.route;
+  if (route.empty()) return {};
+  if (route != "local" && route != "tcp" && route != "relay") {
+    return make_error(Code::kInvalidArgument, "there is no route '{}'; there are local, tcp and relay", route);
+  }
+  if (options.protection != Protection::kHse) return {};
+  return Error(Code::kInvalidArgument, "under hse a task goes through the proxies; it has no other route");
+}
+
 Status check_protection(const wire::Descriptor& descriptor, Protection protection) {
   const auto name = protection_name(protection);
   if (wire::contains_text(descriptor.protections(), name)) return {};
   return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", descriptor.name(), name,
                     fmt::join(descriptor.protections(), ", "));
+}
+
+std::string body_tag(const wire::SenderKey* key, std::string_view id, std::string_view name, BytesView body) {
+  const auto secret = key == nullptr ? crypto::SecretBytes() : key->x.to_bytes();
+  const auto prk = crypto::hkdf_extract(as_bytes(kTagLabel), {std::as_const(secret).span()});
+  const auto digest = crypto::sha256(body);
+  return wire::field(crypto::hmac_sha256(std::as_const(prk).span(), {as_bytes(id), as_bytes(name), digest}));
 }
 
 } // namespace tcfdl::sdk

@@ -41,6 +41,7 @@ Status ResultWriter::begin(std::uint32_t code, std::uint64_t run_us) {
 }
 
 Status ResultWriter::write(BytesView piece) {
+  written_ += piece.size();
   if (segments_) return segments_->write(piece);
   const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - start_);
   TCFDL_ASSIGN(auto* const segments, open(0, static_cast<std::uint64_t>(spent.count())));

@@ -18,9 +18,13 @@ public:
   Status begin(std::uint32_t code, std::uint64_t run_us);
 
   Status write(BytesView piece) override;
+  Status flush() override { return segments_ ? segments_->flush() : Status(); }
 
   /// Sends what is left.
   Status finish(std::uint64_t run_us);
+
+  /// Bytes of the result so far.
+  [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
 
   /// The head of a success is to announce a receipt. Before anything is sent.
   void announce_receipt() { receipt_announced_ = true; }
@@ -43,6 +47,7 @@ private:
   Deadline deadline_;
   Deadline::Clock::time_point start_;
   bool receipt_announced_ = false;
+  std::uint64_t written_ = 0;
   std::optional<crypto::StreamKeys> receipt_keys_; // once the result has begun
   std::optional<wire::SegmentWriter> segments_;    // likewise
 };

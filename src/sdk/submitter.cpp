@@ -3,6 +3,7 @@
 #include "crypto/random.hpp"
 #include "sdk/requests.hpp"
 #include "wire/task_document.hpp"
+#include "wire/tracing.hpp"
 
 namespace tcfdl::sdk {
 namespace {
@@ -14,7 +15,6 @@ using std::chrono::seconds;
 constexpr seconds kAskTime{30};
 constexpr seconds kBodyTime{300};
 constexpr std::uint64_t kLargestStored = std::uint64_t{4} << 30U;
-constexpr std::string_view kTagLabel = "tcfdl/1/body-tag";
 
 TaskState state_of(wire::TaskState state) {
   switch (state) {
@@ -100,15 +100,6 @@ private:
   const std::size_t size_;
 };
 
-/// Tells the same body under the same id from another, to whoever cannot open it: keyed with what the caller alone has.
-std::string body_tag(const wire::SenderKey* key, const wire::SealedHeader& header, BytesView body) {
-  const auto secret = key == nullptr ? crypto::SecretBytes() : key->x.to_bytes();
-  const auto prk = crypto::hkdf_extract(as_bytes(kTagLabel), {std::as_const(secret).span()});
-  const auto digest = crypto::sha256(body);
-  return wire::field(crypto::hmac_sha256(std::as_const(prk).span(),
-                                         {as_bytes(header.task_id()), as_bytes(header.function()), digest}));
-}
-
 } // namespace
 
 /// What the body is to be sealed for: the owner's function, in a class that the caller admits, at the master that will
@@ -138,8 +129,7 @@ Result<std::shared_ptr<const ReadyCapsule>> Submitter::make_capsule(const Offere
                                                                     Deadline deadline) {
   const auto& function = offered.descriptor.name();
   TCFDL_ASSIGN(auto capsule, capsules_.get_fresh(function, offered.assurance, offered.descriptor.epoch(), deadline));
-  TCFDL_TRY(wire::check_owner(capsule->scope, offered.descriptor));
-  TCFDL_TRY(names_.accept(offered.descriptor, offered.statement));
+  TCFDL_TRY(names_.accept(capsule->scope, offered.descriptor, offered.statement));
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(capsule->capsule.proxy_certificate().statement()));
   const auto good_until = std::min(capsule->header.expires(), turner.expires());
   if (unix_millis() + task.left_millis() <= good_until * 1000) return capsule;
@@ -167,7 +157,12 @@ Result<Submitted> Submitter::submit(const std::string& function, BytesView body,
   header.set_content_type(options.content_type);
   header.set_protection(std::string(protection_name(options.protection)));
   header.set_courier(offered.cluster);
+  const auto given = TraceContext::parse(options.traceparent);
+  const auto trace = given ? *given : wire::begin_trace(header.task_id(), nullptr);
+  header.set_trace_id(trace.trace_text());
   auto& sealed = *task.mutable_task();
+  sealed.set_traceparent(trace.traceparent());
+  if (given && is_tracestate(options.tracestate)) sealed.set_tracestate(options.tracestate);
   std::optional<crypto::StreamKeys> keys;
   std::shared_ptr<const wire::SenderKey> key;
   crypto::SecretBytes result_key;
@@ -188,7 +183,7 @@ Result<Submitted> Submitter::submit(const std::string& function, BytesView body,
     sealed.set_header(header.SerializeAsString());
   }
   task.set_body_size(keys ? crypto::sealed_size(body.size()) : body.size());
-  task.set_body_tag(body_tag(key.get(), header, body));
+  task.set_body_tag(body_tag(key.get(), header.task_id(), header.function(), body));
   task.set_priority(wire_priority(options.priority));
   task.set_on_behalf_of(client);
   task.set_callback(options.callback);

@@ -35,7 +35,8 @@ Result<wire::LeaseGrant> TaskManagerClient::lease(const wire::LeaseRequest& requ
 void TaskManagerClient::release(const wire::LeaseRelease& release) {
   wire::TaskManagerRequest message;
   *message.mutable_release() = release;
-  (void)exchange(message, Deadline::after(std::chrono::seconds(2))); // an unused lease also ends by itself
+  // Who waits for the answer is late with its own; an unused lease also ends by itself.
+  (void)exchange(message, Deadline::after(std::chrono::milliseconds(250)));
 }
 
 Result<std::unique_ptr<wire::Connection>> TaskManagerClient::open_relay(const wire::OpenRelay& relay,
@@ -79,6 +80,13 @@ Result<wire::Signed> TaskManagerClient::newest_certificate(const wire::Signed& c
   TCFDL_ASSIGN(auto reply, exchange(message, deadline));
   if (!reply.has_certificate()) return Error(Code::kInternal, "the task manager answered with no certificate");
   return std::move(*reply.mutable_certificate());
+}
+
+Status TaskManagerClient::spans(const wire::Spans& spans, Deadline deadline) {
+  wire::TaskManagerRequest message;
+  *message.mutable_spans() = spans;
+  TCFDL_TRY(exchange(message, deadline));
+  return {};
 }
 
 Status TaskManagerClient::renew(Deadline deadline) {

@@ -56,8 +56,14 @@ public:
   Result<wire::StoredTask> cancel(const wire::TaskCancel& cancel, Deadline deadline);
   Result<wire::StoredTasks> list(const wire::TaskListing& listing, Deadline deadline);
 
+  /// Of topics; docs/formats/topics.md. `cancel` ends the wait for an answer.
+  Result<wire::TopicReply> topic(const wire::TopicRequest& request, Deadline deadline,
+                                 const std::stop_token& cancel = {});
+
   /// What took the place of a client's certificate, unverified; an empty one for none. For gateways.
   Result<wire::Signed> newest_certificate(const wire::Signed& certificate, Deadline deadline);
+  /// Hands spans to the master, which exports them. For gateways.
+  Status spans(const wire::Spans& spans, Deadline deadline);
 
 private:
   using ConnectionPtr = std::unique_ptr<wire::Connection>;

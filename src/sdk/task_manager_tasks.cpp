@@ -1,4 +1,4 @@
-// The part of the task manager's client that submits tasks and asks for them.
+// The part of the task manager's client that submits tasks and asks for them, and that of topics.
 #include "sdk/task_manager_client.hpp"
 
 namespace tcfdl::sdk {
@@ -76,6 +76,14 @@ Result<wire::StoredTasks> TaskManagerClient::list(const wire::TaskListing& listi
   TCFDL_ASSIGN(auto reply, exchange(message, deadline));
   if (!reply.has_tasks()) return no_such_answer("list");
   return std::move(*reply.mutable_tasks());
+}
+
+Result<wire::TopicReply> TaskManagerClient::topic(const wire::TopicRequest& request, Deadline deadline,
+                                                  const std::stop_token& cancel) {
+  wire::TaskManagerRequest message;
+  *message.mutable_topic() = request;
+  TCFDL_ASSIGN(auto reply, exchange(message, deadline, cancel));
+  return std::move(*reply.mutable_topic());
 }
 
 } // namespace tcfdl::sdk

@@ -17,6 +17,17 @@ constexpr std::size_t kMostMasters = 256;
 constexpr std::size_t kMostOutcomes = 100'000;
 constexpr std::int64_t kOutcomeLifetime = 600;
 
+/// The trace that the caller says the task is of; one of the task's own where that is not the one in the sealed header.
+TraceContext trace_of(const wire::TaskRequest& request, const wire::SealedHeader& header) {
+  const auto given = TraceContext::parse(request.traceparent());
+  return given && given->trace_text() == header.trace_id() ? *given : wire::begin_trace(header.task_id(), nullptr);
+}
+
+Status check_time(const wire::Lease& lease) {
+  if (lease.expires_ms() > unix_millis()) return {};
+  return Error(Code::kUnavailable, "the lease has expired; ask for another");
+}
+
 } // namespace
 
 TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy,
@@ -25,11 +36,11 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
     : settings_(std::move(settings)), identity_(identity), events_(events), outgoing_(outgoing), work_(std::move(work)),
       clock_(clock), revocations_(revocations), keys_({settings_.instance, settings_.function, settings_.isolated},
                                                       identity, std::move(key), proxy, clock, revocations),
-      outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock), bursts_(settings_.instance, events),
-      receipts_(identity, settings_.descriptor) {}
+      topic_keys_(identity, proxy, clock), outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
+      bursts_(settings_.instance, events), receipts_(identity, settings_.descriptor) {}
 
-void TaskServer::serve(wire::Connection& connection) {
-  Session session{connection};
+void TaskServer::serve(wire::Connection& connection, Reach reach) {
+  Session session{.connection = connection, .reach = reach};
   serve_tasks(session);
 }
 
@@ -40,7 +51,7 @@ void TaskServer::serve_tasks(Session& session) {
   hello.set_name(settings_.instance);
   if (!wire::send_message(connection, hello, Deadline::after(seconds(10)))) return;
   for (;;) {
-    const auto until = session.burst ? session.burst->until() : Deadline::after(hours(24));
+    const auto until = next_request_by(session);
     const auto request = wire::receive_message<wire::TaskRequest>(connection, until);
     if (!request && session.burst && request.error().code() == Code::kDeadlineExceeded) {
       session.burst.reset();
@@ -50,6 +61,12 @@ void TaskServer::serve_tasks(Session& session) {
     if (!request->hop().empty() && session.hop == nullptr) return serve_path(connection, as_bytes(request->hop()));
     if (!(request->has_cancel() ? handle_cancel(session, *request) : handle(session, *request))) return;
   }
+}
+
+/// Who has not proven a key is not waited for.
+Deadline TaskServer::next_request_by(const Session& session) {
+  if (session.burst) return session.burst->until();
+  return session.caller_key.empty() ? Deadline::after(seconds(10)) : Deadline::after(hours(24));
 }
 
 /// The connection is the last hop of a path that the node's proxy extends to this instance.
@@ -106,7 +123,15 @@ Status TaskServer::enter(const Task& task) {
   if (task.burst != nullptr) TCFDL_TRY(task.burst->begin());
   ++running_;
   ++busy_;
+  deadlines_.insert(task.deadline.when());
   return {};
+}
+
+std::chrono::milliseconds TaskServer::overdue() {
+  const std::scoped_lock lock(mutex_);
+  if (deadlines_.empty()) return {};
+  const auto past = Deadline::Clock::now() - *deadlines_.begin();
+  return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(past), std::chrono::milliseconds(0));
 }
 
 void TaskServer::end_work(Task& task) {
@@ -114,6 +139,7 @@ void TaskServer::end_work(Task& task) {
   {
     const std::scoped_lock lock(mutex_);
     --running_;
+    deadlines_.erase(deadlines_.find(task.deadline.when()));
   }
   report(task, true);
 }
@@ -137,6 +163,8 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
     *reply.mutable_refused() = wire::to_info(task.error());
     return bool(wire::send_message(session.connection, reply, deadline));
   }
+  const LogScope scope(
+      {.task = task->header.task_id(), .function = settings_.function, .trace = task->header.trace_id()});
   if (task->header.receipt()) task->receipt.emplace();
   report(*task, false);
   const auto cancellable = presented_.enter(task->lease, task->stop);
@@ -147,11 +175,16 @@ bool TaskServer::handle(Session& session, const wire::TaskRequest& request) {
   if (!done && task->code == 0) task->code = static_cast<std::uint32_t>(done.error().code());
   end_work(*task);
   leave();
-  if (!done) spdlog::debug("task {}: {}", task->lease.task_id(), done.error().to_string());
+  task->span->set_code(task->code);
+  task->span->end();
+  const auto code = task->code == 0 ? "OK" : code_name(code_from_number(task->code));
+  spdlog::debug("ended with {} after {} us{}{}", code, task->run_us, done ? "" : ": ",
+                done ? std::string() : done.error().to_string());
   return bool(done);
 }
 
 Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskRequest& request) {
+  if (request.has_delivery()) return admit_message(session, request);
   TCFDL_ASSIGN(auto lease, lease_of(session, request));
   TCFDL_ASSIGN(auto header, wire::parse<wire::SealedHeader>(request.sealed_header()));
   const bool is_burst = lease.burst_tasks() > 0;
@@ -163,6 +196,10 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
   const auto left = header.expires_ms() - unix_millis();
   if (left <= 0) return Deadline::exceeded("the way to the instance");
   const auto millis = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), request.remaining_ms());
+  auto span = std::make_unique<wire::OpenSpan>(settings_.spans, trace_of(request, header), settings_.function,
+                                               wire::SPAN_KIND_SERVER);
+  span->set("task", header.task_id());
+  span->set("instance", settings_.instance);
   Task task{std::move(lease),
             std::move(header),
             request.sealed_header(),
@@ -175,19 +212,33 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
             0,
             0,
             {},
+            std::move(span),
+            is_tracestate(request.tracestate()) ? request.tracestate() : std::string(),
+            {},
             is_burst ? session.burst.get() : nullptr};
+  task.traffic.set_way(session.hop != nullptr ? "proxies" : request.way());
+  if (const auto good = prepare(session, request, task); !good) {
+    task.span->set_outcome(good);
+    return good.error();
+  }
+  return task;
+}
+
+/// Checks the way of a task and finds the key of its capsule.
+Status TaskServer::prepare(const Session& session, const wire::TaskRequest& request, Task& task) {
   if (std::ranges::find(settings_.protections, task.header.protection()) == settings_.protections.end()) {
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'; it admits {}", settings_.function,
                       task.header.protection(), fmt::join(settings_.protections, ", "));
   }
   TCFDL_TRY(check_protection(session, task));
   TCFDL_TRY(check_presented(session, task));
-  if (task.header.protection() != "eae") return task;
+  if (task.header.protection() != "eae") return {};
   if (task.salt.size() != crypto::kSaltSize) return Error(Code::kInvalidArgument, "the salt has not 32 bytes");
-  TCFDL_ASSIGN(task.secret, request.has_capsule()
-                                ? keys_.open(request.capsule(), task.header, task.lease, task.deadline)
-                                : keys_.find(task.header, task.lease));
-  return task;
+  TCFDL_ASSIGN(task.secret, request.has_capsule() ? keys_.open(request.capsule(), task.header, task.lease,
+                                                               task.deadline, task.trace().traceparent())
+                                                  : keys_.find(task.header, task.lease));
+  if (request.has_lease()) TCFDL_TRY(check_time(task.lease)); // the proxy may have taken long
+  return {};
 }
 
 /// That the task came in the way that its protection says.
@@ -202,6 +253,9 @@ Status TaskServer::check_protection(const Session& session, const Task& task) co
   if ((protection == "hse") != (session.hop != nullptr)) {
     return make_error(Code::kPermissionDenied, "a task of protection '{}' came {}", protection,
                       session.hop == nullptr ? "without a path of proxies" : "over a path of proxies");
+  }
+  if (session.reach == Reach::kNetwork && protection == "none") {
+    return Error(Code::kPermissionDenied, "a task without protection came over the network; it has to be relayed");
   }
   if (session.hop == nullptr) return {};
   TCFDL_ASSIGN(const auto named, wire::hop_task(task.header.task_id()));
@@ -245,7 +299,7 @@ Result<wire::Lease> TaskServer::check_lease(Session& session, const wire::TaskRe
     return make_error(Code::kPermissionDenied, "the lease is for {} of {}, this is {} of {}", lease.instance(),
                       lease.function(), settings_.instance, settings_.function);
   }
-  if (lease.expires_ms() <= unix_millis()) return Error(Code::kUnavailable, "the lease has expired; ask for another");
+  TCFDL_TRY(check_time(lease));
   TCFDL_TRY(revocations_.check_key(lease.caller_key(), "the caller"));
   TCFDL_TRY(check_possession(session, request, lease.presented() ? wire::field(master.bytes()) : lease.caller_key()));
   return lease;
@@ -290,7 +344,14 @@ Status TaskServer::check_possession(Session& session, const wire::TaskRequest& r
 }
 
 void TaskServer::report(const Task& task, bool done) {
-  if (task.burst != nullptr) return done ? task.burst->end(task.code, task.run_us) : task.burst->report_start();
+  if (task.burst != nullptr && done) {
+    wire::TaskRun run;
+    run.set_code(task.code);
+    run.set_run_us(task.run_us);
+    *run.mutable_traffic() = task.traffic;
+    return task.burst->end(run);
+  }
+  if (task.burst != nullptr) return task.burst->report_start();
   wire::TaskEvent event;
   event.set_lease_id(task.lease.lease_id());
   event.set_instance(settings_.instance);
@@ -298,6 +359,7 @@ void TaskServer::report(const Task& task, bool done) {
   event.set_done(done);
   event.set_code(task.code);
   event.set_run_us(task.run_us);
+  if (done) *event.mutable_traffic() = task.traffic;
   events_.report(event);
 }
 

@@ -7,17 +7,23 @@
 #include "sdk/presented_tasks.hpp"
 #include "sdk/processor_keys.hpp"
 #include "sdk/receipts.hpp"
+#include "sdk/topic_keys.hpp"
 #include "wire/body.hpp"
 #include "wire/hangup_watcher.hpp"
 #include "wire/hop_channel.hpp"
+#include "wire/tracing.hpp"
 
 #include <atomic>
+#include <set>
 #include <tcfdl/function.hpp>
 #include <variant>
 
 namespace tcfdl::sdk {
 
 using Work = std::variant<Handler, StreamHandler>;
+
+/// From where a connection comes, and so who reads what passes on it.
+enum class Reach : std::uint8_t { kMachine, kNetwork };
 
 struct TaskServerSettings {
   std::string instance;
@@ -27,7 +33,9 @@ struct TaskServerSettings {
   std::vector<std::string> protections;                ///< that the function's owner admits
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
   wire::Signed descriptor = {};                        ///< of the function, for receipts
-  bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
+  std::vector<std::string> topics = {};                ///< whose messages the function handles
+  bool isolated = false;           ///< capsules are for one lease of one instance, as the function's owner wants it
+  wire::SpanSink* spans = nullptr; ///< where spans of tasks go; nullptr: nowhere
 };
 
 /// Serves each connection on the thread that calls `serve`. Thread-safe.
@@ -36,8 +44,8 @@ public:
   TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy, TaskEvents& events,
              Client& outgoing, Work work, const Clock& clock, const wire::Revocations& revocations);
 
-  /// Runs the tasks of one connection until it ends.
-  void serve(wire::Connection& connection);
+  /// Runs the tasks of one connection until it ends. From the network it takes none that are not sealed.
+  void serve(wire::Connection& connection, Reach reach);
 
   /// Gets the certificate and keys of now from the proxy, and goes on with those. Errors of the proxy and the
   /// authority.
@@ -49,6 +57,9 @@ public:
   /// No further task of a burst lease: others wait for its slot.
   void recall_burst(const std::string& lease_id) { bursts_.recall(lease_id); }
 
+  /// How long the task that is furthest past its deadline has been running on; 0: none is.
+  [[nodiscard]] std::chrono::milliseconds overdue();
+
   /// Refuses new tasks and waits until the running ones have ended or `deadline` passed.
   void drain(Deadline deadline);
 
@@ -57,9 +68,14 @@ private:
   struct Task;
 
   void serve_tasks(Session& session);
+  static Deadline next_request_by(const Session& session);
   void serve_path(wire::Connection& connection, BytesView offer);
   Result<std::vector<std::string>> check_route(const wire::HopRoute& route, const wire::Certificate& proxy) const;
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
+  Status prepare(const Session& session, const wire::TaskRequest& request, Task& task);
+  Result<Task> admit_message(Session& session, const wire::TaskRequest& request);
+  Result<wire::TopicHeader> check_message(const Session& session, const wire::TopicDelivery& delivery,
+                                          const wire::Lease& lease) const;
   Status check_protection(const Session& session, const Task& task) const;
   Result<wire::Lease> lease_of(Session& session, const wire::TaskRequest& request);
   Result<wire::Lease> check_lease(Session& session, const wire::TaskRequest& request);
@@ -94,6 +110,7 @@ private:
     crypto::VerifyKey key;
   };
   ProcessorKeys keys_;
+  TopicKeys topic_keys_;
   Guarded<std::map<std::string, KnownMaster>> masters_; // by certificate
   wire::HangupWatcher watcher_;
   const crypto::Fingerprints fingerprints_; // of bodies
@@ -103,9 +120,10 @@ private:
   const ReceiptIssuer receipts_;
   std::mutex mutex_;
   std::condition_variable idle_;
-  unsigned running_ = 0;  // guarded by mutex_; handlers at work
-  unsigned busy_ = 0;     // guarded by mutex_; those and results on their way
-  bool draining_ = false; // guarded by mutex_
+  unsigned running_ = 0;                                 // guarded by mutex_; handlers at work
+  unsigned busy_ = 0;                                    // guarded by mutex_; those and results on their way
+  bool draining_ = false;                                // guarded by mutex_
+  std::multiset<Deadline::Clock::time_point> deadlines_; // guarded by mutex_; of the running handlers' tasks
 };
 
 } // namespace tcfdl::sdk

@@ -9,6 +9,7 @@ namespace tcfdl::sdk {
 /// One caller's connection.
 struct TaskServer::Session {
   wire::Connection& connection;
+  Reach reach = Reach::kMachine;
   std::array<std::uint8_t, 32> nonce = crypto::random_array<32>();
   std::string caller_key = {};                ///< or a presenting master's; proven; empty before
   const wire::HopChannel* hop = nullptr;      ///< `connection`, where it is the end of a path of proxies
@@ -29,8 +30,15 @@ struct TaskServer::Task {
   bool working = true; ///< counts against the concurrency
   std::uint32_t code = 0;
   std::uint64_t run_us = 0;
-  std::optional<ReceiptDraft> receipt = {}; ///< where the caller asked for one
-  OpenBurst* burst = nullptr;               ///< that it is of
+  wire::TaskTraffic traffic = {};
+  std::unique_ptr<wire::OpenSpan> span = nullptr; ///< of the task; set once it is admitted
+  std::string tracestate = {};
+  std::optional<ReceiptDraft> receipt = {};      ///< where the caller asked for one
+  OpenBurst* burst = nullptr;                    ///< that it is of
+  std::optional<TriggeringMessage> message = {}; ///< that the task is to handle; it has no result
+
+  /// Of what the handler does.
+  [[nodiscard]] const TraceContext& trace() const { return span->context(); }
 
   /// As whose the outcome is kept. That a caller sent what its master presents without protection is the master's word:
   /// it gives no way to what the caller itself sent.
@@ -41,7 +49,8 @@ struct TaskServer::Task {
   [[nodiscard]] std::optional<crypto::StreamKeys> request_keys() const {
     if (!secret) return std::nullopt;
     const auto bytes = as_bytes(salt).first<crypto::kSaltSize>();
-    return crypto::derive_stream_keys(secret->key.span(), bytes, wire::kRequestDirection, as_bytes(header_bytes));
+    const auto direction = message ? wire::kTopicDirection : wire::kRequestDirection;
+    return crypto::derive_stream_keys(secret->key.span(), bytes, direction, as_bytes(header_bytes));
   }
 };
 

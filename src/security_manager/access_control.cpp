@@ -45,8 +45,10 @@ Result<AccessRole> parse_access_role(std::string_view name) {
 
 Result<std::unique_ptr<AccessControl>> AccessControl::open(database::Database& database, const Clock& clock,
                                                            const std::string& owner_token) {
-  TCFDL_TRY(database.execute("CREATE TABLE IF NOT EXISTS access (name TEXT PRIMARY KEY, role INTEGER NOT NULL, created "
-                             "INTEGER NOT NULL, expires INTEGER NOT NULL, token_digest BLOB NOT NULL UNIQUE) STRICT"));
+  constexpr std::string_view kTable =
+      "CREATE TABLE IF NOT EXISTS access (name TEXT PRIMARY KEY, role INTEGER NOT NULL, created INTEGER NOT NULL, "
+      "expires INTEGER NOT NULL, token_digest BLOB NOT NULL UNIQUE) STRICT";
+  TCFDL_TRY(database.migrate("access", std::array{kTable}));
   return std::unique_ptr<AccessControl>(
       new AccessControl(database, clock, crypto::sha256(as_bytes(std::string_view(owner_token)))));
 }

@@ -2,6 +2,8 @@
 
 #include "base/log.hpp"
 
+#include <array>
+
 namespace tcfdl::security_manager {
 namespace {
 
@@ -18,12 +20,14 @@ AuditRecord record_of(const database::Row& row) {
 
 } // namespace
 
-Result<std::unique_ptr<AuditLog>> AuditLog::open(database::Database& database, const Clock& clock) {
-  TCFDL_TRY(database.execute(
+Result<std::unique_ptr<AuditLog>> AuditLog::open(database::Database& database, const Clock& clock,
+                                                 AuditSettings settings) {
+  constexpr std::string_view kTable =
       "CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, who TEXT NOT "
       "NULL, role TEXT NOT NULL, peer TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL, allowed INTEGER NOT "
-      "NULL, outcome TEXT NOT NULL) STRICT"));
-  return std::unique_ptr<AuditLog>(new AuditLog(database, clock));
+      "NULL, outcome TEXT NOT NULL) STRICT";
+  TCFDL_TRY(database.migrate("audit", std::array{kTable}));
+  return std::unique_ptr<AuditLog>(new AuditLog(database, clock, settings));
 }
 
 void AuditLog::add(AuditEvent event) {
@@ -33,14 +37,25 @@ void AuditLog::add(AuditEvent event) {
   if (!writer_.post(job)) write(time, *shared);
 }
 
+/// A few of the oldest at a time, so that nobody waits for it.
+Status AuditLog::prune(UnixSeconds now) {
+  constexpr std::int64_t kAtOnce = 100;
+  TCFDL_TRY(database_.execute("DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?1 AND number IN "
+                              "(SELECT number FROM audit ORDER BY number LIMIT ?2)",
+                              {settings_.most_records, kAtOnce}));
+  TCFDL_TRY(database_.execute("DELETE FROM audit WHERE number IN (SELECT number FROM (SELECT number, time FROM audit "
+                              "ORDER BY number LIMIT ?1) WHERE time < ?2)",
+                              {kAtOnce, now - settings_.retention.count()}));
+  return {};
+}
+
 void AuditLog::write(UnixSeconds time, const AuditEvent& event) {
   const auto insert = [&]() -> Status {
     TCFDL_TRY(database_.execute("INSERT INTO audit (time, who, role, peer, action, object, allowed, outcome) VALUES "
                                 "(?, ?, ?, ?, ?, ?, ?, ?)",
                                 {time, event.who, event.role, bounded(event.from), bounded(event.action),
                                  bounded(event.object), std::int64_t{event.allowed}, event.outcome}));
-    TCFDL_TRY(database_.execute("DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?", {kKept}));
-    return {};
+    return prune(time);
   };
   const auto written = database_.transaction(insert);
   if (!written)

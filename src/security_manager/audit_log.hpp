@@ -5,6 +5,7 @@
 #include "base/worker_pool.hpp"
 #include "database/sqlite.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,14 +28,18 @@ struct AuditRecord {
   AuditEvent event;
 };
 
+/// What is kept: a record goes with the first bound that it passes.
+struct AuditSettings {
+  std::int64_t most_records = 100'000;
+  std::chrono::seconds retention = std::chrono::hours(24 * 365);
+};
+
 /// Thread-safe. Records are written in order by a thread of its own, within milliseconds; when it lags far behind,
-/// whoever adds one waits. The database outlives it. Keeps the newest records.
+/// whoever adds one waits. The database outlives it. Old records go as new ones come.
 class AuditLog {
 public:
-  /// The most records that are kept.
-  static constexpr std::int64_t kKept = 100'000;
-
-  static Result<std::unique_ptr<AuditLog>> open(database::Database& database, const Clock& clock);
+  static Result<std::unique_ptr<AuditLog>> open(database::Database& database, const Clock& clock,
+                                                AuditSettings settings = {});
 
   void add(AuditEvent event);
 
@@ -45,13 +50,16 @@ public:
   void stop() noexcept { writer_.stop(); }
 
 private:
-  AuditLog(database::Database& database, const Clock& clock) : database_(database), clock_(clock) {}
+  AuditLog(database::Database& database, const Clock& clock, AuditSettings settings)
+      : database_(database), clock_(clock), settings_(settings) {}
+  Status prune(UnixSeconds now);
   void write(UnixSeconds time, const AuditEvent& event);
 
   static constexpr std::size_t kMostWaiting = 4096;
 
   database::Database& database_;
   const Clock& clock_;
+  const AuditSettings settings_;
   WorkerPool writer_{1, kMostWaiting, WorkerPool::AtStop::kRun};
 };
 

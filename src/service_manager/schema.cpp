@@ -67,10 +67,18 @@ CREATE TABLE content_keys (
   function TEXT NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (function, version));
 )";
 
-constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants, kPolicies, kRenewals, kContentKeys};
+constexpr std::string_view kStaged = R"(
+CREATE TABLE staged_functions (
+  function TEXT NOT NULL, cluster TEXT NOT NULL, version INTEGER NOT NULL, descriptor BLOB NOT NULL,
+  PRIMARY KEY (function, cluster));
+)";
+
+constexpr std::array kScripts = {kFirst, kNats, kRevocations, kGrants, kPolicies, kRenewals, kContentKeys, kStaged};
 
 } // namespace
 
-Status prepare_schema(database::Database& database) { return database.migrate(kScripts); }
+std::span<const std::string_view> schema_scripts() { return kScripts; }
+
+Status prepare_schema(database::Database& database) { return database.migrate("service_manager", kScripts); }
 
 } // namespace tcfdl::service_manager

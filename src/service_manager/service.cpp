@@ -176,6 +176,10 @@ Result<wire::AuthorityReply> Service::answer(const Master& master, const wire::A
     TCFDL_ASSIGN(*reply.mutable_sender_keys(), authority_.sender_keys(request.sender_keys(), cluster));
     return reply;
   }
+  case wire::AuthorityRequest::kReceiverKeys: {
+    TCFDL_ASSIGN(*reply.mutable_receiver_keys(), authority_.receiver_keys(request.receiver_keys(), cluster));
+    return reply;
+  }
   case wire::AuthorityRequest::kCreateToken: {
     TCFDL_ASSIGN(*reply.mutable_create_token(), create_token(master, request.create_token()));
     return reply;
@@ -229,6 +233,16 @@ Status Service::register_function(const std::string& cluster, const wire::Regist
   return authority_.keep_content_key(descriptor, key);
 }
 
+/// As `register_function`. Gives whether it is staged; false: it is in force.
+Result<bool> Service::stage_function(const std::string& cluster, const wire::RegistryRequest& request) {
+  const auto& descriptor = request.stage_function();
+  if (!request.has_content_key()) return registry_.stage_function(cluster, descriptor);
+  TCFDL_ASSIGN(const auto key, authority_.open_content_key(request.content_key(), descriptor));
+  TCFDL_ASSIGN(const auto staged, registry_.stage_function(cluster, descriptor));
+  TCFDL_TRY(authority_.keep_content_key(descriptor, key));
+  return staged;
+}
+
 Result<wire::RegistryReply> Service::answer(const Master& master, const wire::RegistryRequest& request) {
   const auto& cluster = master.certificate.cluster();
   wire::RegistryReply reply;
@@ -247,6 +261,15 @@ Result<wire::RegistryReply> Service::answer(const Master& master, const wire::Re
   }
   case wire::RegistryRequest::kInquire: {
     TCFDL_ASSIGN(*reply.mutable_inquired(), registry_.inquire(request.inquire()));
+    return reply;
+  }
+  case wire::RegistryRequest::kStageFunction: {
+    TCFDL_ASSIGN(const auto staged, stage_function(cluster, request));
+    reply.set_in_force(!staged);
+    return reply;
+  }
+  case wire::RegistryRequest::kWithdrawFunction: {
+    TCFDL_TRY(registry_.withdraw_function(cluster, request.withdraw_function()));
     return reply;
   }
   case wire::RegistryRequest::KIND_NOT_SET: break;

@@ -69,6 +69,7 @@ private:
   Result<collaboration::CredentialReply> own_credential(const Master& master,
                                                         const collaboration::CredentialRequest& request);
   Status register_function(const std::string& cluster, const wire::RegistryRequest& request);
+  Result<bool> stage_function(const std::string& cluster, const wire::RegistryRequest& request);
   Result<wire::RegistryReply> answer(const Master& master, const wire::RegistryRequest& request);
 
   Authority& authority_;

@@ -52,6 +52,12 @@ ScaleDecision Autoscaler::decide(const ScaleBounds& bounds, const FunctionLoad& 
   return {wanted_, std::move(choice.why), ended_rate(now)};
 }
 
+void Autoscaler::raise(std::size_t wanted, TimePoint now) {
+  if (!panic_) panic_peak_ = 0;
+  panic_ = now;
+  panic_peak_ = std::max(panic_peak_, static_cast<double>(wanted));
+}
+
 void Autoscaler::record(const FunctionLoad& load, TimePoint now) {
   const auto ended = load.ended - std::min(load.ended, last_ended_.value_or(load.ended));
   const auto span = seconds_of(now - last_);

@@ -61,6 +61,9 @@ public:
   /// To be called every interval, and at once when a task waits where there is no instance.
   ScaleDecision decide(const ScaleBounds& bounds, const FunctionLoad& load, TimePoint now);
 
+  /// A task waits and all instances are busy, while others stand ready: a burst, which wants so many instances.
+  void raise(std::size_t wanted, TimePoint now);
+
 private:
   struct Choice {
     double wanted = 0;

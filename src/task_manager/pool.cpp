@@ -56,7 +56,8 @@ void Pool::remove(Instance& instance) {
   instances_.pop_back();
 }
 
-void Pool::set_concurrency(unsigned concurrency) {
+void Pool::set_serving(std::uint64_t version, unsigned concurrency) {
+  serving_ = version;
   concurrency_ = std::max(1U, concurrency);
   rebuild();
 }
@@ -65,8 +66,18 @@ bool Pool::has_version(std::uint64_t version) const {
   return std::ranges::any_of(instances_, [&](const auto& each) { return each->info->version == version; });
 }
 
-bool Pool::is_newest(const Instance& instance) const {
-  return !instance.draining && !ready_.empty() && instance.info->version == ready_.rbegin()->first;
+bool Pool::takes_tasks(const Instance& instance) const {
+  return !instance.draining && !ready_.empty() && instance.info->version >= lowest_taker();
+}
+
+/// The version that serves, or the newest that there is where that is older.
+std::uint64_t Pool::lowest_taker() const { return std::min(serving_, ready_.rbegin()->first); }
+
+std::size_t Pool::takers() const {
+  std::size_t count = 0;
+  if (ready_.empty()) return count;
+  for (auto at = ready_.lower_bound(lowest_taker()); at != ready_.end(); ++at) count += at->second;
+  return count;
 }
 
 /// Begins to count as ready.
@@ -94,7 +105,7 @@ void Pool::rebuild() {
 }
 
 void Pool::refresh(Instance& instance) {
-  const bool is_free = is_newest(instance) && instance.leases.size() < concurrency_;
+  const bool is_free = takes_tasks(instance) && instance.leases.size() < concurrency_;
   if (is_free && instance.free_index == Instance::kNowhere) add_free(instance);
   if (!is_free) remove_free(instance);
 }
@@ -127,8 +138,8 @@ double Pool::expected_us(const Instance& instance, std::chrono::steady_clock::ti
 }
 
 bool Pool::all_excluded(const Ask& ask) const {
-  const auto excluded = std::ranges::count_if(ask.excluded, [this](const auto* each) { return is_newest(*each); });
-  return !ready_.empty() && static_cast<std::size_t>(excluded) == ready_.rbegin()->second;
+  const auto excluded = std::ranges::count_if(ask.excluded, [this](const auto* each) { return takes_tasks(*each); });
+  return !ready_.empty() && static_cast<std::size_t>(excluded) == takers();
 }
 
 void Pool::look_at_all(const Ask& ask) {

@@ -35,8 +35,10 @@ struct Instance {
   Speed* speed = nullptr;
   std::vector<ActiveLease*> leases; ///< each holds a slot
   bool draining = false;
-  std::size_t index = kNowhere;      ///< in its pool
-  std::size_t free_index = kNowhere; ///< among the free of its pool
+  std::chrono::milliseconds silence{0};                 ///< for how long it is avoided; 0: it answers
+  std::chrono::steady_clock::time_point silent_until{}; ///< when a task tries it again
+  std::size_t index = kNowhere;                         ///< in its pool
+  std::size_t free_index = kNowhere;                    ///< among the free of its pool
 };
 
 /// What placement asks about.
@@ -49,8 +51,8 @@ struct Ask {
 };
 
 /// Constant time a task, but for the few instances that are compared: all that are free, or of many eight that are
-/// drawn (the power of choices, Mitzenmacher 2001) and those on the caller's node. Only instances of the newest version
-/// take tasks. Not thread-safe.
+/// drawn (the power of choices, Mitzenmacher 2001) and those on the caller's node. Instances of the version that serves
+/// and of newer ones take tasks; of older ones only while there are no others. Not thread-safe.
 class Pool {
 public:
   /// Up to so many free instances are all compared.
@@ -62,7 +64,8 @@ public:
   void update(Instance& instance, std::shared_ptr<const InstanceInfo> info, Node& node);
   void drain(Instance& instance);
   void remove(Instance& instance);
-  void set_concurrency(unsigned concurrency);
+  /// The version in force, and how many tasks an instance runs at once.
+  void set_serving(std::uint64_t version, unsigned concurrency);
   /// After its leases have changed.
   void refresh(Instance& instance);
 
@@ -76,7 +79,7 @@ public:
   [[nodiscard]] bool has_free() const noexcept { return !free_.empty(); }
   [[nodiscard]] bool has_version(std::uint64_t version) const;
   /// Tasks that may run at once.
-  [[nodiscard]] std::size_t slots() const { return ready_.empty() ? 0 : ready_.rbegin()->second * concurrency_; }
+  [[nodiscard]] std::size_t slots() const { return takers() * concurrency_; }
   /// Moving average over all instances; 0: none yet.
   [[nodiscard]] double service_us() const noexcept { return service_us_; }
   /// What is expected of one. It returns to the average of all with a half-life of a minute, so that what was slow once
@@ -90,7 +93,9 @@ private:
   void rebuild();
   void add_free(Instance& instance);
   void remove_free(Instance& instance);
-  [[nodiscard]] bool is_newest(const Instance& instance) const;
+  [[nodiscard]] bool takes_tasks(const Instance& instance) const;
+  [[nodiscard]] std::uint64_t lowest_taker() const;
+  [[nodiscard]] std::size_t takers() const;
   [[nodiscard]] bool all_excluded(const Ask& ask) const;
   void look_at_all(const Ask& ask);
   void look_at_some(const Ask& ask);
@@ -103,6 +108,7 @@ private:
   const PlacementKind kind_;
   Draws draws_;
   unsigned concurrency_ = 1;
+  std::uint64_t serving_ = 0;
   double service_us_ = 0;
   std::size_t turn_ = 0;
   std::size_t cursor_ = 0; // of the round robin

@@ -13,10 +13,11 @@ bool excludes(const wire::LeaseRequest& request, const InstanceId& instance) {
 }
 
 Error lost_after_start(const TaskRecord& record) {
-  return make_error(Code::kUnavailable,
-                    "instance lost after start: {} was running or had run this task when it ended, and the function {} "
-                    "is not declared idempotent; decide whether to send the task again under a new id",
-                    record.instance, record.function);
+  return make_error(
+      Code::kUnavailable,
+      "instance lost after start: {} was running this task, had run it or was about to when it ended, and the "
+      "function {} is not declared idempotent; decide whether to send the task again under a new id",
+      record.instance, record.function);
 }
 
 std::size_t limit_of(const FunctionPolicy& policy) {
@@ -55,12 +56,21 @@ void Scheduler::set_function(FunctionPolicy policy) {
   auto& function = functions_.try_emplace(policy.name, settings_).first->second;
   function.stats.function = policy.name;
   const auto version = policy.version;
-  function.pool.set_concurrency(policy.concurrency);
+  function.serving = version;
+  function.pool.set_serving(version, policy.concurrency);
   function.policies[version] = std::make_shared<const FunctionPolicy>(std::move(policy));
   std::erase_if(function.policies, [&](const auto& each) {
-    return each.first > version || (each.first < version && !function.pool.has_version(each.first));
+    return each.first != version && each.first != function.candidate && !function.pool.has_version(each.first);
   });
   dispatch(function);
+}
+
+void Scheduler::set_candidate(FunctionPolicy policy) {
+  auto* function = find_function(policy.name);
+  if (function == nullptr || function->policies.empty()) return;
+  const auto version = policy.version;
+  function->candidate = version;
+  function->policies[version] = std::make_shared<const FunctionPolicy>(std::move(policy));
 }
 
 void Scheduler::remove_function(const FunctionName& name) {
@@ -113,11 +123,17 @@ void Scheduler::remove_instance(const InstanceId& id) {
   auto& function = *find_function(name);
   while (!instance->leases.empty()) {
     auto& lease = *instance->leases.back();
-    if (lease.started) ++function.stats.lost;
-    if (!lease.started) history_.erase(lease.key);
+    if (lease.started) {
+      const LogScope scope(lease.subject());
+      spdlog::warn("task manager: lost with {}", id);
+      ++function.stats.lost;
+    }
+    auto* record = lease.started ? nullptr : history_.find(lease.key, time_.steady());
+    if (record != nullptr) record->may_have_started = true;
     drop(lease);
   }
   instances_.erase(id);
+  std::erase(function.silent, instance);
   function.pool.remove(*instance);
   dispatch(function);
   tidy(name);
@@ -143,6 +159,7 @@ Standing Scheduler::attempt(Ticket& ticket) {
 Status Scheduler::enqueue(Ticket& ticket) {
   auto& function = *find_function(FunctionName(ticket.request().function()));
   const auto pushed = function.queue.push(ticket, claims_.of(ticket.request()), limit_of(function.policy()));
+  if (pushed.taken && !function.pool.has_ready()) ++function.stats.cold;
   if (pushed.taken && pushed.displaced == nullptr) return {};
   ++function.stats.refused;
   if (!pushed.taken) return full(function, "");
@@ -228,6 +245,10 @@ Ask Scheduler::ask_of(const Function& function, const wire::LeaseRequest& reques
     if (instance == nullptr || instance->info->function != function.stats.function) continue;
     if (std::ranges::find(ask.excluded, instance) == ask.excluded.end()) ask.excluded.push_back(instance);
   }
+  for (auto* instance : function.silent) {
+    const bool avoided = ask.now < instance->silent_until && !instance->draining;
+    if (avoided && std::ranges::find(ask.excluded, instance) == ask.excluded.end()) ask.excluded.push_back(instance);
+  }
   return ask;
 }
 
@@ -240,14 +261,14 @@ bool Scheduler::settle_known(Function& function, Ticket& ticket) {
                              ticket.request().task_id(), record->function));
     return true;
   }
-  const bool may_run_again = !record->started || function.policy().idempotent;
+  const bool idempotent = function.policy().idempotent;
   const auto* instance = find_instance(record->instance);
   if (instance == nullptr || instance->incarnation != record->incarnation) {
-    if (may_run_again) return false;
+    if (idempotent || !(record->started || record->may_have_started)) return false;
     ticket.settle(lost_after_start(*record));
     return true;
   }
-  if (may_run_again && excludes(ticket.request(), record->instance)) return false;
+  if ((idempotent || !record->started) && excludes(ticket.request(), record->instance)) return false;
   auto* lease = find_lease(record->lease_id);
   auto placed = grant(function, *instance, ticket, lease == nullptr ? make_uuid() : record->lease_id);
   if (lease != nullptr) {
@@ -270,6 +291,7 @@ bool Scheduler::place(Function& function, Ticket& ticket) {
     placed.lease.set_burst_ms(static_cast<std::uint32_t>(settings_.burst_time.count()));
   }
   open_lease(function, *instance, ticket, placed.lease);
+  function.stats.waits.add(std::chrono::duration<double>(time_.steady() - ticket.since()).count());
   ticket.settle(std::move(placed));
   return true;
 }
@@ -284,7 +306,7 @@ Placed Scheduler::grant(const Function& function, const Instance& instance, cons
   Placed placed;
   placed.instance = instance.info;
   const auto policy = function.policies.find(instance.info->version);
-  placed.policy = policy == function.policies.end() ? function.policies.rbegin()->second : policy->second;
+  placed.policy = policy == function.policies.end() ? function.policies.at(function.serving) : policy->second;
   auto& lease = placed.lease;
   lease.set_lease_id(std::move(lease_id));
   lease.set_task_id(ticket.request().task_id());
@@ -307,6 +329,11 @@ void Scheduler::dispatch(Function& function) {
     }
     return place(function, ticket) ? Queue::Answer::kTaken : Queue::Answer::kLeft;
   });
+}
+
+void Scheduler::note_unleased(const FunctionName& name, Code code) {
+  auto* function = find_function(name);
+  ++(function == nullptr ? unleased_elsewhere_ : function->stats.unleased).at(static_cast<std::size_t>(code));
 }
 
 std::vector<FunctionStats> Scheduler::stats() const {

@@ -1,6 +1,7 @@
 // Functions, instances, leases and waiting tasks: the state behind the task manager's lock.
 #pragma once
 
+#include "base/log.hpp"
 #include "task_manager/claims.hpp"
 #include "task_manager/pool.hpp"
 #include "task_manager/ports.hpp"
@@ -36,6 +37,7 @@ public:
   ~Scheduler();
 
   void set_function(FunctionPolicy policy);
+  void set_candidate(FunctionPolicy policy);
   void remove_function(const FunctionName& name);
   void set_instance(InstanceInfo info);
   void drain_instance(const InstanceId& id);
@@ -71,26 +73,36 @@ public:
 
   void handle_event(const wire::TaskEvent& event);
   void release(const std::string& lease_id);
+  /// The nodes of leases that ended before their task was accepted, since it was asked before.
+  std::vector<NodeId> take_unaccepted() { return std::exchange(unaccepted_, {}); }
   /// The leases that a node says are running, in case that reports of starts and ends got lost on the way.
   void reconcile(const NodeId& node, const std::set<std::string>& running);
   /// Ends the leases whose time is over.
   void reclaim();
   [[nodiscard]] std::vector<FunctionStats> stats() const;
 
+  /// Counts a request that gets no lease.
+  void note_unleased(const FunctionName& name, Code code);
+  /// Such requests for functions that are not here, by code.
+  [[nodiscard]] const CodeCounts& unleased_elsewhere() const noexcept { return unleased_elsewhere_; }
+
 private:
   friend struct ActiveLease;
   struct Function {
     explicit Function(const TaskManagerSettings& settings) : pool(settings.placement, settings.seed) {}
     FunctionStats stats; // counters only; sizes are filled in when asked
-    std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version; the last is current
+    std::map<std::uint64_t, std::shared_ptr<const FunctionPolicy>> policies; // by version
+    std::uint64_t serving = 0;                                               // the version in force
+    std::uint64_t candidate = 0;                                             // the last that was tried
     Pool pool;
     RecentTimes times;
     std::string problem;
     Queue queue;
     std::vector<ActiveLease*> bursts; // oldest first
+    std::vector<Instance*> silent;    // that let a lease end unused; avoided for a time
     std::size_t in_flight = 0;
     std::size_t started = 0;
-    [[nodiscard]] const FunctionPolicy& policy() const { return *policies.rbegin()->second; }
+    [[nodiscard]] const FunctionPolicy& policy() const { return *policies.at(serving); }
   };
   using Leases = std::unordered_map<std::string, std::unique_ptr<ActiveLease>>;
   using Timers = std::multimap<std::chrono::steady_clock::time_point, ActiveLease*>;
@@ -112,8 +124,10 @@ private:
   void drop(ActiveLease& lease);
   void end_lease(ActiveLease& lease);
   void note_start(ActiveLease& lease);
+  void note_silence(ActiveLease& lease);
+  void note_life(Instance& instance);
   void finish(const ActiveLease& lease, const wire::TaskEvent& event);
-  void count(const ActiveLease& lease, std::uint32_t code, std::uint64_t run_us);
+  void count(const ActiveLease& lease, const wire::TaskRun& run);
 
   const TaskManagerSettings& settings_;
   const TimeSource& time_;
@@ -125,12 +139,16 @@ private:
   Timers timers_; // when leases end by themselves
   TaskHistory history_;
   std::uint64_t incarnations_ = 0;
+  CodeCounts unleased_elsewhere_{};
+  std::vector<NodeId> unaccepted_;
 };
 
 /// A slot of an instance that a task holds, or the tasks of a burst one after the other.
 struct ActiveLease {
   std::string id;
-  std::string key; ///< of the task in the history; empty for bursts, whose tasks are not remembered
+  std::string key;   ///< of the task in the history; empty for bursts, whose tasks are not remembered
+  std::string task;  ///< that asked for it
+  std::string trace; ///< its trace id; empty: none
   Scheduler::Function* function = nullptr;
   Instance* instance = nullptr;
   std::string from; ///< the caller's node
@@ -140,6 +158,9 @@ struct ActiveLease {
   std::chrono::steady_clock::time_point accept_by;
   std::chrono::steady_clock::time_point end_by;
   Scheduler::Timers::iterator timer;
+
+  /// What lines of the log say of it; valid while the lease is.
+  [[nodiscard]] LogSubject subject() const { return {task, function->stats.function.str(), trace}; }
   bool started = false;
   bool burst = false;
   bool recalled = false; ///< a burst that was asked to end

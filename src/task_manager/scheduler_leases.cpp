@@ -1,6 +1,9 @@
 // The part of the scheduler that follows leases from their grant to their end.
 #include "base/log.hpp"
+#include "base/trace_context.hpp"
 #include "task_manager/scheduler.hpp"
+
+#include <algorithm>
 
 namespace tcfdl::task_manager {
 
@@ -17,6 +20,8 @@ void Scheduler::open_lease(Function& function, Instance& instance, const Ticket&
   lease.burst = granted.burst_tasks() > 0;
   lease.function = &function;
   lease.instance = &instance;
+  lease.task = ticket.request().task_id();
+  if (const auto trace = TraceContext::parse(ticket.request().traceparent())) lease.trace = trace->trace_text();
   lease.from = ticket.request().caller_node();
   lease.bytes = ticket.request().body_size();
   lease.granted_at = now;
@@ -71,6 +76,7 @@ void Scheduler::handle_event(const wire::TaskEvent& event) {
   auto* lease = find_lease(event.lease_id());
   if (lease == nullptr) return;
   const auto& instance = lease->instance->info->id;
+  note_life(*lease->instance);
   if (!event.instance().empty() && event.instance() != instance.str()) {
     spdlog::warn("task manager: {} reported on a lease of {}", event.instance(), instance);
     return;
@@ -92,6 +98,24 @@ void Scheduler::note_start(ActiveLease& lease) {
   ++lease.function->started;
   set_timer(lease);
   if (auto* record = history_.find(lease.key, lease.started_at)) record->started = true;
+}
+
+/// Whoever held the lease was not taken, or never came. While there are others, they take its tasks; one of them tries
+/// it from time to time.
+void Scheduler::note_silence(ActiveLease& lease) {
+  auto& instance = *lease.instance;
+  auto& silent = lease.function->silent;
+  if (time_.steady() < instance.silent_until) return; // leases of the same time
+  instance.silence = std::clamp(2 * instance.silence, settings_.accept_within, settings_.longest_silence);
+  instance.silent_until = time_.steady() + instance.silence;
+  if (std::ranges::find(silent, &instance) == silent.end()) silent.push_back(&instance);
+}
+
+void Scheduler::note_life(Instance& instance) {
+  if (instance.silence.count() == 0) return;
+  instance.silence = {};
+  instance.silent_until = {};
+  std::erase(find_function(instance.info->function)->silent, &instance);
 }
 
 void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& running) {
@@ -119,24 +143,42 @@ void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& runni
 /// Counts an outcome. A task that was refused before its start may be placed again.
 void Scheduler::finish(const ActiveLease& lease, const wire::TaskEvent& event) {
   if (!lease.started && event.code() != 0) history_.erase(lease.key);
-  if (!lease.burst) return count(lease, event.code(), event.run_us());
-  for (const auto& run : event.runs()) count(lease, run.code(), run.run_us());
+  for (const auto& run : event.runs()) count(lease, run);
+  if (lease.burst) return;
+  wire::TaskRun run;
+  run.set_code(event.code());
+  run.set_run_us(event.run_us());
+  *run.mutable_traffic() = event.traffic();
+  count(lease, run);
 }
 
-void Scheduler::count(const ActiveLease& lease, std::uint32_t code, std::uint64_t run_us) {
+void Scheduler::count(const ActiveLease& lease, const wire::TaskRun& run) {
   auto& function = *lease.function;
-  ++function.stats.done[code < kCodes ? code : static_cast<std::size_t>(Code::kUnknown)];
-  if (code != 0 || run_us == 0) return;
-  const auto sample = static_cast<double>(run_us);
+  ++function.stats.done[run.code() < kCodes ? run.code() : static_cast<std::size_t>(Code::kUnknown)];
+  const auto way = std::ranges::find(kWays, run.traffic().way());
+  auto& traffic = way == kWays.end() ? function.stats.traffic.back()
+                                     : function.stats.traffic.at(static_cast<std::size_t>(way - kWays.begin()));
+  traffic.bodies += run.traffic().body();
+  traffic.results += run.traffic().result();
+  if (run.run_us() == 0) return;
+  const auto sample = static_cast<double>(run.run_us());
+  function.stats.runs.add(sample / 1e6);
+  if (run.code() != 0) return;
   function.pool.learn(*lease.instance, sample, time_.steady());
   function.times.add(sample);
 }
 
 void Scheduler::release(const std::string& lease_id) {
   auto* lease = find_lease(lease_id);
-  if (lease == nullptr || lease->started) return;
-  history_.erase(lease->key);
-  end_lease(*lease);
+  if (lease != nullptr && lease->started) return;
+  if (lease != nullptr) {
+    unaccepted_.push_back(lease->instance->info->node);
+    history_.erase(lease->key);
+    return end_lease(*lease);
+  }
+  const auto key = history_.key_of_lease(lease_id); // its instance went first
+  const auto* record = key.empty() ? nullptr : history_.find(key, time_.steady());
+  if (record != nullptr && record->may_have_started) history_.erase(key);
 }
 
 void Scheduler::reclaim() {
@@ -144,7 +186,13 @@ void Scheduler::reclaim() {
   while (!timers_.empty() && timers_.begin()->first <= now) {
     auto& lease = *timers_.begin()->second;
     ++lease.function->stats.reclaimed;
-    if (!lease.started) history_.erase(lease.key);
+    const LogScope scope(lease.subject());
+    spdlog::warn("task manager: the lease of {} ended without a report", lease.instance->info->id);
+    if (!lease.started) {
+      history_.erase(lease.key);
+      unaccepted_.push_back(lease.instance->info->node);
+      note_silence(lease);
+    }
     end_lease(lease);
   }
 }

@@ -6,7 +6,7 @@ namespace tcfdl::task_manager {
 std::shared_ptr<const FunctionPolicy> Scheduler::policy_of(const FunctionName& name) const {
   const auto found = functions_.find(name);
   if (found == functions_.end() || found->second.policies.empty()) return nullptr;
-  return found->second.policies.rbegin()->second;
+  return found->second.policies.at(found->second.serving);
 }
 
 bool Scheduler::resume(const wire::LeaseRequest& request, const InstanceId& instance) {

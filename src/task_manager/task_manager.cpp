@@ -75,12 +75,35 @@ void TaskManager::stop() noexcept {
 
 void TaskManager::timer_loop() {
   std::unique_lock lock(mutex_);
-  while (!stop_requested_.wait_for(lock, settings_.reclaim_every, [this] { return stopping_; })) scheduler_.reclaim();
+  for (auto last = time_.steady();;) {
+    if (stop_requested_.wait_for(lock, settings_.reclaim_every, [this] { return stopping_; })) return;
+    // While this process was stopped, events waited to be read; they come first.
+    const auto now = time_.steady();
+    if (now - std::exchange(last, now) >= 4 * settings_.reclaim_every) continue;
+    lock.unlock();
+    reclaim();
+    lock.lock();
+  }
+}
+
+void TaskManager::tell_unaccepted() {
+  std::vector<NodeId> nodes;
+  {
+    const std::scoped_lock lock(mutex_);
+    nodes = scheduler_.take_unaccepted();
+  }
+  if (!unaccepted_) return;
+  for (const auto& node : nodes) unaccepted_(node);
 }
 
 void TaskManager::set_function(FunctionPolicy policy) {
   const std::scoped_lock lock(mutex_);
   scheduler_.set_function(std::move(policy));
+}
+
+void TaskManager::set_candidate(FunctionPolicy policy) {
+  const std::scoped_lock lock(mutex_);
+  scheduler_.set_candidate(std::move(policy));
 }
 
 void TaskManager::remove_function(const FunctionName& name) {
@@ -117,6 +140,28 @@ bool TaskManager::has_tasks(const InstanceId& id) const {
 
 Result<wire::LeaseGrant> TaskManager::acquire(const wire::LeaseRequest& request, const std::stop_token& cancel) {
   TCFDL_TRY(check(request));
+  auto granted = acquire_traced(request, cancel);
+  if (granted) return granted;
+  const std::scoped_lock lock(mutex_);
+  scheduler_.note_unleased(FunctionName(request.function()), granted.error().code());
+  return granted;
+}
+
+/// The wait as a span, if its trace is recorded.
+Result<wire::LeaseGrant> TaskManager::acquire_traced(const wire::LeaseRequest& request, const std::stop_token& cancel) {
+  const auto parent = TraceContext::parse(request.traceparent());
+  wire::OpenSpan span(settings_.spans, parent.value_or(TraceContext()), "queue", wire::SPAN_KIND_SERVER);
+  if (!span.records()) return acquire_anywhere(request, cancel);
+  auto within = request;
+  within.set_traceparent(span.context().traceparent());
+  span.set("function", request.function());
+  auto granted = acquire_anywhere(within, cancel);
+  span.set_outcome(granted ? Status() : Status(granted.error()));
+  return granted;
+}
+
+Result<wire::LeaseGrant> TaskManager::acquire_anywhere(const wire::LeaseRequest& request,
+                                                       const std::stop_token& cancel) {
   TCFDL_TRY(claims_.check(request));
   if (names_peer(request)) return ask_peers(request, Deadline::after_millis(request.remaining_ms()));
   Waiter ticket(request, time_);
@@ -146,8 +191,8 @@ Result<wire::LeaseGrant> TaskManager::acquire_here(Waiter& ticket, const std::st
   }
   if (standing == Standing::kNoFunction) return offload(ticket, unknown_function(request.function()));
   if (!queued) return offload(ticket, std::move(queued).error());
+  if (waiting_) waiting_(FunctionName(request.function()));
   if (standing == Standing::kNoInstance) {
-    if (no_instance_) no_instance_(FunctionName(request.function()));
     auto away = offload(ticket, {Code::kUnavailable, ""});
     if (away) return away;
     TCFDL_TRY(enqueue(ticket));
@@ -213,7 +258,9 @@ Result<wire::LeaseGrant> TaskManager::finish(Ticket& ticket) const {
   grant.set_node(placed.instance->node.str());
   grant.set_instance(placed.instance->id.str());
   grant.set_tee_kind(placed.instance->tee_kind);
-  for (const auto& route : placed.instance->routes) *grant.add_routes() = route;
+  const bool is_there = ticket.request().caller_node() == placed.instance->node.str();
+  const auto& routes = is_there ? placed.instance->routes : placed.instance->far_routes;
+  grant.mutable_routes()->Assign(routes.begin(), routes.end());
   grant.set_wait_us(static_cast<std::uint64_t>(waited.count()));
   return grant;
 }
@@ -240,8 +287,11 @@ void TaskManager::reconcile(const NodeId& node, const std::set<std::string>& run
 }
 
 void TaskManager::release(const std::string& lease_id) {
-  const std::scoped_lock lock(mutex_);
-  scheduler_.release(lease_id);
+  {
+    const std::scoped_lock lock(mutex_);
+    scheduler_.release(lease_id);
+  }
+  tell_unaccepted();
 }
 
 void TaskManager::release(const wire::LeaseRelease& release) {
@@ -250,8 +300,16 @@ void TaskManager::release(const wire::LeaseRelease& release) {
 }
 
 void TaskManager::reclaim() {
+  {
+    const std::scoped_lock lock(mutex_);
+    scheduler_.reclaim();
+  }
+  tell_unaccepted();
+}
+
+CodeCounts TaskManager::unleased_elsewhere() const {
   const std::scoped_lock lock(mutex_);
-  scheduler_.reclaim();
+  return scheduler_.unleased_elsewhere();
 }
 
 std::vector<FunctionStats> TaskManager::stats() const {

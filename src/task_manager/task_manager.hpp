@@ -30,6 +30,9 @@ public:
   /// Adds or updates a function. A newer version's descriptor applies to newer instances, which take all tasks as soon
   /// as one is there.
   void set_function(FunctionPolicy policy);
+  /// Of a newer version, which is tried: its instances take tasks beside those of the function's own. Nothing for an
+  /// unknown function.
+  void set_candidate(FunctionPolicy policy);
   /// Waiting tasks get NOT_FOUND.
   void remove_function(const FunctionName& name);
 
@@ -40,9 +43,12 @@ public:
   /// Ends its leases. Tasks that had started there are lost.
   void remove_instance(const InstanceId& id, std::string_view reason);
 
-  /// Told at once, by the waiting caller's thread and without a lock, of each task that finds no instance of its
+  /// Told at once, by the waiting caller's thread and without a lock, of each task that finds no free instance of its
   /// function. Set before the first task.
-  void on_no_instance(std::function<void(const FunctionName&)> tell) { no_instance_ = std::move(tell); }
+  void on_waiting(std::function<void(const FunctionName&)> tell) { waiting_ = std::move(tell); }
+  /// Told, without a lock, of the node of each lease that ended before its task was accepted: whoever held it may have
+  /// found nobody there. Set before the first task.
+  void on_unaccepted(std::function<void(const NodeId&)> tell) { unaccepted_ = std::move(tell); }
   /// Why instances of a function do not start, for callers that waited in vain; empty: they do.
   void set_problem(const FunctionName& name, std::string problem);
   /// Whether an instance has tasks.
@@ -77,6 +83,8 @@ public:
   void reclaim();
   /// By name of function.
   [[nodiscard]] std::vector<FunctionStats> stats() const;
+  /// Requests for functions that this cluster does not have and that got no lease elsewhere either, by code.
+  [[nodiscard]] CodeCounts unleased_elsewhere() const;
 
 private:
   [[nodiscard]] bool may_leave(const wire::LeaseRequest& request) const { return request.cluster().empty(); }
@@ -85,6 +93,8 @@ private:
   }
   class Waiter;
 
+  Result<wire::LeaseGrant> acquire_traced(const wire::LeaseRequest& request, const std::stop_token& cancel);
+  Result<wire::LeaseGrant> acquire_anywhere(const wire::LeaseRequest& request, const std::stop_token& cancel);
   Result<wire::LeaseGrant> acquire_here(Waiter& ticket, const std::stop_token& cancel);
   Result<wire::LeaseGrant> ask_peers(wire::LeaseRequest request, Deadline deadline);
   Result<wire::LeaseGrant> offload(const Waiter& ticket, Error otherwise);
@@ -92,13 +102,15 @@ private:
   Result<wire::LeaseGrant> wait(Waiter& ticket, const std::stop_token& cancel);
   [[nodiscard]] Result<wire::LeaseGrant> finish(Ticket& ticket) const;
   void timer_loop();
+  void tell_unaccepted();
 
   // Constant after construction.
   const TaskManagerSettings settings_;
   LeaseSigner& signer_;
   Peers& peers_;
   Recalls& recalls_;
-  std::function<void(const FunctionName&)> no_instance_; // constant after the start
+  std::function<void(const FunctionName&)> waiting_; // constant after the start
+  std::function<void(const NodeId&)> unaccepted_;    // likewise
   const TimeSource& time_;
   const Claims claims_;
 

@@ -1,7 +1,9 @@
 // Functions and instances as the task manager knows them, its settings and its figures.
 #pragma once
 
+#include "base/durations.hpp"
 #include "wire/messages.hpp"
+#include "wire/tracing.hpp"
 
 #include <array>
 #include <chrono>
@@ -25,18 +27,20 @@ using CallerShares = std::map<std::string, CallerShare, std::less<>>;
 enum class PlacementKind : std::uint8_t { kPredicted, kRandom, kRoundRobin, kLeastLoaded };
 
 struct TaskManagerSettings {
-  ClusterId cluster{};                           ///< our own
-  std::chrono::milliseconds accept_within{5000}; ///< a task starts at its instance so soon after its lease
-  std::chrono::milliseconds report_within{3000}; ///< a heartbeat that is read so late may not know of a start
-  std::chrono::milliseconds grace{2000};         ///< after a task's deadline, for its last event to arrive
-  std::chrono::milliseconds reclaim_every{250};  ///< period of the timer thread
-  std::chrono::seconds retention{600};           ///< how long a task's id is remembered
-  std::size_t max_remembered = 65536;            ///< task ids; the oldest is forgotten first
-  unsigned burst_tasks = 64;                     ///< of one burst lease at most; 0: there are none
-  std::chrono::milliseconds burst_time{50};      ///< from its first task on, in which the others begin
+  ClusterId cluster{};                               ///< our own
+  std::chrono::milliseconds accept_within{5000};     ///< a task starts at its instance so soon after its lease
+  std::chrono::milliseconds longest_silence{40'000}; ///< for which an instance is avoided that takes no tasks
+  std::chrono::milliseconds report_within{3000};     ///< a heartbeat that is read so late may not know of a start
+  std::chrono::milliseconds grace{2000};             ///< after a task's deadline, for its last event to arrive
+  std::chrono::milliseconds reclaim_every{250};      ///< period of the timer thread
+  std::chrono::seconds retention{600};               ///< how long a task's id is remembered
+  std::size_t max_remembered = 65536;                ///< task ids; the oldest is forgotten first
+  unsigned burst_tasks = 64;                         ///< of one burst lease at most; 0: there are none
+  std::chrono::milliseconds burst_time{50};          ///< from its first task on, in which the others begin
   CallerShares callers{};
   PlacementKind placement = PlacementKind::kPredicted;
-  std::uint64_t seed = 1; ///< of the draws among many free instances
+  std::uint64_t seed = 1;          ///< of the draws among many free instances
+  wire::SpanSink* spans = nullptr; ///< where spans of waits go; nullptr: nowhere
 };
 
 constexpr std::size_t kDefaultQueueLimit = 1024;
@@ -59,25 +63,41 @@ struct InstanceInfo {
   FunctionName function;
   NodeId node;
   std::string tee_kind;
-  std::vector<wire::Route> routes; ///< best first
+  std::vector<wire::Route> routes;     ///< for callers on its node, best first
+  std::vector<wire::Route> far_routes; ///< for all others
   std::uint64_t version = 0;
 };
 
 constexpr std::size_t kCodes = 17; ///< gRPC's: 0 for success, then `Code`
+using CodeCounts = std::array<std::uint64_t, kCodes>;
+
+/// Ways from a caller to an instance, as callers name them; the last stands for all that they may say besides.
+constexpr std::array<std::string_view, 6> kWays{"local", "tcp", "relay", "proxies", "courier", "other"};
+
+/// Bytes of bodies and results, before sealing.
+struct Traffic {
+  std::uint64_t bodies = 0;
+  std::uint64_t results = 0;
+};
 
 struct FunctionStats {
   FunctionName function;
   std::size_t instances = 0;
   std::size_t waiting = 0;
-  std::size_t in_flight = 0;                ///< leases
-  std::size_t bursts = 0;                   ///< of them, for several tasks
-  std::size_t started = 0;                  ///< of them, with a handler that began
-  std::array<std::uint64_t, kCodes> done{}; ///< by code
-  std::uint64_t refused = 0;                ///< the queue was full, or became so for one that was over its share
-  std::uint64_t reclaimed = 0;              ///< leases that ended by time
-  std::uint64_t lost = 0;                   ///< tasks whose instance went after their start
-  double service_us = 0;                    ///< moving average of successful tasks' run time; 0: none yet
-  double median_us = 0;                     ///< of the last of them; 0: none yet
+  std::size_t in_flight = 0;   ///< leases
+  std::size_t bursts = 0;      ///< of them, for several tasks
+  std::size_t started = 0;     ///< of them, with a handler that began
+  CodeCounts done{};           ///< by code
+  std::uint64_t refused = 0;   ///< the queue was full, or became so for one that was over its share
+  std::uint64_t reclaimed = 0; ///< leases that ended by time
+  std::uint64_t lost = 0;      ///< tasks whose instance went after their start
+  CodeCounts unleased{};       ///< requests that got no lease, by code of what they were told
+  std::uint64_t cold = 0;      ///< tasks that found no instance and waited for one
+  Durations waits;             ///< of tasks, until their lease
+  Durations runs;              ///< of handlers
+  std::array<Traffic, kWays.size()> traffic{};
+  double service_us = 0; ///< moving average of successful tasks' run time; 0: none yet
+  double median_us = 0;  ///< of the last of them; 0: none yet
 
   /// Tasks that ended, whatever became of them.
   [[nodiscard]] std::uint64_t ended() const {

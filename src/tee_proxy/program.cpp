@@ -2,13 +2,14 @@
 
 #include "base/log.hpp"
 #include "crypto/secret.hpp"
+#include "tee/layers.hpp"
 #include "tee/stage.hpp"
+#include "tee_proxy/daemon_lines.hpp"
 #include "tee_proxy/proxy.hpp"
 #include "wire/request_line.hpp"
 
 #include <csignal>
-#include <fcntl.h>
-#include <unistd.h>
+#include <cstdlib>
 
 namespace tcfdl::tee_proxy {
 namespace {
@@ -16,19 +17,13 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-constexpr int kCommands = 3;
-constexpr int kEvents = 4;
-constexpr int kAuthority = 5;
-
 /// How long a caller of the entry waits for the authority; the daemon's next command waits meanwhile.
 constexpr seconds kEntryTime{8};
 
 /// One way to the daemon.
 class DaemonLine {
 public:
-  explicit DaemonLine(int fd) : line_(std::make_unique<wire::SocketConnection>(UniqueFd(fd))) {
-    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  }
+  explicit DaemonLine(std::unique_ptr<wire::Connection> connection) : line_(std::move(connection)) {}
 
   Result<wire::ProxyEventReply> send(wire::ProxyEvent event, Deadline deadline) {
     event.set_remaining_ms(static_cast<std::uint32_t>(deadline.left_millis()));
@@ -45,6 +40,9 @@ private:
 /// What the proxy tells its daemon, and what it asks the authority by way of it: apart, since the authority may be far.
 class Daemon final : public Authority {
 public:
+  Daemon(std::unique_ptr<wire::Connection> events, std::unique_ptr<wire::Connection> authority)
+      : events_(std::move(events)), authority_(std::move(authority)) {}
+
   Result<wire::AuthorityReply> request(const wire::AuthorityRequest& request, Deadline deadline) override {
     wire::ProxyEvent event;
     event.set_authority(request.SerializeAsString());
@@ -67,14 +65,21 @@ public:
     tell(event, "of its slots");
   }
 
+  Status spans(const wire::Spans& spans) {
+    wire::ProxyEvent event;
+    *event.mutable_spans() = spans;
+    TCFDL_TRY(events_.send(event, Deadline::after(seconds(10))));
+    return {};
+  }
+
 private:
   void tell(const wire::ProxyEvent& event, const std::string& what) {
     const auto told = events_.send(event, Deadline::after(seconds(10)));
     if (!told) spdlog::warn("cannot tell the daemon {}: {}", what, told.error().message());
   }
 
-  DaemonLine events_{kEvents};
-  DaemonLine authority_{kAuthority};
+  DaemonLine events_;
+  DaemonLine authority_;
 };
 
 Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand& command) {
@@ -93,6 +98,8 @@ Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand
     reply.set_revocations(number);
   } else if (command.has_enrol()) {
     TCFDL_ASSIGN(*reply.mutable_enrolment(), proxy.enrolment(as_bytes(command.enrol().nonce())));
+  } else if (command.has_figures()) {
+    *reply.mutable_figures() = proxy.figures();
   } else if (command.has_request()) {
     TCFDL_ASSIGN(*reply.mutable_reply(), proxy.handle_entry(command.request(), Deadline::after(kEntryTime)));
   } else {
@@ -117,69 +124,79 @@ bool serve_one(const Handle& handler, wire::Connection& commands) {
   return wire::send_message(commands, answer, Deadline::after(seconds(10))).has_value();
 }
 
-struct Arguments {
+/// What the proxy is told at its start: in an enclave, the arguments are measured, and the variables are the host's.
+struct Start {
   std::string state;
-  std::string node;
-  std::string instances;
+  std::string node;      // TCFDL_NODE
+  std::string instances; // TCFDL_PROXY
   TeeSettings tee;
-  std::string required; // layers of the sandbox, with commas
+  std::string required = fmt::to_string(fmt::join(tee::default_layers(), ",")); // of the sandbox
+  LogSettings logs{.component = "proxy"};
+  bool tracing = false;
 };
 
-Result<Arguments> parse_arguments(int argc, char** argv) {
-  Arguments arguments;
+Result<Start> read_start(int argc, char** argv) {
+  Start start;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
-    if (name == "--state") arguments.state = argv[i + 1];
-    if (name == "--node") arguments.node = argv[i + 1];
-    if (name == "--instances") arguments.instances = argv[i + 1];
-    if (name == "--tee") arguments.tee.tee = argv[i + 1];
-    if (name == "--attestation-root") arguments.tee.root = argv[i + 1];
-    if (name == "--require") arguments.required = argv[i + 1];
+    if (name == "--state") start.state = argv[i + 1];
+    if (name == "--tee") start.tee.tee = argv[i + 1];
+    if (name == "--attestation-root") start.tee.root = argv[i + 1];
+    if (name == "--require") start.required = argv[i + 1];
+    if (name == "--tracing") start.tracing = std::string_view(argv[i + 1]) == "on";
+    if (name == "--log-level") start.logs.level = argv[i + 1];
+    if (name == "--log-format") {
+      TCFDL_ASSIGN(start.logs.format, log_format_from_name(argv[i + 1]));
+    }
   }
-  if (!arguments.state.empty() && !arguments.node.empty() && !arguments.instances.empty() &&
-      !arguments.tee.tee.empty()) {
-    return arguments;
-  }
-  return Error(Code::kInvalidArgument,
-               "usage: tcfdl-proxy --state DIR --node NAME --instances ADDRESS --tee software|gramine|tsm "
-               "[--attestation-root DIR] [--require LAYERS]; started by a node's daemon with descriptors 3 to 5");
+  if (const char* node = std::getenv("TCFDL_NODE")) start.node = node;
+  if (const char* instances = std::getenv("TCFDL_PROXY")) start.instances = instances;
+  start.logs.node = start.node;
+  if (!start.state.empty() && !start.node.empty() && !start.instances.empty() && !start.tee.tee.empty()) return start;
+  return Error(Code::kInvalidArgument, "usage: tcfdl-proxy --state DIR --tee software|gramine|tsm [--attestation-root "
+                                       "DIR] [--require LAYERS] [--log-level LEVEL] [--log-format text|json] "
+                                       "[--tracing on|off]; started by a node's daemon, which sets TCFDL_NODE and "
+                                       "TCFDL_PROXY");
 }
 
-/// Tries the layers of the sandbox and says in the log what there is and what is missing.
-tee::Sandbox find_sandbox() {
+/// Tries the layers of the sandbox and says in the log what there is and what is missing. An enclave has none: what
+/// else runs there would share its memory.
+Result<tee::Sandbox> find_sandbox(const Start& start) {
+  if (start.tee.tee == "gramine") return tee::Sandbox::none();
+  TCFDL_ASSIGN(const auto required, tee::parse_layers(start.required));
   auto sandbox = tee::Sandbox::probe("/proc/self/exe");
   for (const auto& layer : sandbox.missing()) spdlog::warn("software TEE without {}: {}", layer.name, layer.why);
   spdlog::info("software TEE with {}", fmt::join(sandbox.layers(), ", "));
+  TCFDL_TRY(sandbox.require(required));
   return sandbox;
 }
 
-Result<std::unique_ptr<TeeProxy>> start_proxy(const Arguments& arguments, Daemon& daemon, const Clock& clock) {
-  TCFDL_ASSIGN(auto instances, wire::parse_address(arguments.instances));
-  TCFDL_ASSIGN(const auto required, tee::parse_layers(arguments.required));
-  auto sandbox = find_sandbox();
-  TCFDL_TRY(sandbox.require(required));
-  return TeeProxy::start({arguments.state, arguments.node, std::move(instances), arguments.tee, std::move(sandbox)},
-                         daemon, clock,
+Result<std::unique_ptr<TeeProxy>> start_proxy(const Start& start, Daemon& daemon, wire::SpanSink* spans,
+                                              const Clock& clock) {
+  TCFDL_ASSIGN(auto instances, wire::parse_address(start.instances));
+  TCFDL_ASSIGN(auto sandbox, find_sandbox(start));
+  return TeeProxy::start({start.state, start.node, std::move(instances), start.tee, std::move(sandbox)}, daemon, clock,
                          {.on_exit = [&](const wire::InstanceExited& event) { daemon.exited(event); },
-                          .on_slots = [&](const wire::PreparedSlots& slots) { daemon.prepared(slots); }});
+                          .on_slots = [&](const wire::PreparedSlots& slots) { daemon.prepared(slots); },
+                          .spans = spans});
 }
 
-Status run_proxy(const Arguments& arguments) {
-  for (const int fd : {kCommands, kEvents, kAuthority}) {
-    if (::fcntl(fd, F_GETFD) >= 0) continue;
-    return Error(Code::kFailedPrecondition, "descriptors 3 to 5 are not open: the proxy is started by its daemon");
-  }
-  ::fcntl(kCommands, F_SETFD, FD_CLOEXEC);
-  Daemon daemon;
-  wire::SocketConnection commands{UniqueFd(kCommands)};
+Status run_proxy(const Start& start) {
+  TCFDL_ASSIGN(auto lines, find_daemon());
+  auto& commands = *lines.commands;
+  Daemon daemon(std::move(lines.events), std::move(lines.authority));
   const SystemClock clock;
-  const auto proxy = start_proxy(arguments, daemon, clock);
+  std::optional<wire::SpanBuffer> spans; // which the daemon exports
+  if (start.tracing) {
+    spans.emplace(wire::SpanBufferSettings{}, [&](const wire::Spans& some) { return daemon.spans(some); });
+  }
+  const auto proxy = start_proxy(start, daemon, spans ? &*spans : nullptr, clock);
   if (!proxy) {
     // The first command is answered by the reason, so that the daemon can say it; then it starts another proxy.
     serve_one([&](const wire::ProxyCommand&) -> Result<wire::ProxyCommandReply> { return proxy.error(); }, commands);
     return proxy.error();
   }
-  spdlog::info("ready for {}: {}", arguments.node, (*proxy)->description());
+  spdlog::info("ready for {}: {}", start.node, (*proxy)->description());
   // On the main thread, which instances are bound to for life.
   while (serve_one([&](const wire::ProxyCommand& command) { return handle(**proxy, command); }, commands)) {
   }
@@ -194,14 +211,14 @@ int run(int argc, char** argv) {
   const auto secrets = crypto::protect_process();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, SIG_IGN); // a terminal's Ctrl-C is the daemon's to handle
-  const auto arguments = parse_arguments(argc, argv);
-  if (!arguments) {
-    fmt::print(stderr, "tcfdl-proxy: {}\n", arguments.error().to_string());
+  const auto start = read_start(argc, argv);
+  if (!start) {
+    fmt::print(stderr, "tcfdl-proxy: {}\n", start.error().to_string());
     return 2;
   }
-  start_logging("tcfdl-proxy");
+  start_logging(start->logs);
   spdlog::info("private keys are in {}", crypto::describe(secrets));
-  const auto done = run_proxy(*arguments);
+  const auto done = run_proxy(*start);
   if (done) return 0;
   spdlog::error("{}", done.error().to_string());
   return 1;

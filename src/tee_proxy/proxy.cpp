@@ -120,6 +120,11 @@ Status TeeProxy::check_function(const wire::LaunchInstance& command) const {
 }
 
 Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
+  if (settings_.tee.tee == "gramine") {
+    return make_error(Code::kUnimplemented,
+                      "{} is not started: this proxy is in an SGX enclave, whose memory a program would share",
+                      command.instance());
+  }
   if (command.role() != wire::ROLE_GATEWAY) TCFDL_TRY(check_function(command));
   std::map<std::string, std::string> environment(command.environment().begin(), command.environment().end());
   TCFDL_ASSIGN(const auto self, own());
@@ -130,8 +135,10 @@ Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
 
 Result<wire::ProxyReply> TeeProxy::handle_entry(const wire::ProxyRequest& request, Deadline deadline) {
   if (request.has_sender_keys()) return sender_keys(request.sender_keys(), deadline);
-  if (request.has_turn()) return turn(request.turn());
-  return Error(Code::kPermissionDenied, "an entry proxy gives keys to send with and turns capsules, nothing else");
+  if (request.has_turn()) return reencrypt(request, nullptr);
+  if (request.has_receiver_keys()) return receiver_keys(request.receiver_keys(), deadline);
+  if (request.has_finish_topic()) return finish_topic(request.finish_topic());
+  return Error(Code::kPermissionDenied, "an entry proxy gives keys, turns capsules and finishes those of topics only");
 }
 
 void TeeProxy::serve_instance(wire::Connection& connection) {
@@ -191,9 +198,19 @@ Result<wire::ProxyReply> TeeProxy::handle_instance(std::optional<Attached>& atta
     if (header.sender() != attached->record.instance) {
       return make_error(Code::kPermissionDenied, "{} gave a capsule of {}", attached->record.instance, header.sender());
     }
-    return turn(request.turn());
+    return reencrypt(request, &*attached);
   }
-  if (request.has_finish()) return finish(*attached, request.finish());
+  if (request.has_finish()) return reencrypt(request, &*attached);
+  if (request.has_receiver_keys()) {
+    auto wanted = request.receiver_keys();
+    *wanted.mutable_certificate() = attached->certificate; // in its own name only
+    return receiver_keys(wanted, deadline);
+  }
+  if (request.has_finish_topic()) {
+    auto wanted = request.finish_topic();
+    wanted.set_holder_key(attached->parsed.verify_key());
+    return finish_topic(wanted);
+  }
   if (request.has_renew()) {
     auto reply = obtain_instance_keys(*attached, deadline);
     running_.with([&](auto& running) { running.insert_or_assign(attached->record.instance, attached->parsed); });
@@ -361,6 +378,29 @@ void TeeProxy::note_destination(const LaunchRecord& record, const wire::SenderKe
   if (is_new) prepare_soon();
 }
 
+Result<wire::ProxyReply> TeeProxy::reencrypt(const wire::ProxyRequest& request, const Attached* attached) {
+  const bool turns = request.has_turn();
+  const auto parent = TraceContext::parse(request.traceparent());
+  wire::OpenSpan span(callbacks_.spans, parent.value_or(TraceContext()),
+                      turns ? "re-encrypt to function" : "re-encrypt to instance", wire::SPAN_KIND_SERVER);
+  auto reply = turns ? turn(request.turn()) : finish(*attached, request.finish());
+  span.set_outcome(reply ? Status() : Status(reply.error()));
+  auto& done = turns ? turned_ : finished_;
+  ++(reply ? done : refused_);
+  return reply;
+}
+
+wire::ProxyFigures TeeProxy::figures() const {
+  wire::ProxyFigures figures;
+  figures.set_turned(turned_.load());
+  figures.set_finished(finished_.load());
+  figures.set_refused(refused_.load());
+  const auto hops = hops_.counters();
+  figures.set_hop_opened(hops.opened);
+  figures.set_hop_sealed(hops.sealed);
+  return figures;
+}
+
 Result<wire::ProxyReply> TeeProxy::turn(const wire::Capsule& capsule) {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(const auto header, wire::capsule_header_unverified(capsule));
@@ -413,19 +453,18 @@ Status TeeProxy::accept_function(const wire::KeyScope& scope, const wire::Signed
                                  const LaunchRecord* instance) {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(const auto descriptor, wire::check_descriptor(unverified));
-  TCFDL_TRY(wire::check_owner(scope, descriptor));
   if (instance != nullptr &&
       (instance->function != descriptor.name() || as_text(instance->measurement) != descriptor.measurement())) {
     return make_error(Code::kPermissionDenied, "{} runs {}, the authority's descriptor is of another bundle",
                       instance->instance, instance->function);
   }
-  return self->names->accept(descriptor, unverified);
+  return self->names->accept(scope, descriptor, unverified);
 }
 
 /// Opens a re-encryption key sealed to this proxy, for the holder and the function that were asked for, and keeps it.
 Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wire::KeyRole role,
                                             const std::string& holder, const wire::Signed& unverified_descriptor,
-                                            const LaunchRecord* instance) {
+                                            const LaunchRecord* instance, std::uint32_t epoch) {
   TCFDL_ASSIGN(const auto self, own());
   TCFDL_ASSIGN(auto scope, wire::verify_key_package(self->authority, package, clock_.now()));
   if (scope.role() != role || scope.holder() != holder ||
@@ -434,7 +473,8 @@ Result<wire::KeyScope> TeeProxy::accept_key(const wire::KeyPackage& package, wir
                       wire::KeyRole_Name(scope.role()), holder);
   }
   // An answer of the authority from before, which the daemon has kept: signed, and not expired.
-  TCFDL_TRY(self->revocations->check_in_force(scope.function(), scope.epoch()));
+  TCFDL_TRY(epoch == 0 ? self->revocations->check_in_force(scope.function(), scope.epoch())
+                       : self->revocations->check_epoch(scope.function(), scope.epoch(), clock_.now()));
   TCFDL_TRY(self->revocations->check_key(scope.holder_verify_key(), holder));
   TCFDL_TRY(accept_function(scope, unverified_descriptor, instance));
   TCFDL_ASSIGN(const auto secret,

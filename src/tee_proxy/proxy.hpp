@@ -11,7 +11,9 @@
 #include "tee_proxy/slots.hpp"
 #include "wire/known_names.hpp"
 #include "wire/listener.hpp"
+#include "wire/tracing.hpp"
 
+#include <atomic>
 #include <filesystem>
 
 namespace tcfdl::tee_proxy {
@@ -28,6 +30,7 @@ struct ProxySettings {
 struct ProxyCallbacks {
   Launches::OnExit on_exit;
   std::function<void(const wire::PreparedSlots& all)> on_slots; ///< whenever a slot comes or goes
+  wire::SpanSink* spans = nullptr;                              ///< where spans of re-encryptions go; nullptr: nowhere
 };
 
 /// Thread-safe but for `launch`, which belongs to one thread (see Launches).
@@ -46,7 +49,8 @@ public:
 
   /// Starts a gateway, or an instance of the bundle that its owner's signed descriptor measures. INVALID_ARGUMENT for
   /// another manifest, UNAUTHENTICATED for another signature, PERMISSION_DENIED for another owner or a cluster that may
-  /// not provide it, FAILED_PRECONDITION for a version below one that was seen, DATA_LOSS for a file that was changed.
+  /// not provide it, FAILED_PRECONDITION for a version below one that was seen, DATA_LOSS for a file that was changed,
+  /// UNIMPLEMENTED in an SGX enclave.
   Result<pid_t> launch(const wire::LaunchInstance& command);
   Status kill(const std::string& instance) { return launches_.kill(instance); }
 
@@ -56,7 +60,8 @@ public:
   /// Of the list that is known; 0 for none.
   [[nodiscard]] std::uint64_t revocation_number() const;
 
-  /// A request of a caller that has no proxy of its own: keys to send with, capsules to turn.
+  /// A request of a client, which has no proxy of its own: keys to send and to receive with, capsules to turn and those
+  /// of topics to finish.
   Result<wire::ProxyReply> handle_entry(const wire::ProxyRequest& request, Deadline deadline);
 
   TeeProxy(const TeeProxy&) = delete;
@@ -68,8 +73,8 @@ public:
 
   [[nodiscard]] std::vector<std::string> layers() const { return launches_.sandbox().layers(); }
   [[nodiscard]] const wire::Address& address() const { return listener_->address(); }
-  /// Of hop-by-hop protected paths.
-  [[nodiscard]] HopCounters hop_counters() const { return hops_.counters(); }
+  /// What it did since its start.
+  [[nodiscard]] wire::ProxyFigures figures() const;
 
 private:
   /// Who speaks on an instance's connection, once it has attached.
@@ -125,11 +130,17 @@ private:
   Result<wire::SenderKeysReply> check_kept(wire::SenderKeysReply kept, const wire::Certificate& caller);
   void note_destination(const LaunchRecord& record, const wire::SenderKeys& request);
   Result<wire::ProxyReply> turn(const wire::Capsule& capsule);
+  Result<wire::ProxyReply> receiver_keys(const wire::ReceiverKeys& request, Deadline deadline);
+  [[nodiscard]] Result<wire::ProxyReply> finish_topic(const wire::FinishTopic& request) const;
   Result<wire::ProxyReply> finish(const Attached& attached, const wire::Capsule& capsule);
+  /// Turns or finishes the capsule of a request, counts it and times it. `attached`: who wants it finished.
+  Result<wire::ProxyReply> reencrypt(const wire::ProxyRequest& request, const Attached* attached);
   [[nodiscard]] Status check_function(const wire::LaunchInstance& command) const;
   Status accept_function(const wire::KeyScope& scope, const wire::Signed& unverified, const LaunchRecord* instance);
+  /// `epoch`: one that may be over soon; 0: the key must be of one in force.
   Result<wire::KeyScope> accept_key(const wire::KeyPackage& package, wire::KeyRole role, const std::string& holder,
-                                    const wire::Signed& unverified_descriptor, const LaunchRecord* instance);
+                                    const wire::Signed& unverified_descriptor, const LaunchRecord* instance,
+                                    std::uint32_t epoch = 0);
   Result<std::shared_ptr<const Own>> own() const;
 
   const ProxySettings settings_;
@@ -148,6 +159,9 @@ private:
   Launches launches_;
   Hops hops_;
   std::unique_ptr<wire::Listener> listener_;
+  std::atomic<std::uint64_t> turned_ = 0;
+  std::atomic<std::uint64_t> finished_ = 0;
+  std::atomic<std::uint64_t> refused_ = 0; ///< capsules that were neither
   std::mutex mutex_;
   std::condition_variable ending_changed_;
   bool ending_ = false;  // guarded by mutex_

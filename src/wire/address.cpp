@@ -3,6 +3,7 @@
 #include "base/ipv4.hpp"
 
 #include <charconv>
+#include <optional>
 #include <sys/un.h>
 
 namespace tcfdl::wire {
@@ -16,16 +17,20 @@ Result<Address> parse_unix(std::string_view path) {
   return Address(UnixAddress{std::string(path)});
 }
 
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return port;
+}
+
 Result<Address> parse_tcp(std::string_view text) {
   const auto colon = text.rfind(':');
-  const auto wrong = [&] { return make_error(Code::kInvalidArgument, "'{}' is no IPv4 address and port", text); };
-  if (colon == std::string_view::npos) return wrong();
-  TcpAddress address{std::string(text.substr(0, colon)), 0};
-  const auto port = text.substr(colon + 1);
-  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size()) return wrong();
-  if (!parse_ipv4(address.host)) return wrong();
-  return Address(std::move(address));
+  const auto port = colon == std::string_view::npos ? std::nullopt : parse_port(text.substr(colon + 1));
+  if (port && parse_ipv4(std::string(text.substr(0, colon)))) {
+    return Address(TcpAddress{std::string(text.substr(0, colon)), *port});
+  }
+  return make_error(Code::kInvalidArgument, "'{}' is no IPv4 address and port", text);
 }
 
 } // namespace
@@ -34,6 +39,14 @@ Result<Address> parse_address(std::string_view text) {
   if (text.starts_with("unix:")) return parse_unix(text.substr(5));
   if (text.starts_with("tcp:")) return parse_tcp(text.substr(4));
   return make_error(Code::kInvalidArgument, "address '{}' begins with neither unix: nor tcp:", text);
+}
+
+Result<PortRange> parse_ports(std::string_view text) {
+  const auto dash = text.find('-');
+  const auto first = dash == std::string_view::npos ? std::nullopt : parse_port(text.substr(0, dash));
+  const auto last = first ? parse_port(text.substr(dash + 1)) : std::nullopt;
+  if (last && *first > 0 && *first <= *last) return PortRange{*first, *last};
+  return make_error(Code::kInvalidArgument, "'{}' are no ports as 30000-30099", text);
 }
 
 std::string to_string(const Address& address) {

@@ -24,6 +24,15 @@ Result<Address> parse_address(std::string_view text);
 
 std::string to_string(const Address& address);
 
+/// Ports that may be used, both ends included.
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+};
+
+/// `FIRST-LAST`. INVALID_ARGUMENT for any other form, a port of 0, and an end before the beginning.
+Result<PortRange> parse_ports(std::string_view text);
+
 /// Whether the host is on the loopback range 127.0.0.0/8.
 bool is_loopback(const TcpAddress& address);
 

@@ -17,10 +17,17 @@ Result<crypto::EncryptedKey> encrypted_key(const Capsule& capsule) {
   return crypto::EncryptedKey{ek1, ek2};
 }
 
-Status check_life(const CapsuleHeader& header, std::int64_t now) {
+/// A topic's capsule says when it was made, a function's does not; `topic_life` is 0 for those.
+Status check_life(const CapsuleHeader& header, std::int64_t now, std::int64_t topic_life) {
   if (header.expires() <= now) return Error(Code::kUnauthenticated, "the capsule has expired; make a new one");
-  if (header.expires() > now + kCapsuleLifetime + kClockSkew) {
-    return make_error(Code::kUnauthenticated, "the capsule lives longer than {} s", kCapsuleLifetime);
+  if ((header.issued() != 0) != (topic_life != 0)) {
+    return Error(Code::kPermissionDenied, "the capsule of a topic serves no function, nor the other way around");
+  }
+  const auto life = topic_life == 0 ? kCapsuleLifetime : topic_life;
+  const auto made = topic_life == 0 ? now : header.issued();
+  if (made > now + kClockSkew) return Error(Code::kUnauthenticated, "the capsule is of the future; check both clocks");
+  if (header.expires() > made + life + (topic_life == 0 ? kClockSkew : 0)) {
+    return make_error(Code::kUnauthenticated, "the capsule lives longer than {} s", life);
   }
   if (header.capsule_id().size() != 16) return Error(Code::kInvalidArgument, "the capsule id has not 16 bytes");
   return {};
@@ -54,7 +61,9 @@ MadeCapsule make_capsule(const SenderKey& key, const crypto::SigningKey& signer,
   header.set_assurance(key.scope.assurance());
   header.set_epoch(key.scope.epoch());
   header.set_capsule_id(field(crypto::random_array<16>()));
-  header.set_expires(now + kCapsuleLifetime);
+  const auto topic_life = key.scope.capsule_life();
+  header.set_expires(now + (topic_life == 0 ? kCapsuleLifetime : topic_life));
+  if (topic_life != 0) header.set_issued(now);
   header.set_instance(instance);
 
   Capsule capsule;
@@ -77,7 +86,10 @@ Result<CapsuleHeader> capsule_header_unverified(const Capsule& capsule) {
 Result<Capsule> turn_capsule(const Capsule& unverified, const ProxyKey& key, const crypto::SigningKey& proxy,
                              const Signed& proxy_certificate, std::int64_t now) {
   TCFDL_ASSIGN(const auto header, capsule_header_unverified(unverified));
-  TCFDL_TRY(check_life(header, now));
+  TCFDL_TRY(check_life(header, now, key.scope.capsule_life()));
+  if (header.issued() != 0 && header.issued() < now - kClockSkew) {
+    return Error(Code::kUnauthenticated, "the capsule was not made just now; make a new one");
+  }
   TCFDL_TRY(check_scope(header, key.scope));
   if (header.sender() != key.scope.holder() || header.sender_key() != key.scope.holder_verify_key()) {
     return make_error(Code::kPermissionDenied, "the capsule names the sender {}, the key belongs to {}",
@@ -97,11 +109,13 @@ Result<Capsule> turn_capsule(const Capsule& unverified, const ProxyKey& key, con
 }
 
 Result<CapsuleHeader> verify_turned_capsule(const Capsule& unverified, const crypto::VerifyKey& authority,
-                                            std::int64_t now) {
+                                            std::int64_t now, bool of_topic) {
   TCFDL_ASSIGN(auto header, capsule_header_unverified(unverified));
-  TCFDL_TRY(check_life(header, now));
+  TCFDL_TRY(check_life(header, now, of_topic ? kLongestRetention + kCapsuleLifetime : 0));
   TCFDL_TRY(check_sender_signature(unverified, header));
-  TCFDL_ASSIGN(const auto proxy, verify_certificate(authority, unverified.proxy_certificate(), {ROLE_PROXY}, now));
+  // A proxy's certificate ends before what it countersigned for a topic does.
+  const auto at = of_topic ? header.issued() : now;
+  TCFDL_ASSIGN(const auto proxy, verify_certificate(authority, unverified.proxy_certificate(), {ROLE_PROXY}, at));
   TCFDL_ASSIGN(const auto proxy_key, crypto::VerifyKey::from_bytes(as_bytes(proxy.verify_key())));
   const auto hash = crypto::sha256(as_bytes(unverified.header()));
   auto countersigned =
@@ -114,7 +128,7 @@ Result<CapsuleHeader> verify_turned_capsule(const Capsule& unverified, const cry
 
 Result<Capsule> finish_capsule(const Capsule& unverified, const ProxyKey& key, const crypto::VerifyKey& authority,
                                std::int64_t now) {
-  TCFDL_ASSIGN(const auto header, verify_turned_capsule(unverified, authority, now));
+  TCFDL_ASSIGN(const auto header, verify_turned_capsule(unverified, authority, now, key.scope.capsule_life() != 0));
   TCFDL_TRY(check_scope(header, key.scope));
   TCFDL_ASSIGN(const auto encrypted, encrypted_key(unverified));
   Capsule finished = unverified;

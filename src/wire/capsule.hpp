@@ -6,8 +6,10 @@
 
 namespace tcfdl::wire {
 
-/// The longest life of a capsule, seconds.
+/// The longest life of a function's capsule, seconds.
 constexpr std::int64_t kCapsuleLifetime = 600;
+/// The longest that a message of a topic is kept, seconds.
+constexpr std::int64_t kLongestRetention = 30LL * 24 * 3600;
 /// How far apart two clocks may be, seconds.
 constexpr std::int64_t kClockSkew = 60;
 
@@ -35,14 +37,16 @@ struct ProxyKey {
 /// Parses the header of a capsule that nobody has checked yet: for finding the key to check it with.
 Result<CapsuleHeader> capsule_header_unverified(const Capsule& capsule);
 
-/// ReEnc at the provider's proxy, equation (4): checks life, scope and the sender's signature, turns EK2 into f form
+/// ReEnc at the provider's proxy, equation (4): checks life (for a topic as its key's scope has it, from now on), scope
+/// and the sender's signature, turns EK2 into f form
 /// and countersigns. UNAUTHENTICATED or PERMISSION_DENIED says which check failed.
 Result<Capsule> turn_capsule(const Capsule& unverified, const ProxyKey& key, const crypto::SigningKey& proxy,
                              const Signed& proxy_certificate, std::int64_t now);
 
 /// Checks a capsule in f form: life, the sender's signature, the proxy's certificate and countersignature.
+/// `of_topic`: the certificate must have been valid when the capsule was made; the proxy has bounded its life then.
 Result<CapsuleHeader> verify_turned_capsule(const Capsule& unverified, const crypto::VerifyKey& authority,
-                                            std::int64_t now);
+                                            std::int64_t now, bool of_topic = false);
 
 /// ReEnc at the processor's proxy: checks as above and that the scope of RK(f→j) is the capsule's, then gives EK2 the
 /// instance's form.

@@ -16,6 +16,12 @@ enum class FrameKind : std::uint8_t { kMessage = 1, kSegment = 2, kLastSegment =
 /// The largest payload of one frame; a peer that announces more is cut off.
 constexpr std::size_t kMaxFrame = std::size_t{1} << 20U;
 
+/// A frame that lies where it arrived.
+struct FrameView {
+  FrameKind kind;
+  BytesView payload;
+};
+
 /// One thread sends and one thread receives at a time; `shutdown` may be called from any thread.
 class Connection {
 public:
@@ -32,11 +38,20 @@ public:
   /// Receives one frame into `payload`, whose capacity is reused. Errors as `send`, INVALID_ARGUMENT for a bad frame.
   virtual Result<FrameKind> receive(Bytes& payload, Deadline deadline) = 0;
 
+  /// The same without a copy where the connection can: the payload stays until the next call.
+  virtual Result<FrameView> receive_in_place(Deadline deadline) {
+    TCFDL_ASSIGN(const auto kind, receive(received_, deadline));
+    return FrameView{kind, received_};
+  }
+
   /// Ends the connection: both sides' pending and later calls fail with UNAVAILABLE.
   virtual void shutdown() noexcept = 0;
 
   /// The descriptor on which the peer's end shows as a hang-up; -1 where there is none.
   [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
+
+private:
+  Bytes received_;
 };
 
 } // namespace tcfdl::wire

@@ -1,12 +1,43 @@
 #include "wire/descriptor.hpp"
 
 #include "base/encoding.hpp"
+#include "base/schedule.hpp"
 #include "wire/manifest.hpp"
 #include "wire/signed.hpp"
+#include "wire/topic.hpp"
 
 #include <limits>
 
 namespace tcfdl::wire {
+
+namespace {
+
+constexpr int kMostTriggers = 64;
+
+/// What a program must say, and what a topic must.
+Status check_kind(const Descriptor& descriptor) {
+  const auto refuse = [&](std::string_view why) {
+    return make_error(Code::kInvalidArgument, "the descriptor of {}: {}", descriptor.name(), why);
+  };
+  if (descriptor.has_topic()) {
+    if (!descriptor.measurement().empty() || !descriptor.tee_kinds().empty() || descriptor.triggers_size() > 0 ||
+        descriptor.cron_size() > 0) {
+      return refuse("it is a topic, and has no program");
+    }
+    if (contains_text(descriptor.protections(), "hse")) return refuse("protections of a topic are 'eae' and 'none'");
+    return check_topic_policy(descriptor.topic());
+  }
+  if (descriptor.measurement().size() != crypto::kSha256Size) return refuse("measurement has not 32 bytes");
+  if (descriptor.tee_kinds().empty()) return refuse("tee_kinds is empty, so nothing may run it");
+  if (descriptor.triggers_size() > kMostTriggers || descriptor.cron_size() > kMostTriggers) {
+    return refuse("it has more than 64 triggers of a kind");
+  }
+  for (const auto& topic : descriptor.triggers()) TCFDL_TRY(parse_function_name(topic));
+  for (const auto& expression : descriptor.cron()) TCFDL_TRY(Schedule::parse(expression));
+  return {};
+}
+
+} // namespace
 
 Result<Descriptor> check_descriptor(const Signed& unverified) {
   if (unverified.statement().size() > kMaxDescriptor) {
@@ -20,8 +51,7 @@ Result<Descriptor> check_descriptor(const Signed& unverified) {
   constexpr auto kLastVersion = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (descriptor.version() == 0 || descriptor.version() > kLastVersion)
     return refuse("version is not from 1 to 2^63-1");
-  if (descriptor.measurement().size() != crypto::kSha256Size) return refuse("measurement has not 32 bytes");
-  if (descriptor.tee_kinds().empty()) return refuse("tee_kinds is empty, so nothing may run it");
+  TCFDL_TRY(check_kind(descriptor));
   if (descriptor.assurance().empty()) return refuse("assurance is empty, so nothing may process its tasks");
   if (descriptor.providers().empty()) return refuse("providers is empty; '*' admits every cluster");
   for (const auto& protection : descriptor.protections()) {

@@ -9,8 +9,9 @@ namespace tcfdl::wire {
 /// The longest descriptor, bytes.
 constexpr std::size_t kMaxDescriptor = 64UL * 1024;
 
-/// A descriptor whose owner signed it (`verify_descriptor`) and that has a version, a measurement of 32 bytes, TEE
-/// kinds, assurance classes and known protections. INVALID_ARGUMENT names the field; UNAUTHENTICATED for the signature.
+/// A descriptor whose owner signed it (`verify_descriptor`) and that has a version, assurance classes and known
+/// protections; of a function a measurement of 32 bytes and TEE kinds, of a topic a policy. INVALID_ARGUMENT names the
+/// field; UNAUTHENTICATED for the signature.
 Result<Descriptor> check_descriptor(const Signed& unverified);
 
 /// The descriptor of a bundle, as of `check_descriptor`, whose measurement is that of the manifest. INVALID_ARGUMENT

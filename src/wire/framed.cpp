@@ -37,49 +37,33 @@ Status FramedConnection::send_with_next(FrameKind kind, BytesView payload, Deadl
 }
 
 Result<FrameKind> FramedConnection::receive(Bytes& payload, Deadline deadline) {
-  if (!in_frame_) {
-    TCFDL_ASSIGN(frame_, begin_frame(std::move(payload), deadline));
-    in_frame_ = true;
-  }
-  TCFDL_TRY(fill(frame_, deadline));
-  in_frame_ = false;
-  payload = std::move(frame_.payload);
-  return frame_.kind;
+  TCFDL_ASSIGN(const auto frame, receive_in_place(deadline));
+  payload.assign(frame.payload.begin(), frame.payload.end());
+  return frame.kind;
 }
 
-/// Reads the header; the payload's capacity is reused.
-Result<FramedConnection::Frame> FramedConnection::begin_frame(Bytes payload, Deadline deadline) {
+Result<FrameView> FramedConnection::receive_in_place(Deadline deadline) {
+  if (begin_ == end_ && buffer_.size() > kBufferSize) buffer_ = Bytes(kBufferSize);
   TCFDL_TRY(fill(kHeaderSize, deadline));
   const auto* header = buffer_.data() + begin_;
   const auto size = (std::size_t{header[0]} << 24U) | (std::size_t{header[1]} << 16U) | (std::size_t{header[2]} << 8U) |
                     std::size_t{header[3]};
   const auto kind = header[4];
-  begin_ += kHeaderSize;
   if (kind < 1 || kind > 3) return make_error(Code::kInvalidArgument, "a frame of the unknown kind {}", kind);
   if (size > kMaxFrame) return make_error(Code::kInvalidArgument, "a frame of {} bytes; at most {}", size, kMaxFrame);
-  payload.resize(size);
-  return Frame{static_cast<FrameKind>(kind), std::move(payload)};
+  TCFDL_TRY(fill(kHeaderSize + size, deadline));
+  const auto payload = BytesView(buffer_).subspan(begin_ + kHeaderSize, size);
+  begin_ += kHeaderSize + size;
+  return FrameView{static_cast<FrameKind>(kind), payload};
 }
 
-Status FramedConnection::fill(Frame& frame, Deadline deadline) {
-  while (frame.got < frame.payload.size()) {
-    const auto rest = std::span(frame.payload).subspan(frame.got);
-    auto got = std::min(rest.size(), end_ - begin_);
-    std::copy_n(buffer_.data() + begin_, got, rest.data());
-    begin_ += got;
-    if (got == 0) {
-      TCFDL_ASSIGN(got, read_some(rest, deadline));
-    }
-    frame.got += got;
-  }
-  return {};
-}
-
+/// Has that many bytes from `begin_` on, or keeps what came until the deadline.
 Status FramedConnection::fill(std::size_t wanted, Deadline deadline) {
   if (end_ - begin_ >= wanted) return {};
   std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
+  if (buffer_.size() < wanted) buffer_.resize(wanted);
   while (end_ < wanted) {
     TCFDL_ASSIGN(const auto got, read_some(std::span(buffer_).subspan(end_), deadline));
     end_ += got;

@@ -15,6 +15,7 @@ public:
   Status send(FrameKind kind, BytesView payload, Deadline deadline) final;
   Status send_with_next(FrameKind kind, BytesView payload, Deadline deadline) final;
   Result<FrameKind> receive(Bytes& payload, Deadline deadline) final;
+  Result<FrameView> receive_in_place(Deadline deadline) final;
 
 protected:
   FramedConnection();
@@ -25,21 +26,12 @@ protected:
   virtual Result<std::size_t> read_some(std::span<std::uint8_t> out, Deadline deadline) = 0;
 
 private:
-  struct Frame {
-    FrameKind kind = FrameKind::kMessage;
-    Bytes payload;
-    std::size_t got = 0; ///< bytes of the payload
-  };
   Status fill(std::size_t wanted, Deadline deadline);
-  Result<Frame> begin_frame(Bytes payload, Deadline deadline);
-  Status fill(Frame& frame, Deadline deadline);
 
   Bytes kept_;   // frames that go with the next one
   Bytes buffer_; // bytes received and not yet given out: [begin_, end_)
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  Frame frame_; // on its way at a deadline, while in_frame_
-  bool in_frame_ = false;
 };
 
 } // namespace tcfdl::wire

@@ -1,11 +1,17 @@
 #include "wire/hangup_watcher.hpp"
 
 #include <array>
+#include <poll.h>
 #include <stdexcept>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 namespace tcfdl::wire {
+
+bool has_hung_up(int fd) noexcept {
+  pollfd entry{fd, POLLRDHUP, 0};
+  return ::poll(&entry, 1, 0) > 0;
+}
 
 HangupWatcher::HangupWatcher()
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

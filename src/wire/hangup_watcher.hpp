@@ -11,6 +11,9 @@
 
 namespace tcfdl::wire {
 
+/// Whether the peer of a socket has ended its side already; false for a negative descriptor.
+[[nodiscard]] bool has_hung_up(int fd) noexcept;
+
 /// One thread watches any number of descriptors. Thread-safe; outlives its watches.
 class HangupWatcher {
 public:

@@ -85,7 +85,13 @@ Status KnownNames::check(const Descriptor& descriptor, const Signed& signed_desc
   });
 }
 
-Status KnownNames::accept(const Descriptor& descriptor, const Signed& signed_descriptor) {
+Status KnownNames::accept(const KeyScope& stated, const Descriptor& descriptor, const Signed& signed_descriptor) {
+  TCFDL_TRY(check_owner(stated, descriptor));
+  if (descriptor.version() > stated.version()) return check(descriptor, signed_descriptor);
+  return remember(descriptor, signed_descriptor);
+}
+
+Status KnownNames::remember(const Descriptor& descriptor, const Signed& signed_descriptor) {
   const auto offered = held_name(descriptor, as_bytes(signed_descriptor.statement()));
   return names_.with([&](Names& names) -> Status {
     const auto found = names.find(descriptor.name());

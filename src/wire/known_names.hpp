@@ -25,8 +25,13 @@ public:
   /// Errors of `check_succession`. Nothing is remembered.
   [[nodiscard]] Status check(const Descriptor& descriptor, const Signed& signed_descriptor) const;
 
-  /// The same, and remembers it. RESOURCE_EXHAUSTED when there are 100,000 names.
-  Status accept(const Descriptor& descriptor, const Signed& signed_descriptor);
+  /// Errors of `check_owner` against what the authority stated, and of `check_succession`. It is remembered unless it
+  /// is newer than the version that is in force by that statement: a cluster may try such a one and go back from it.
+  /// RESOURCE_EXHAUSTED when there are 100,000 names.
+  Status accept(const KeyScope& stated, const Descriptor& descriptor, const Signed& signed_descriptor);
+
+  /// The same for a version that is in force, as all of a topic's are, where the owner was checked before.
+  Status remember(const Descriptor& descriptor, const Signed& signed_descriptor);
 
 private:
   using Names = std::map<std::string, HeldName, std::less<>>;

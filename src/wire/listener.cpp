@@ -12,7 +12,7 @@
 namespace tcfdl::wire {
 
 Result<std::unique_ptr<Listener>> Listener::start(const Address& address, ListenerSettings settings, Serve serve) {
-  TCFDL_ASSIGN(auto fd, listen_on(address, settings.protect ? Exposure::kNetwork : Exposure::kLoopback));
+  TCFDL_ASSIGN(auto fd, listen_on(address, settings.exposure));
   TCFDL_ASSIGN(auto bound, bound_address(fd.get(), address));
   UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return errno_error("cannot make an event for", to_string(bound));

@@ -11,7 +11,8 @@ namespace tcfdl::wire {
 struct ListenerSettings {
   std::string name; ///< in logs
   std::size_t max_connections = 1024;
-  /// Makes protected connections of accepted sockets, which the network may reach then; empty: plain ones.
+  Exposure exposure = Exposure::kLoopback;
+  /// Makes protected connections of accepted sockets; empty: plain ones.
   std::function<std::unique_ptr<Connection>(UniqueFd)> protect = {};
 };
 

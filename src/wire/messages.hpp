@@ -5,6 +5,7 @@
 #include "wire/connection.hpp"
 #include "wire/proto/control.pb.h"
 #include "wire/proto/task.pb.h"
+#include "wire/proto/topic.pb.h"
 #include "wire/proto/trust.pb.h"
 
 #include <algorithm>

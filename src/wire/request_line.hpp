@@ -13,7 +13,7 @@ namespace tcfdl::wire {
 template <class Reply> class RequestLine {
 public:
   /// Of a connection whose `receive` goes on after DEADLINE_EXCEEDED, to a peer that answers each request, in order.
-  explicit RequestLine(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  explicit RequestLine(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   /// DEADLINE_EXCEEDED; UNAVAILABLE when the peer is gone, then for good.
   template <class Request> Result<Reply> exchange(const Request& request, Deadline deadline) {
@@ -33,7 +33,7 @@ public:
   void shutdown() noexcept { connection_->shutdown(); }
 
 private:
-  const std::unique_ptr<Connection> connection_;
+  const std::shared_ptr<Connection> connection_;
   std::timed_mutex turn_;
   unsigned owed_ = 0; // replies; guarded by turn_
 };

@@ -61,7 +61,7 @@ UniqueFd make_socket(const Address& address, int flags) {
 
 } // namespace
 
-SocketConnection::SocketConnection(UniqueFd fd) : fd_(std::move(fd)) { send_at_once(fd_.get()); }
+SocketConnection::SocketConnection(UniqueFd fd) : fd_(std::move(fd)) { prepare_socket(fd_.get()); }
 
 void SocketConnection::shutdown() noexcept { ::shutdown(fd_.get(), SHUT_RDWR); }
 
@@ -73,9 +73,16 @@ Result<std::size_t> SocketConnection::read_some(std::span<std::uint8_t> out, Dea
   return receive_some(fd_.get(), out, deadline);
 }
 
-void send_at_once(int fd) noexcept {
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+void prepare_socket(int fd) noexcept {
+  const auto set = [fd](int level, int option, int value) {
+    return ::setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+  };
+  if (!set(IPPROTO_TCP, TCP_NODELAY, 1)) return;
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 3);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 2);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 9'000);
 }
 
 Status send_all(int fd, BytesView first, BytesView second, Deadline deadline) {

@@ -22,8 +22,9 @@ private:
   UniqueFd fd_;
 };
 
-/// Small frames do not wait for more (TCP_NODELAY); nothing for Unix sockets.
-void send_at_once(int fd) noexcept;
+/// Small frames do not wait for more (TCP_NODELAY), and a peer that its machine or network took away without a word
+/// counts as gone after about 9 s; nothing for Unix sockets.
+void prepare_socket(int fd) noexcept;
 
 /// Sends the whole of both, in one segment where they fit. UNAVAILABLE when the peer is gone, DEADLINE_EXCEEDED.
 Status send_all(int fd, BytesView first, BytesView second, Deadline deadline);
@@ -37,8 +38,8 @@ Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadli
 
 /// Who may listen where.
 enum class Exposure : std::uint8_t {
-  kLoopback, ///< what has no TLS
-  kNetwork,  ///< what has
+  kLoopback, ///< what relies on the machine's own network
+  kNetwork,  ///< what has TLS, or takes nothing but sealed bodies under signed leases
 };
 
 /// A listening socket. FAILED_PRECONDITION for a TCP address that its exposure forbids. An abandoned Unix socket file

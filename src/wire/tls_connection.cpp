@@ -14,7 +14,7 @@ constexpr std::chrono::seconds kHandshakeTime{10};
 class TlsConnection final : public FramedConnection {
 public:
   TlsConnection(UniqueFd fd, crypto::TlsSession session) : fd_(std::move(fd)), session_(std::move(session)) {
-    send_at_once(fd_.get());
+    prepare_socket(fd_.get());
   }
 
   /// Before everything else.
@@ -93,6 +93,7 @@ Result<std::unique_ptr<Connection>> connect_tls(const Address& address, const cr
 
 Result<std::unique_ptr<Listener>> listen_tls(const Address& address, ListenerSettings settings, TlsSource context,
                                              const Listener::Serve& serve) {
+  settings.exposure = Exposure::kNetwork;
   settings.protect = [context = std::move(context)](UniqueFd fd) {
     return std::make_unique<TlsConnection>(std::move(fd), crypto::TlsSession::accept(context()));
   };

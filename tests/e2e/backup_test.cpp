@@ -1,7 +1,11 @@
 // A platform whose state directories were lost and come back from backups.
 #include "support/platform.hpp"
 
+#include "base/guarded.hpp"
+
 #include <gmock/gmock.h>
+#include <tcfdl/client.hpp>
+#include <thread>
 
 namespace tcfdl::test {
 namespace {
@@ -41,6 +45,43 @@ TEST_F(Backups, OfARunningPlatformBringItBackAfterItsStateWasLost) {
   EXPECT_EQ(platform_.json({"function", "list"}).size(), functions.size());
   for (const auto* name : {"echo", "lanes/echo"}) {
     EXPECT_TRUE(eventually([&] { return platform_.invoke(name, "after").out == "after"; })) << name;
+  }
+}
+
+TEST_F(Backups, OfAMasterThatStoresTasksHaveAllThatWereAcknowledgedBefore) {
+  ASSERT_EQ(platform_.up(), "");
+  ASSERT_EQ(platform_.deploy("echo", "examples-echo").exit_code, 0);
+  ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
+  const auto client = Client::connect("local").value();
+  Guarded<std::vector<std::string>> acknowledged;
+  std::atomic<bool> stop = false;
+  std::jthread submitter([&] {
+    while (!stop) {
+      auto id = client->submit("echo", as_bytes(std::string_view("a body")));
+      if (id) acknowledged.with([&](auto& ids) { ids.push_back(*std::move(id)); });
+    }
+  });
+  const auto count = [&] { return acknowledged.with([](const auto& ids) { return ids.size(); }); };
+  ASSERT_TRUE(eventually([&] { return count() >= 20; }));
+  const auto before = acknowledged.with([](const auto& ids) { return ids; });
+  fs::create_directory(platform_.root() / "backup");
+  const auto master = node("local-master");
+  const auto kept = copy("local-master");
+  const auto made = platform_.tcfdl({"backup", "--state", master.string(), "--out", kept.string()});
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_GT(count(), before.size()) << "it stored tasks meanwhile";
+  stop = true;
+  submitter.join();
+  ASSERT_EQ(platform_.down().exit_code, 0);
+  fs::remove_all(master);
+  const auto restored = platform_.tcfdl({"restore", "--from", kept.string(), "--state", master.string()});
+  ASSERT_EQ(restored.exit_code, 0) << restored.err;
+  ASSERT_EQ(platform_.up(), "");
+  const auto again = Client::connect("local").value();
+  for (const auto& id : before) {
+    const auto task = again->task_wait(id, std::chrono::seconds(60));
+    ASSERT_TRUE(task) << task.error().to_string();
+    EXPECT_EQ(as_text(task->result), "a body");
   }
 }
 

@@ -186,5 +186,62 @@ TEST_F(HttpCallers, AreAtTheApiWhomTheAdminMakesThem) {
   EXPECT_EQ(ask("anna", "/v1/functions/echo", {"-X", "DELETE"}).status, 403);
 }
 
+TEST_F(HttpCallers, ShowTheirCertificateByTheCommandLineInPlaceOfAToken) {
+  expect({"access", "create", "client:anna", "--role", "deployer"});
+  expect({"--context", "anna", "context", "tls", "--for-api"});
+  const auto anna = sdk::load_context("anna").value();
+  EXPECT_EQ(anna.api_token, "");
+  EXPECT_THAT(anna.tls_certificate, HasSubstr("BEGIN CERTIFICATE"));
+  expect({"--context", "anna", "function", "list"});
+  expect({"--context", "anna", "function", "remove", "echo"});
+  const auto refused = platform_.tcfdl({"--context", "anna", "audit"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("client:anna has the role deployer"));
+  const auto records = platform_.json({"audit"})["records"];
+  const auto is_annas = [](const Json& record) {
+    return record["who"] == "client:anna" && record["action"] == "DELETE" && record["allowed"] == true;
+  };
+  EXPECT_TRUE(std::ranges::any_of(records, is_annas)) << records.dump();
+  expect({"client", "revoke", "anna"});
+  EXPECT_TRUE(eventually([&] {
+    return platform_.tcfdl({"--context", "anna", "function", "list"}).err.find("UNAUTHENTICATED") != std::string::npos;
+  }));
+}
+
+TEST_F(HttpCallers, AskForAnApiInTlsBeforeTheyShowACertificate) {
+  auto plain = sdk::load_context("anna").value();
+  plain.name = "plain";
+  plain.api_url = "http://127.0.0.1:1";
+  ASSERT_TRUE(sdk::save_context(plain, false));
+  const auto refused = platform_.tcfdl({"--context", "plain", "context", "tls", "--for-api"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("shown in TLS alone"));
+  EXPECT_EQ(platform_.tcfdl({"--context", "anna", "context", "tls"}).exit_code, 2);
+}
+
+/// Certificates end while the test runs.
+class HttpCallersOverTime : public HttpCallers {
+protected:
+  HttpCallersOverTime() : HttpCallers(std::string("certificate_lifetime: 20s\n") + kHttpsTopology) {}
+  [[nodiscard]] crypto::Certificate certificate() const {
+    return crypto::Certificate::parse(read_file(directory("anna") / "cert.pem").value()).value();
+  }
+};
+
+TEST_F(HttpCallersOverTime, HaveFilesAndContextRenewedInTime) {
+  expect({"grant", "add", "anna", "echo"});
+  expect({"--context", "anna", "context", "tls", "--for-api"});
+  const Background watching({Platform::binary("tcfdl"), "--context", "anna", "context", "tls", "--out",
+                             directory("anna").string(), "--watch"},
+                            platform_.environment(), (platform_.root() / "watch.log").string());
+  const auto first = certificate().validity();
+  ASSERT_TRUE(eventually([&] { return SystemClock().now() > first.not_after; }));
+  EXPECT_GT(certificate().validity().not_after, first.not_after);
+  EXPECT_TRUE(eventually([&] { return call("anna").text == "hello"; }));
+  const auto listed = platform_.tcfdl({"--context", "anna", "function", "list"});
+  EXPECT_EQ(listed.exit_code, 0) << listed.err;
+  watching.signal(SIGTERM);
+}
+
 } // namespace
 } // namespace tcfdl::test

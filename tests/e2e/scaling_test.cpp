@@ -147,6 +147,33 @@ TEST_F(Scaling, AFunctionSleepsAndItsNextTaskWakesIt) {
   EXPECT_EQ(call("echo again").value_or(""), "again");
 }
 
+TEST_F(Scaling, AWarmInstanceTakesTheFirstTaskOfAFunctionThatSleeps) {
+  deploy("scale: {min: 0, max: 2, warm: 1}\n");
+  const auto warm = [this] {
+    std::vector<std::string> ids;
+    for (const auto& instance : show().value("instances", Json::array())) {
+      if (instance.value("state", "") == "warm") ids.push_back(instance.value("id", ""));
+    }
+    return ids;
+  };
+  ASSERT_TRUE(eventually([&] { return warm().size() == 1; })) << show();
+  EXPECT_EQ(show()["instances_ready"], 0);
+  EXPECT_EQ(show()["instances_warm"], 1);
+  const auto process = platform_.instances("bin/examples-slow").at(0);
+  EXPECT_EQ(call("echo first").value_or(""), "first");
+  EXPECT_TRUE(eventually([&] { return warm().size() == 1 && show()["instances_ready"] == 1; })) << "refilled";
+  // A task that finds the working one busy has the next at once.
+  auto busy = std::async(std::launch::async, [this] { return call("sleep 4000"); });
+  ASSERT_TRUE(eventually([&] { return show().value("started", 0) == 1; }));
+  EXPECT_EQ(call("echo second", seconds(3)).value_or(""), "second");
+  EXPECT_EQ(busy.get().value_or(""), "slept");
+  // Asleep again, and one stands ready.
+  EXPECT_TRUE(eventually([&] { return processes() == 1 && warm().size() == 1; })) << show();
+  EXPECT_NE(platform_.instances("bin/examples-slow").at(0), process);
+  ASSERT_EQ(platform_.tcfdl({"function", "scale", "slow", "--warm", "0"}).exit_code, 0);
+  EXPECT_TRUE(eventually([&] { return processes() == 0; }));
+}
+
 TEST_F(Scaling, AFunctionThatFitsNowhereIsExplained) {
   deploy("scale: {min: 0, max: 2}\nresources: {enclave_memory: 48MiB}\nlabels: {zone: south}\n");
   const std::string why =

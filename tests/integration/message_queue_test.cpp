@@ -201,6 +201,18 @@ TEST_F(MessageQueueTest, FailsPromptlyWhileTheServerIsGone) {
   EXPECT_EQ(server_->pid(), 0);
 }
 
+TEST_F(MessageQueueTest, FailsWhileTheServerIsStoppedAndReadsNothing) {
+  const auto server = server_->pid();
+  ASSERT_EQ(::kill(server, SIGSTOP), 0);
+  const Bytes message(std::size_t{512} * 1024);
+  Status sent;
+  for (int i = 0; i < 1000 && sent; ++i) sent = alice_->publish("open.flood", message);
+  EXPECT_FALSE(sent) << "rather than to wait for a reader";
+  EXPECT_FALSE(alice_->request("nobody.here", to_bytes("x"), Deadline::after(milliseconds(200))));
+  ASSERT_EQ(::kill(server, SIGCONT), 0);
+  EXPECT_TRUE(eventually([&] { return bool(alice_->publish("open.flood", to_bytes("again"))); }));
+}
+
 TEST_F(MessageQueueTest, ConnectsLaterToAServerThatIsNotThereYet) {
   server_->stop();
   auto settings = settings_of("alice");

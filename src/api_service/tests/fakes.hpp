@@ -150,6 +150,28 @@ public:
   std::atomic<HealthState> value = HealthState::kOk;
 };
 
+/// One topic, `plates/seen`, once it was put.
+class FakeTopics final : public Topics {
+public:
+  Result<Json> topics() override { return there ? Json::array({{{"name", "plates/seen"}}}) : Json::array(); }
+  Result<Json> topic(const FunctionName& name) override {
+    if (there && name.str() == "plates/seen") return Json{{"name", name.str()}};
+    return make_error(Code::kNotFound, "there is no topic {}", name.str());
+  }
+  Result<Json> put_topic(const wire::Signed& unverified) override {
+    put = unverified;
+    there = true;
+    return Json{{"name", "plates/seen"}};
+  }
+  Status remove_topic(const FunctionName& name) override {
+    TCFDL_TRY(topic(name));
+    there = false;
+    return {};
+  }
+  std::atomic<bool> there = false;
+  wire::Signed put;
+};
+
 class ApiTest : public testing::Test {
 public:
   void SetUp() override { ASSERT_TRUE(service.start()); }
@@ -189,11 +211,12 @@ public:
   FakeEnrolment enrolment;
   FakeMetrics metrics;
   FakeHealth health;
+  FakeTopics topics;
   ApiService service{{.server = {.authenticate = who},
                       .cluster = "roadside",
                       .gateway_url = "http://127.0.0.1:7777",
                       .largest_artefact = 1000},
-                     {functions, artefacts, cluster, logs, tokens, access, enrolment, metrics, health}};
+                     {functions, artefacts, cluster, logs, tokens, access, enrolment, metrics, health, topics}};
 };
 
 } // namespace tcfdl::api_service

@@ -37,6 +37,7 @@ TEST(Topology, IsWrittenAsItIsRead) {
   topology.clusters.back().nodes = {{"123-master", {{"zone", "a: \"b\""}, {"disk", "12"}}, "64MiB"}};
   topology.clusters.back().callers = {{"siren", {.weight = 1, .highest = wire::PRIORITY_HIGH}},
                                       {"fleet", {.weight = 4, .highest = wire::PRIORITY_NORMAL}}};
+  topology.observation = {"debug", "json", true, {{"endpoint", "http://127.0.0.1:4318"}, {"sample", "50"}}};
   const auto again = parse_topology(write_topology(topology), "t.yaml");
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, topology);

@@ -125,6 +125,19 @@ TEST_F(CourierTest, RepeatsWhereTheTaskMayHaveBegunAndNowhereElse) {
   EXPECT_TRUE(leases_.released.empty());
 }
 
+TEST_F(CourierTest, RepeatsWhereTheTaskMayHaveBegunAlthoughNoAcceptanceArrived) {
+  std::atomic<int> calls = 0;
+  instances_.play = [&](wire::Connection& connection, const wire::TaskRequest& request) {
+    if (calls++ > 0) return FakeInstances::answer_with(0, "the first run's outcome")(connection, request);
+    FakeInstances::read_body(connection);
+    connection.shutdown();
+  };
+  const auto task = run();
+  EXPECT_EQ(task.state(), wire::TASK_STATE_SUCCEEDED) << task.message();
+  EXPECT_TRUE(leases_.asked[1].exclude().empty());
+  EXPECT_TRUE(leases_.released.empty()) << "that would tell that it did not begin";
+}
+
 TEST_F(CourierTest, GoesOnWithWhatWaitedBeforeARestart) {
   const auto open = submit("anna", make_uuid()).value();
   reopen();

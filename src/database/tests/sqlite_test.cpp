@@ -2,6 +2,8 @@
 
 #include "base/file.hpp"
 
+#include <array>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <thread>
@@ -123,14 +125,71 @@ TEST_F(DatabaseTest, MigratesOnceAndKeepsRows) {
   const std::string_view first = "CREATE TABLE m(a); INSERT INTO m VALUES(1);";
   const std::string_view second = "ALTER TABLE m ADD COLUMN b;";
   const std::string_view broken = "CREATE TABLE half(a); nonsense;";
-  ASSERT_TRUE(database_->migrate(std::array{first}));
-  ASSERT_TRUE(database_->migrate(std::array{first, second}));
-  EXPECT_FALSE(database_->migrate(std::array{first, second, broken}));
+  ASSERT_TRUE(database_->migrate("m", std::array{first}));
+  ASSERT_TRUE(database_->migrate("m", std::array{first, second}));
+  EXPECT_FALSE(database_->migrate("m", std::array{first, second, broken}));
   EXPECT_FALSE(database_->execute("SELECT * FROM half"));
-  EXPECT_EQ(database_->migrate(std::array{first}).error().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(database_->migrate("m", std::array{first}).error().code(), Code::kFailedPrecondition);
   const auto rows =
       database_->query_one("SELECT count(b IS NULL) FROM m", {}, [](const Row& row) { return row.integer(0); });
   EXPECT_EQ(rows.value(), 1);
+}
+
+TEST_F(DatabaseTest, KeepsAVersionForEachOwnerOfTables) {
+  const std::string_view mine = "CREATE TABLE mine(a);";
+  const std::string_view yours = "CREATE TABLE yours(a);";
+  const std::string_view more = "ALTER TABLE yours ADD COLUMN b;";
+  ASSERT_TRUE(database_->migrate("mine", std::array{mine}));
+  ASSERT_TRUE(database_->migrate("yours", std::array{yours}));
+  ASSERT_TRUE(database_->migrate("yours", std::array{yours, more}));
+  ASSERT_TRUE(database_->migrate("mine", std::array{mine}));
+  EXPECT_TRUE(database_->execute("SELECT b FROM yours"));
+}
+
+TEST_F(DatabaseTest, GoesOnFromTheVersionOfAFileThatHadOneForAll) {
+  const std::string_view first = "CREATE TABLE m(a);";
+  const std::string_view second = "ALTER TABLE m ADD COLUMN b;";
+  ASSERT_TRUE(database_->execute("CREATE TABLE m(a)"));
+  ASSERT_TRUE(database_->execute("PRAGMA user_version=1"));
+  ASSERT_TRUE(database_->migrate("m", std::array{first, second}));
+  EXPECT_TRUE(database_->execute("SELECT b FROM m"));
+  const auto old = database_->query_one("PRAGMA user_version", {}, [](const Row& row) { return row.integer(0); });
+  EXPECT_EQ(old.value(), 2) << "or an older program would take it for its own";
+}
+
+TEST_F(DatabaseTest, SaysThatTheDiskIsFullAndGoesOnWhenThereIsRoom) {
+  ASSERT_TRUE(database_->execute("PRAGMA max_page_count=16"));
+  Status full;
+  for (int i = 0; i < 200 && full; ++i) {
+    full = database_->transaction([&]() -> Status {
+      TCFDL_TRY(database_->execute("INSERT INTO t(k, b) VALUES (?, ?)", {fmt::format("full-{}", i), Bytes(1000, 'x')}));
+      return {};
+    });
+  }
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code(), Code::kResourceExhausted);
+  EXPECT_NE(full.error().message().find("free some room"), std::string::npos) << full.error().message();
+  ASSERT_TRUE(database_->execute("PRAGMA max_page_count=1000"));
+  EXPECT_TRUE(insert("after"));
+  EXPECT_TRUE(database_->check());
+}
+
+TEST_F(DatabaseTest, SaysOfADamagedFileWhatToDo) {
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(insert(fmt::format("row-{}", i)));
+  database_.reset();
+  { // the tables' pages, and not the head of the file
+    std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096);
+    file << std::string(8192, '\x5a');
+  }
+  const auto damaged = Database::open(path()).value();
+  const auto checked = damaged->check();
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code(), Code::kDataLoss);
+  const auto read = damaged->query("SELECT k FROM t", {}, [](const Row&) -> Status { return {}; });
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code(), Code::kDataLoss);
+  EXPECT_NE(read.error().message().find("restore a backup"), std::string::npos) << read.error().message();
 }
 
 TEST_F(DatabaseTest, RefusesAFileThatIsNoDatabase) {

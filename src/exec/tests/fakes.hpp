@@ -14,6 +14,8 @@ public:
   [[nodiscard]] const std::string& function() const override { return function_; }
   [[nodiscard]] const std::string& caller() const override { return caller_; }
   [[nodiscard]] const std::string& content_type() const override { return content_type_; }
+  [[nodiscard]] std::string traceparent() const override { return {}; }
+  [[nodiscard]] const std::string& tracestate() const override { return tracestate_; }
   [[nodiscard]] std::chrono::milliseconds time_left() const override { return time_left_; }
   [[nodiscard]] std::stop_token cancelled() const override { return stop_.get_token(); }
   Result<CallResult> call(const std::string& function, BytesView, CallOptions) override {
@@ -28,6 +30,7 @@ private:
   std::string function_ = "f";
   std::string caller_ = "alice";
   std::string content_type_ = "text/plain";
+  std::string tracestate_;
   std::chrono::milliseconds time_left_ = std::chrono::seconds(60);
   std::stop_source stop_;
 };

@@ -19,6 +19,22 @@ public:
     held[parsed->name()] = parsed->version();
     return {};
   }
+  Result<bool> stage_function(const wire::Signed& descriptor,
+                              const std::optional<wire::KeyPackage>& content_key) override {
+    ++calls;
+    if (error) return *error;
+    last_content_key = content_key;
+    const auto parsed = wire::parse<wire::Descriptor>(descriptor.statement());
+    if (held[parsed->name()] >= parsed->version()) return false;
+    staged[parsed->name()] = parsed->version();
+    return true;
+  }
+  Status withdraw_function(const std::string& name) override {
+    ++calls;
+    if (error) return *error;
+    staged.erase(name);
+    return {};
+  }
   Status unregister_function(const std::string& name) override {
     ++calls;
     if (error) return *error;
@@ -37,6 +53,7 @@ public:
   }
 
   std::map<std::string, std::uint64_t> held;
+  std::map<std::string, std::uint64_t> staged;
   std::vector<std::string> renewed;
   std::optional<Error> error;
   std::optional<Error> renewal_error;

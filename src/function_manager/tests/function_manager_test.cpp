@@ -80,7 +80,7 @@ protected:
   }
   FunctionRecord deploy(std::uint64_t version = 1, const std::string& settings = "") {
     must(manager_->put_file(as_bytes("program")));
-    return must(manager_->deploy(deployment(descriptor(version), manifest(), settings)));
+    return must(manager_->deploy(deployment(descriptor(version), manifest(), settings))).record;
   }
 
   TemporaryDirectory directory_;
@@ -155,6 +155,59 @@ TEST_F(Functions, AnExistingNameIsUpdatedNotDuplicated) {
   EXPECT_EQ(updated.settings.scale, (Scale{2, 3})) << "settings stay where none are given";
   EXPECT_THAT(must(manager_->list()), testing::SizeIs(1));
   EXPECT_EQ(registry_.held.at("plates/read"), 2U);
+}
+
+TEST_F(Functions, AnotherProgramIsOnTrialUntilItIsPromoted) {
+  deploy(1);
+  const auto other = manifest({"program", "more"});
+  must(manager_->put_file(as_bytes("more")));
+  const auto tried = deployment(descriptor(2, other), other, R"({"health":{"trial_ms":7}})");
+  EXPECT_TRUE(must(manager_->deploy(tried)).on_trial);
+  EXPECT_EQ(must(manager_->get("plates/read")).descriptor.version(), 1U);
+  EXPECT_EQ(registry_.held.at("plates/read"), 1U);
+  EXPECT_EQ(registry_.staged.at("plates/read"), 2U);
+  start();
+  const auto candidates = must(manager_->candidates());
+  ASSERT_THAT(candidates, testing::SizeIs(1));
+  EXPECT_EQ(candidates[0].settings.health.trial_ms, 7U);
+  EXPECT_EQ(must(manager_->remove_unused_files(0)), 0U) << "its files are needed";
+  EXPECT_THAT(refusal(manager_->promote("plates/read", 3)), Refuses(Code::kNotFound, "not on trial"));
+  EXPECT_EQ(must(manager_->promote("plates/read", 2)).descriptor.version(), 2U);
+  EXPECT_EQ(registry_.held.at("plates/read"), 2U);
+  EXPECT_EQ(must(manager_->get("plates/read")).manifest, other);
+  EXPECT_THAT(must(manager_->candidates()), testing::IsEmpty());
+}
+
+TEST_F(Functions, AVersionThatIsGivenUpLeavesTheOneBefore) {
+  deploy(1);
+  const auto other = manifest({"program", "more"});
+  must(manager_->put_file(as_bytes("more")));
+  const auto tried = deployment(descriptor(2, other), other);
+  must(manager_->deploy(tried));
+  must(manager_->give_up("plates/read", 2, "it ended"));
+  EXPECT_THAT(registry_.staged, testing::IsEmpty());
+  EXPECT_EQ(must(manager_->get("plates/read")).descriptor.version(), 1U);
+  const auto rollback = must(manager_->rollback("plates/read"));
+  ASSERT_TRUE(rollback);
+  EXPECT_EQ(rollback->version, 2U);
+  EXPECT_EQ(rollback->reason, "it ended");
+  EXPECT_EQ(rollback->time, clock_.now());
+  EXPECT_THAT(refusal(manager_->promote("plates/read", 2)), Refuses(Code::kNotFound, "not on trial"));
+  EXPECT_THAT(refusal(manager_->deploy(deployment(descriptor(1)))), Refuses(Code::kFailedPrecondition, "older"));
+  EXPECT_TRUE(must(manager_->deploy(tried)).on_trial) << "the same once more";
+  EXPECT_FALSE(must(manager_->rollback("plates/read")));
+  must(manager_->promote("plates/read", 2));
+}
+
+TEST_F(Functions, NothingIsTriedWhileTheRegistryIsSilent) {
+  deploy(1);
+  const auto other = manifest({"program", "more"});
+  must(manager_->put_file(as_bytes("more")));
+  registry_.error = Error(Code::kUnavailable, "no answer");
+  EXPECT_THAT(refusal(manager_->deploy(deployment(descriptor(2, other), other))),
+              Refuses(Code::kUnavailable, "the version before stays"));
+  EXPECT_EQ(must(manager_->get("plates/read")).descriptor.version(), 1U);
+  EXPECT_THAT(must(manager_->candidates()), testing::IsEmpty());
 }
 
 TEST_F(Functions, SettingsChangeWithoutANewVersion) {

@@ -16,11 +16,12 @@ std::string refusal(const std::string& json) {
 TEST(Settings, RoundTrip) {
   const auto settings = parse_settings(
       R"({"scale":{"min":0,"max":9,"response_time_ms":250},"resources":{"memory":1048576,"millicores":500},)"
-      R"("labels":{"zone":"kerb"}})");
+      R"("labels":{"zone":"kerb"},"health":{"ready_within_ms":60000,"trial_ms":0,"failures":5}})");
   ASSERT_TRUE(settings) << settings.error().to_string();
   EXPECT_EQ(settings->scale, (Scale{0, 9, 250}));
   EXPECT_EQ(settings->resources.memory, 1048576U);
   EXPECT_EQ(settings->labels.at("zone"), "kerb");
+  EXPECT_EQ(settings->health, (Health{.ready_within_ms = 60'000, .trial_ms = 0, .failures = 5}));
   EXPECT_EQ(parse_settings(write_settings(*settings)).value(), *settings);
 }
 
@@ -40,6 +41,10 @@ TEST(Settings, RefuseWhatTheyDoNotKnow) {
   EXPECT_THAT(refusal(R"({"scale":[]})"), testing::HasSubstr("scale"));
   EXPECT_THAT(refusal(R"({"resources":{"memory":"1GiB"}})"), testing::HasSubstr("memory"));
   EXPECT_THAT(refusal(R"({"labels":{"a":1}})"), testing::HasSubstr("labels"));
+  EXPECT_THAT(refusal(R"({"health":{"trial":1}})"), testing::HasSubstr("trial"));
+  EXPECT_THAT(refusal(R"({"health":{"overdue_ms":999}})"), testing::HasSubstr("at least 1000 ms"));
+  EXPECT_THAT(refusal(R"({"health":{"answer_within_ms":3600001}})"), testing::HasSubstr("answer_within_ms"));
+  EXPECT_THAT(refusal(R"({"health":{"failures":0}})"), testing::HasSubstr("failures"));
   EXPECT_THAT(refusal(R"({"scale":{},"scale":{}})"), testing::HasSubstr("twice"));
   EXPECT_THAT(refusal("[]"), testing::HasSubstr("object"));
   EXPECT_THAT(refusal("{"), testing::HasSubstr("JSON"));

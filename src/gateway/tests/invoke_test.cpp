@@ -1,11 +1,14 @@
 #include "gateway/invoke.hpp"
 
+#include "gateway/stream.hpp"
+
 #include "base/ids.hpp"
 #include "crypto/pem.hpp"
 #include "gateway/tests/client_world.hpp"
 #include "http/client.hpp"
 #include "http/server_tls.hpp"
 
+#include <future>
 #include <gmock/gmock.h>
 
 namespace tcfdl::gateway {
@@ -70,10 +73,25 @@ TEST(OptionsOf, RefusesWhatItDoesNotUnderstand) {
 class FakeClient final : public Client {
 public:
   using Client::call;
-  Result<CallReport> call(const std::string&, BodyReader&, BodyWriter&, const CallOptions&) override {
-    return Error(Code::kUnimplemented, "whole bodies only");
+  /// Gives a word, and the body when somebody has had the word.
+  Result<CallReport> call(const std::string& name, BodyReader& body, BodyWriter& result,
+                          const CallOptions& given) override {
+    function = name;
+    options = given;
+    if (error) return *error;
+    Bytes piece(100);
+    TCFDL_ASSIGN(const auto size, body.read(piece));
+    TCFDL_TRY(result.write(as_bytes("first ")));
+    if (heard.get_future().wait_for(std::chrono::seconds(20)) != std::future_status::ready) {
+      return Error(Code::kDeadlineExceeded, "nobody had the first piece");
+    }
+    if (late_error) return *late_error;
+    TCFDL_TRY(result.write(BytesView(piece).first(size)));
+    return CallReport();
   }
 
+  std::promise<void> heard;
+  std::optional<Error> late_error;
   std::string function;
   CallOptions options;
   bool could_cancel = false;
@@ -101,7 +119,8 @@ protected:
 class InvokeRouteTest : public testing::Test {
 protected:
   InvokeRouteTest() {
-    add_invoke_route(server_, client_, callers_);
+    add_invoke_route(server_, {client_, callers_, figures_});
+    add_stream_route(server_, client_, callers_);
     started_ = bool(server_.start());
   }
   http::Response post(const std::string& target, const std::string& body = "hello", const std::string& token = kToken) {
@@ -114,12 +133,58 @@ protected:
 
   FakeClient client_;
   ClientWorld world_;
+  CallFigures figures_;
   Callers callers_{
       {world_.authority.public_key(), world_.cluster, world_.revocations, world_.clock},
       [](const wire::Signed&, Deadline) -> Result<wire::Signed> { return Error(Code::kUnavailable, "nobody to ask"); }};
   http::Server server_{{.authenticate = http::single_token(kToken)}};
   bool started_ = false;
 };
+
+/// What a streamed call gave; `status` is its answer's, 0 where that broke off.
+struct Streamed {
+  int status = 0;
+  std::string text;
+};
+
+Streamed stream_from(std::uint16_t port, FakeClient& client) {
+  http::Client http({.host = "127.0.0.1", .port = port, .token = kToken});
+  Streamed streamed;
+  const auto sink = [&](BytesView piece) -> Status {
+    if (streamed.text.empty()) client.heard.set_value();
+    streamed.text += as_text(piece);
+    return {};
+  };
+  const auto response = http.call(http::Request::make("POST", "/v1/functions/plates/read/stream?timeout=7s", "body"),
+                                  Deadline::after(std::chrono::seconds(20)), sink);
+  if (response) streamed.status = response->status;
+  return streamed;
+}
+
+TEST_F(InvokeRouteTest, StreamsAResultWhileItIsMade) {
+  ASSERT_TRUE(started_);
+  const auto streamed = stream_from(server_.port(), client_);
+  EXPECT_EQ(streamed.status, 200);
+  EXPECT_EQ(streamed.text, "first body");
+  EXPECT_EQ(client_.function, "plates/read");
+  EXPECT_EQ(client_.options.timeout, std::chrono::seconds(7));
+}
+
+TEST_F(InvokeRouteTest, BreaksAStreamOffThatFailedAfterItsBegin) {
+  ASSERT_TRUE(started_);
+  client_.late_error = Error(Code::kInternal, "the handler threw");
+  const auto streamed = stream_from(server_.port(), client_);
+  EXPECT_EQ(streamed.status, 0);
+  EXPECT_EQ(streamed.text, "first ");
+}
+
+TEST_F(InvokeRouteTest, AnswersAStreamThatFailedBeforeItsBeginWithTheProblem) {
+  ASSERT_TRUE(started_);
+  client_.error = Error(Code::kNotFound, "no such function");
+  const auto response = post("/v1/functions/plates/read/stream");
+  EXPECT_EQ(response.status, 404);
+  EXPECT_THAT(response.text(), HasSubstr("no such function"));
+}
 
 TEST_F(InvokeRouteTest, CallsTheFunctionAndGivesItsResultAndReport) {
   ASSERT_TRUE(started_);
@@ -172,7 +237,7 @@ protected:
     settings.tls = http::ServerTls::make(pem(leaf.der()), key_of(world_.authority), pem(world_.root.der())).value();
     settings.identify = [this](BytesView shown) { return callers_.identify(shown); };
     secure_ = std::make_unique<http::Server>(std::move(settings));
-    add_invoke_route(*secure_, client_, callers_);
+    add_invoke_route(*secure_, {client_, callers_, figures_});
     ASSERT_TRUE(secure_->start());
   }
   static std::string pem(BytesView der) { return crypto::to_pem(der, "CERTIFICATE"); }

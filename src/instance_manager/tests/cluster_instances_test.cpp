@@ -38,9 +38,12 @@ protected:
     } while (!executor_.jobs.empty());
   }
   void advance(milliseconds by) {
-    time_.advance(by);
-    settle();
+    for (; by.count() > 0; by -= std::min(by, kStep)) {
+      time_.advance(std::min(by, kStep));
+      settle();
+    }
   }
+  static constexpr milliseconds kStep{500};
   void report(const FakeNode& node) {
     cluster_.on_node_status(node.status);
     settle();
@@ -190,6 +193,18 @@ TEST_F(ClusterInstancesTest, LosesASilentNodeAndStartsElsewhere) {
   ASSERT_EQ(nodes_.started.size(), 1U);
   EXPECT_EQ(nodes_.started[0].first, "main");
   EXPECT_EQ(cluster_.view().nodes.size(), 1U);
+}
+
+TEST_F(ClusterInstancesTest, DoesNotCountASilenceInWhichItWasStoppedItself) {
+  want(1);
+  worker_.add("a");
+  report(worker_);
+  events_.take();
+  time_.advance(std::chrono::seconds(60));
+  settle();
+  EXPECT_EQ(events_.take(), Lines{}) << "what the node said is still to be read";
+  advance(milliseconds(3600));
+  EXPECT_EQ(events_.take(), Lines{"gone a"});
 }
 
 TEST_F(ClusterInstancesTest, TakesALostNodeBackAndStopsTheSurplus) {

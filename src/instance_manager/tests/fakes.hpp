@@ -67,6 +67,7 @@ class FakeReporter final : public Reporter {
 public:
   void instances_changed() override { ++changes; }
   void task_event(const wire::TaskEvent& event) override { tasks.push_back(event); }
+  void spans(const InstanceId&, const wire::Spans&) override {}
   int changes = 0;
   std::vector<wire::TaskEvent> tasks;
 };
@@ -91,6 +92,15 @@ public:
     stopped.push_back(order.instance());
     return {};
   }
+  Status probe(const NodeId& node, Deadline) override {
+    probed.push_back(node.str());
+    if (!silent) return {};
+    return Error(Code::kUnavailable, "nobody answers");
+  }
+  void ask_status(const NodeId& node) override { asked.push_back(node.str()); }
+  std::vector<std::string> probed;
+  std::vector<std::string> asked;
+  bool silent = false; ///< nodes do not answer probes
   std::vector<std::pair<std::string, wire::StartInstance>> started;
   std::vector<std::string> stopped;
   std::optional<Error> refusal;
@@ -109,10 +119,12 @@ public:
     last_reason = reason;
   }
   void on_problem(const FunctionName&, const std::string& problem) override { problems.push_back(problem); }
+  void on_trial_ended(const TrialEnd& end) override { trials.push_back(end); }
   bool has_tasks(const InstanceId& instance) override { return busy.contains(instance.str()); }
   std::vector<std::string> take() { return std::exchange(lines, {}); }
 
   std::vector<std::string> problems;
+  std::vector<TrialEnd> trials;
   std::set<std::string> busy;
 
   std::vector<std::string> lines;

@@ -45,6 +45,7 @@ protected:
   }
   Result<Admission> admit(const std::string& token) {
     wire::InstanceReady ready;
+    ready.set_answers(true);
     ready.set_token(token);
     ready.add_addresses("unix:/socket");
     auto admission = instances_.admit(ready, agent_);
@@ -386,6 +387,66 @@ TEST(SystemStatus, TellsOfThisMachineAndThisProcess) {
   EXPECT_GT(status.cores(), 0U);
   EXPECT_GT(resident_bytes(static_cast<std::uint32_t>(::getpid())), 1'000'000U);
   EXPECT_EQ(resident_bytes(0), 0U);
+}
+
+TEST_F(NodeInstancesTest, AnInstanceThatDoesNotAnswerIsKilledAndStartedAgain) {
+  auto wanted = order();
+  wanted.mutable_health()->set_answer_within_ms(4000);
+  ASSERT_TRUE(instances_.start_instance(wanted));
+  settle();
+  const auto admission = admit(proxy_.token());
+  ASSERT_TRUE(admission);
+  for (int i = 0; i < 5; ++i) {
+    advance(seconds(2));
+    ASSERT_EQ(agent_->sent.size(), static_cast<std::size_t>(i + 1));
+    EXPECT_TRUE(agent_->sent.back().has_ping());
+    instances_.answered(*admission, milliseconds(0));
+    settle();
+  }
+  advance(seconds(2));
+  advance(seconds(2));
+  EXPECT_EQ(state(), wire::INSTANCE_STATE_READY) << "one answer may be late";
+  advance(seconds(2));
+  EXPECT_EQ(state(), wire::INSTANCE_STATE_BACKING_OFF);
+  EXPECT_EQ(status().last_error(), "it did not answer its node for 4 s");
+  EXPECT_THAT(proxy_.killed, ::testing::ElementsAre(kId));
+}
+
+TEST_F(NodeInstancesTest, AnInstanceWhoseTaskRunsOnPastItsDeadlineIsKilled) {
+  auto wanted = order();
+  wanted.mutable_health()->set_overdue_ms(3000);
+  ASSERT_TRUE(instances_.start_instance(wanted));
+  settle();
+  const auto admission = admit(proxy_.token());
+  ASSERT_TRUE(admission);
+  instances_.answered(*admission, milliseconds(3000));
+  settle();
+  EXPECT_EQ(state(), wire::INSTANCE_STATE_READY);
+  instances_.answered(*admission, milliseconds(5000));
+  settle();
+  EXPECT_EQ(state(), wire::INSTANCE_STATE_BACKING_OFF);
+  EXPECT_EQ(status().last_error(), "a task runs 5 s past its deadline");
+}
+
+TEST_F(NodeInstancesTest, FailedRunsAreCountedUntilOneLasts) {
+  make_ready();
+  exit(256);
+  EXPECT_EQ(status().failures(), 1U);
+  EXPECT_GT(status().retry_in_ms(), 0U);
+  advance(milliseconds(100));
+  ASSERT_TRUE(admit(proxy_.token()));
+  exit(256);
+  EXPECT_EQ(status().failures(), 2U);
+  advance(milliseconds(200));
+  const auto admission = admit(proxy_.token());
+  ASSERT_TRUE(admission);
+  for (int i = 0; i < 14; ++i) {
+    advance(seconds(5));
+    instances_.answered(*admission, milliseconds(0));
+    settle();
+  }
+  exit(256);
+  EXPECT_EQ(status().failures(), 1U) << "the one before ran for more than a minute";
 }
 
 } // namespace

@@ -107,5 +107,22 @@ TEST(Plan, EmptiesANodeOnceThereIsEnoughElsewhere) {
 
 TEST(Plan, StopsAllAtScaleZero) { EXPECT_EQ(names(plan(0, {ready("i", "a")}, {worker("a")}).stop), Ids{"i"}); }
 
+TEST(Plan, StartsWarmInstancesBesideTheScale) {
+  EXPECT_EQ(make_plan(1, 0, {}, std::vector{worker("a")}, 0, 2).start.size(), 2U);
+  auto warm = ready("w", "a");
+  warm.warm = true;
+  const auto refill = make_plan(1, 1, std::vector{ready("i", "a")}, std::vector{worker("a")}, 0, 1);
+  EXPECT_EQ(refill.start.size(), 1U);
+  EXPECT_TRUE(refill.stop.empty());
+  EXPECT_TRUE(make_plan(1, 1, std::vector{ready("i", "a"), warm}, std::vector{worker("a")}, 0, 1).start.empty());
+}
+
+TEST(Plan, StopsOfWhatThereIsTooMuch) {
+  auto warm = ready("w", "a");
+  warm.warm = true;
+  EXPECT_EQ(names(make_plan(1, 0, std::vector{ready("i", "a"), warm}, {}, 0, 1).stop), Ids{"i"});
+  EXPECT_EQ(names(make_plan(1, 1, std::vector{ready("i", "a"), warm}, {}, 0, 0).stop), Ids{"w"});
+}
+
 } // namespace
 } // namespace tcfdl::instance_manager

@@ -45,11 +45,25 @@ TEST_F(NodeConfigTest, AMasterMaySayMore) {
   ASSERT_TRUE(config) << config.error().to_string();
   EXPECT_EQ(config->host.node, "m1");
   EXPECT_EQ(config->api.port, 8001);
-  EXPECT_EQ(config->gateway.host, "127.0.0.2");
+  EXPECT_EQ(config->gateway->host, "127.0.0.2");
   EXPECT_EQ(config->nats.port, 4222);
   EXPECT_EQ(config->nats.listen, "127.0.0.1");
   EXPECT_FALSE(config->host_instances);
   EXPECT_TRUE(config->host.local_tcp);
+}
+
+TEST_F(NodeConfigTest, InstancesAreReachedAtAnAddressOfTheNetwork) {
+  const auto config = read<MasterConfig>(master_ + "instance_address: 192.0.2.7\ninstance_ports: 30000-30099\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->host.instance_address, "192.0.2.7");
+  EXPECT_EQ(config->host.instance_ports, "30000-30099");
+  for (const auto* wrong :
+       {"instance_address: 0.0.0.0\n", "instance_address: 127.0.0.1\n", "instance_address: node\n"}) {
+    EXPECT_THAT(refusal<MasterConfig>(master_ + wrong), HasSubstr("instance_address")) << wrong;
+  }
+  for (const auto* wrong : {"instance_ports: 30000-30099\n", "instance_address: 192.0.2.7\ninstance_ports: 7\n"}) {
+    EXPECT_THAT(refusal<MasterConfig>(master_ + wrong), HasSubstr("instance_ports")) << wrong;
+  }
 }
 
 TEST_F(NodeConfigTest, AutoscalingHasDefaultsOfItsOwn) {
@@ -79,6 +93,18 @@ TEST_F(NodeConfigTest, AsynchronousTasksHaveQuotasAndARetention) {
   EXPECT_EQ(config->async_tasks.retention, std::chrono::hours(2));
   EXPECT_THAT(refusal<MasterConfig>(master_ + "async_tasks: {retention: long}\n"), HasSubstr("retention"));
   EXPECT_THAT(refusal<MasterConfig>(master_ + "async_tasks: {tasks: 1}\n"), HasSubstr("tasks"));
+}
+
+TEST_F(NodeConfigTest, BoundsWhatTopicsKeep) {
+  EXPECT_EQ(read<MasterConfig>(master_)->topics.most_bytes, std::uint64_t{768} << 20U);
+  const auto config = read<MasterConfig>(master_ + "topics: {quota: 512MiB, most: 7, subscriptions_per_topic: 9}\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->topics.most_bytes, std::uint64_t{512} << 20U);
+  EXPECT_EQ(config->topics.most_topics, 7U);
+  EXPECT_EQ(config->topics.most_subscriptions, 9U);
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "topics: {quota: much}\n"), HasSubstr("quota"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "topics: {quota: 1GiB}\n"), HasSubstr("896MiB"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "topics: {kept: 1}\n"), HasSubstr("kept"));
 }
 
 TEST_F(NodeConfigTest, NodesHaveLabelsAndEnclaveMemory) {
@@ -129,8 +155,8 @@ TEST_F(NodeConfigTest, ServersAreThereForOthersInTlsOnly) {
   EXPECT_FALSE(read<MasterConfig>(master_)->api.tls);
   EXPECT_TRUE(read<MasterConfig>(master_ + "api_tls: true\n")->api.tls);
   EXPECT_THAT(refusal<MasterConfig>(master_ + "api: 0.0.0.0:8443\napi_tls: false\n"), HasSubstr("without TLS"));
-  EXPECT_TRUE(read<MasterConfig>(master_ + "gateway: 0.0.0.0:8444\n")->gateway.tls);
-  EXPECT_FALSE(read<MasterConfig>(master_)->gateway.tls);
+  EXPECT_TRUE(read<MasterConfig>(master_ + "gateway: 0.0.0.0:8444\n")->gateway->tls);
+  EXPECT_FALSE(read<MasterConfig>(master_)->gateway->tls);
   EXPECT_THAT(refusal<MasterConfig>(master_ + "gateway: 0.0.0.0:8444\ngateway_tls: false\n"), HasSubstr("without TLS"));
   EXPECT_TRUE(read<MasterConfig>(master_ + "tasks: 192.0.2.1:8445\n")->tasks.tls);
   EXPECT_FALSE(read<MasterConfig>(master_)->tasks.tls);
@@ -161,13 +187,77 @@ TEST_F(NodeConfigTest, StartsTheTeeThatIsNamedOnly) {
   EXPECT_THAT(refusal<MasterConfig>(master_ + "local_adapter: pipe\n"), HasSubstr("local_adapter"));
 }
 
-TEST_F(NodeConfigTest, TakesHardwareTeesAndTheirRoots) {
-  for (const auto* tee : {"gramine", "tsm"}) {
-    const auto config = read<WorkerConfig>(fmt::format("node: w1\nstate: /s\ntee: {}\nattestation_root: /r\n", tee));
-    ASSERT_TRUE(config) << config.error().to_string();
-    EXPECT_EQ(config->host.tee, tee);
-    EXPECT_EQ(config->host.attestation_root, "/r");
+TEST_F(NodeConfigTest, AConfidentialMachineMayNameItsAttestationRoot) {
+  const auto config = read<WorkerConfig>("node: w1\nstate: /s\ntee: tsm\nattestation_root: /r\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->host.tee, "tsm");
+  EXPECT_EQ(config->host.attestation_root, "/r");
+  EXPECT_FALSE(config->host.gramine);
+}
+
+TEST_F(NodeConfigTest, AClusterMayDoWithoutAGateway) {
+  const auto config = read<MasterConfig>(master_ + "gateway: none\n");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_FALSE(config->gateway);
+  EXPECT_THAT(refusal<MasterConfig>(master_ + "gateway: none\ngateway_tls: true\n"), HasSubstr("gateway_tls"));
+}
+
+class GramineConfigTest : public NodeConfigTest {
+protected:
+  const std::string common_ = "cluster: west\nstate: /s\ntee: gramine\nhost_instances: false\ngateway: none\n";
+  const std::string enclave_ = "gramine: {proxy: /e/tcfdl-proxy}\n";
+};
+
+TEST_F(GramineConfigTest, NamesTheEnclaveOfTheProxy) {
+  const auto config = read<MasterConfig>(common_ + enclave_);
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->host.gramine->launcher, "gramine-sgx");
+  EXPECT_EQ(config->host.gramine->proxy, "/e/tcfdl-proxy");
+  EXPECT_TRUE(config->host.local_tcp);
+  const auto other = read<MasterConfig>(common_ + "gramine: {launcher: /opt/gramine-sgx, proxy: /e/p}\n");
+  ASSERT_TRUE(other) << other.error().to_string();
+  EXPECT_EQ(other->host.gramine->launcher, "/opt/gramine-sgx");
+}
+
+TEST_F(GramineConfigTest, RefusesWhatAnEnclaveCannotHave) {
+  EXPECT_THAT(refusal<MasterConfig>(common_), HasSubstr("'gramine': is required"));
+  EXPECT_THAT(refusal<MasterConfig>(common_ + "gramine: {}\n"), HasSubstr("proxy"));
+  EXPECT_THAT(refusal<MasterConfig>(common_ + "gramine: {proxy: e/p}\n"), HasSubstr("absolute"));
+  EXPECT_THAT(refusal<MasterConfig>(common_ + "gramine: {proxy: /e/p, debug: true}\n"), HasSubstr("debug"));
+  EXPECT_THAT(refusal<MasterConfig>(common_ + enclave_ + "attestation_root: /r\n"), HasSubstr("manifest"));
+  EXPECT_THAT(refusal<MasterConfig>(common_ + enclave_ + "local_adapter: unix\n"), HasSubstr("must be tcp"));
+  EXPECT_THAT(refusal<MasterConfig>(master_ + enclave_), HasSubstr("the node's tee is software"));
+}
+
+TEST_F(GramineConfigTest, SaysThatNoProgramsRunThere) {
+  const std::string short_of = "cluster: west\nstate: /s\ntee: gramine\n" + enclave_;
+  EXPECT_THAT(refusal<MasterConfig>(short_of + "gateway: none\n"), HasSubstr("'host_instances': a proxy in an SGX"));
+  EXPECT_THAT(refusal<MasterConfig>(short_of + "host_instances: false\n"), HasSubstr("'gateway': a proxy in an SGX"));
+  EXPECT_THAT(refusal<WorkerConfig>("node: w1\nstate: /s\ntee: gramine\n" + enclave_), HasSubstr("starts no programs"));
+}
+
+TEST_F(NodeConfigTest, TheServiceManagersKeyFileOpensByOneOfThreeWays) {
+  using service_manager::authority::EnclaveKey;
+  const std::string service_manager = "state: /s\npolicy: /p\n";
+  const auto plain = read<ServiceManagerConfig>(service_manager);
+  ASSERT_TRUE(plain) << plain.error().to_string();
+  EXPECT_EQ(plain->key_file.file, "/s/authority.key");
+  EXPECT_FALSE(plain->key_file.enclave);
+  EXPECT_EQ(read<ServiceManagerConfig>(service_manager + "passphrase_file: /f\n")->key_file.passphrase_file, "/f");
+  const auto enclave = read<ServiceManagerConfig>(service_manager + "enclave_key: {of: signer}\n");
+  ASSERT_TRUE(enclave) << enclave.error().to_string();
+  EXPECT_EQ(enclave->key_file.enclave->root, "/dev/attestation");
+  EXPECT_EQ(enclave->key_file.enclave->holder, EnclaveKey::Holder::kSigner);
+  const auto rooted = read<ServiceManagerConfig>(service_manager + "enclave_key: {of: measurement, root: /r}\n");
+  ASSERT_TRUE(rooted) << rooted.error().to_string();
+  EXPECT_EQ(rooted->key_file.enclave->root, "/r");
+  EXPECT_EQ(rooted->key_file.enclave->holder, EnclaveKey::Holder::kEnclave);
+  for (const auto* bad : {"{}", "{of: cpu}", "{of: signer, key: x}"}) {
+    EXPECT_THAT(refusal<ServiceManagerConfig>(fmt::format("{}enclave_key: {}\n", service_manager, bad)),
+                HasSubstr("enclave_key"));
   }
+  EXPECT_THAT(refusal<ServiceManagerConfig>(service_manager + "enclave_key: {of: signer}\npassphrase_file: /f\n"),
+              HasSubstr("exclude each other"));
 }
 
 TEST_F(NodeConfigTest, RefusesNamesThatAreNoLabels) {

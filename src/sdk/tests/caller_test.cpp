@@ -6,6 +6,7 @@
 #include "wire/receipt.hpp"
 
 #include <deque>
+#include <future>
 #include <gmock/gmock.h>
 
 namespace tcfdl::sdk {
@@ -19,6 +20,7 @@ public:
   Result<wire::LeaseGrant> lease(const wire::LeaseRequest& request, Deadline, const std::stop_token&) override {
     ++asked;
     priority = request.priority();
+    excluded.assign(request.exclude().begin(), request.exclude().end());
     if (busy > 0) {
       --busy;
       return full;
@@ -43,6 +45,7 @@ public:
   }
   void release(const wire::LeaseRelease&) override { ++released; }
   Result<std::unique_ptr<wire::Connection>> open_relay(const wire::OpenRelay&, Deadline) override {
+    if (relay) return std::move(relay);
     return Error(Code::kUnavailable, "no relay here");
   }
 
@@ -51,6 +54,8 @@ public:
   int busy = 0; ///< how often the queue is full before it is not
   int asked = 0;
   wire::Priority priority{};
+  std::vector<std::string> excluded; ///< by the last request
+  std::unique_ptr<wire::Connection> relay;
   const crypto::SigningKey* master = nullptr;
   std::string caller_key;
   int given = 0;
@@ -79,6 +84,7 @@ public:
       return reply;
     }
     ++asked;
+    if (hold) hold->wait();
     auto stated = scope(caller_.name, caller_.signing);
     stated.set_epoch(epoch);
     stated.set_role(wire::KEY_ROLE_SENDER);
@@ -92,11 +98,12 @@ public:
     return reply;
   }
 
+  std::optional<std::shared_future<void>> hold; ///< keys come when it is there
   std::string owner;
   std::uint64_t version = 1;
   std::uint32_t epoch = 1;             ///< that the authority gives keys of
   std::uint32_t turns_from = 0;        ///< the lowest epoch whose capsules the proxy turns
-  int asked = 0;                       ///< for keys
+  std::atomic<int> asked = 0;          ///< for keys
   std::vector<std::string> turned_for; ///< instances that capsules were for
 
 private:
@@ -115,9 +122,10 @@ protected:
     settings_.descriptor = wire::sign(owner_, descriptor(5));
     instance_.certificate = wire::HeldCertificate(instance_certificate());
     start_echo();
-    listener_ = wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
-                                      [this](wire::Connection& connection) { server_->serve(connection); })
-                    .value();
+    listener_ =
+        wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
+                              [this](wire::Connection& connection) { server_->serve(connection, Reach::kMachine); })
+            .value();
     leases_.master = &master_;
     leases_.caller_key = wire::field(anna_.signing.public_key().bytes());
     entry_.owner = wire::field(crypto::sha256(owner_.public_key().bytes()));
@@ -198,6 +206,156 @@ TEST_F(Calls, GoToTheOwnersFunction) {
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(as_text(result->body), "hello");
   EXPECT_EQ(leases_.released, 0);
+}
+
+TEST_F(Calls, TakeTheNextRouteWhereOneDoesNotLeadToTheInstance) {
+  const auto other =
+      wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "other"}, [](wire::Connection& connection) {
+        wire::Hello hello;
+        hello.set_name("echo-2");
+        (void)wire::send_message(connection, hello, Deadline::after(seconds(10)));
+      }).value();
+  auto offered = grant(5);
+  wire::LeaseGrant roundabout = offered;
+  roundabout.clear_routes();
+  for (const auto& address : {wire::to_string(other->address()), std::string("tcp:127.0.0.1:1"),
+                              std::string("unix:/nowhere"), offered.routes(0).address()}) {
+    auto& route = *roundabout.add_routes();
+    route.set_kind(wire::ROUTE_KIND_TCP);
+    route.set_address(address);
+  }
+  const auto result = call({roundabout});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(result->report.attempts, 1U);
+  EXPECT_EQ(result->report.route, "local");
+}
+
+/// A body of that many bytes, which may begin again.
+class Source final : public BodyReader {
+public:
+  Source(std::size_t size, bool rewinds) : size_(size), rewinds_(rewinds) {}
+  Result<std::size_t> read(std::span<std::uint8_t> out) override {
+    const auto taken = std::min(out.size(), size_ - given_);
+    std::fill_n(out.begin(), taken, 'x');
+    given_ += taken;
+    return taken;
+  }
+  bool rewind() override {
+    given_ = 0;
+    return rewinds_;
+  }
+
+private:
+  std::size_t size_;
+  bool rewinds_;
+  std::size_t given_ = 0;
+};
+
+class Target final : public BodyWriter {
+public:
+  Status write(BytesView piece) override {
+    size += piece.size();
+    return {};
+  }
+  std::size_t size = 0;
+};
+
+TEST_F(Calls, AreMadeAgainUnseenWhereTheirConnectionIsCutInTheMiddleOfABody) {
+  // It speaks for the instance until it has had some of the body.
+  const auto cutting =
+      wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "cutting"}, [](wire::Connection& connection) {
+        wire::Hello hello;
+        hello.set_name("echo-1");
+        const auto deadline = Deadline::after(seconds(10));
+        (void)wire::send_message(connection, hello, deadline);
+        for (int i = 0; i < 3; ++i) (void)connection.receive_in_place(deadline);
+      }).value();
+  auto cut = grant(5);
+  cut.mutable_routes(0)->set_address(wire::to_string(cutting->address()));
+  for (const bool rewinds : {false, true}) {
+    leases_.grants = {cut, grant(5)};
+    Source source(600'000, rewinds);
+    Target target;
+    CallOptions options;
+    options.timeout = seconds(20);
+    const auto report = caller_.call("echo", source, target, options);
+    EXPECT_EQ(bool(report), rewinds) << "what cannot begin again is not sent in part";
+    if (!report) {
+      EXPECT_EQ(report.error().code(), Code::kUnavailable);
+      continue;
+    }
+    EXPECT_EQ(report->attempts, 2U);
+    EXPECT_EQ(target.size, 600'000U);
+    EXPECT_EQ(ran_.load(), 1);
+  }
+}
+
+TEST_F(Calls, WithoutProtectionDoNotGoOverAnOpenNetwork) {
+  auto offered = grant(5);
+  offered.mutable_routes(0)->set_kind(wire::ROUTE_KIND_TCP);
+  offered.mutable_routes(0)->set_address("tcp:192.0.2.1:4000");
+  auto admitting = descriptor(5);
+  admitting.add_protections("none");
+  *offered.mutable_descriptor() = wire::sign(owner_, admitting);
+  EXPECT_THAT(refusal(offered, Protection::kNone).message(), HasSubstr("echo-1 has no route"));
+}
+
+/// Greets, takes a request and goes without a word.
+void die_after_request(wire::Connection& connection) {
+  wire::Hello hello;
+  hello.set_name("echo-0");
+  hello.set_nonce(std::string(32, 'n'));
+  EXPECT_TRUE(wire::send_message(connection, hello, Deadline::after(seconds(10))));
+  EXPECT_TRUE(wire::receive_message<wire::TaskRequest>(connection, Deadline::after(seconds(10))));
+  Bytes body;
+  EXPECT_TRUE(connection.receive(body, Deadline::after(seconds(10))));
+}
+
+TEST_F(Calls, EndByTheirOwnDeadlineWhileAnotherOneWaitsForTheSameKeys) {
+  std::promise<void> keys;
+  entry_.hold = keys.get_future().share();
+  leases_.grants = {grant(5)};
+  Client& client = caller_;
+  auto patient = client.call_async("echo", to_bytes("hello"));
+  while (entry_.asked == 0) std::this_thread::yield();
+  CallOptions options;
+  options.timeout = std::chrono::milliseconds(50);
+  const auto hasty = client.call("echo", as_bytes("hello"), options);
+  ASSERT_FALSE(hasty);
+  EXPECT_EQ(hasty.error().code(), Code::kDeadlineExceeded);
+  keys.set_value();
+  EXPECT_TRUE(patient.get());
+}
+
+TEST_F(Calls, GoElsewhereWhenALocalInstanceDiesBeforeItAccepts) {
+  const auto dying =
+      wire::Listener::start(wire::UnixAddress{(directory_.path() / "dying.sock").string()}, {.name = "dying"},
+                            [](wire::Connection& connection) { die_after_request(connection); })
+          .value();
+  auto first = grant(5);
+  first.set_instance("echo-0");
+  first.mutable_routes(0)->set_address(wire::to_string(dying->address()));
+  const auto result = call({first, grant(5)});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(leases_.released, 1);
+  EXPECT_EQ(leases_.excluded, std::vector<std::string>{"echo-0"});
+}
+
+TEST_F(Calls, AskAgainAndGiveNothingBackWhenAWayBreaksOnWhichTheInstanceMayHaveBegun) {
+  wire::Pipe way;
+  std::jthread instance([&] {
+    die_after_request(*way.right);
+    way.right->shutdown();
+  });
+  leases_.relay = std::move(way.left);
+  auto first = grant(5);
+  first.set_instance("echo-0");
+  first.mutable_routes(0)->set_kind(wire::ROUTE_KIND_RELAY);
+  const auto result = call({first, grant(5)});
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(leases_.released, 0) << "that would tell that it did not begin";
+  EXPECT_EQ(leases_.excluded, std::vector<std::string>{}) << "it may be there still, with the outcome";
+  EXPECT_EQ(leases_.asked, 2);
 }
 
 TEST_F(Calls, ShareABurstLeaseWhereTheyFollowEachOther) {

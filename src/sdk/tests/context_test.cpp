@@ -35,7 +35,8 @@ protected:
             .certificate = "d",
             .authority_key = "k",
             .tls_root = "PEM",
-            .tls_server_name = "west.cluster.tcfdl.internal"};
+            .tls_server_name = "west.cluster.tcfdl.internal",
+            .tls_certificate = "LEAF"};
   }
   static Code code_of(const std::string& name) {
     const auto loaded = load_context(name);
@@ -54,7 +55,7 @@ TEST_F(ContextTest, ComesBackAsItWasSaved) {
        {&Context::name, &Context::cluster, &Context::api_url, &Context::api_token, &Context::gateway_url,
         &Context::gateway_token, &Context::tasks_address, &Context::tasks_token, &Context::client,
         &Context::signing_key, &Context::seal_key, &Context::certificate, &Context::authority_key, &Context::tls_root,
-        &Context::tls_server_name}) {
+        &Context::tls_server_name, &Context::tls_certificate}) {
     EXPECT_EQ((*loaded).*field, saved.*field);
   }
 }

@@ -117,8 +117,8 @@ private:
 class WholeBody final : public RequestBody {
 public:
   explicit WholeBody(BytesView body) : body_(body) {}
-  [[nodiscard]] std::uint64_t size() const override { return body_.size(); }
-  [[nodiscard]] bool repeatable() const override { return true; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return body_.size(); }
+  bool restart() override { return true; }
   Status send(wire::SegmentWriter& writer) override { return writer.write(body_); }
 
 private:
@@ -138,12 +138,12 @@ public:
 /// A caller's connection; the server's side runs on a thread of its own.
 class Session {
 public:
-  explicit Session(TaskServer& server) {
+  explicit Session(TaskServer& server, Reach reach = Reach::kMachine) {
     auto near = std::make_unique<Tap>(std::move(pipe_.left));
     tap = near.get();
     instance.connection = std::move(near);
-    thread_ = std::jthread([this, &server] {
-      server.serve(*pipe_.right);
+    thread_ = std::jthread([this, &server, reach] {
+      server.serve(*pipe_.right, reach);
       pipe_.right->shutdown();
     });
     instance.hello =
@@ -276,16 +276,19 @@ protected:
     if (capsule != nullptr) call.header.set_capsule_id(capsule->header.capsule_id());
     return call;
   }
-  Result<std::string> exchange(Session& session, Call& call) {
+  Status exchange(Session& session, Call& call, RequestBody& body, ResultSink& result) {
     wire::LeaseGrant grant;
     *grant.mutable_lease() = wire::sign(*call.master, call.lease);
     *grant.mutable_master_certificate() = call.master_certificate;
     grant.set_instance(settings_.instance);
+    return exchange_task(session.instance,
+                         {*call.caller, grant, call.header, call.capsule, 1, call.deadline, call.goes_on}, body, result,
+                         call.output);
+  }
+  Result<std::string> exchange(Session& session, Call& call) {
     WholeBody body(call.body);
     WholeResult result;
-    TCFDL_TRY(exchange_task(session.instance,
-                            {*call.caller, grant, call.header, call.capsule, 1, call.deadline, call.goes_on}, body,
-                            result, call.output));
+    TCFDL_TRY(exchange(session, call, body, result));
     return result.text;
   }
   /// Refused before the handler ran, and with which code.

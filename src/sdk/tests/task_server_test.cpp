@@ -53,6 +53,64 @@ TEST_F(TaskServerTest, StreamsABody) {
   EXPECT_TRUE(exchange(session, call).value_or("") == as_text(call.body));
 }
 
+/// Both ends of a talk: sends a piece when the one before it has come back.
+class Talk final : public RequestBody, public ResultSink {
+public:
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return std::nullopt; }
+  Status send(wire::SegmentWriter& writer) override {
+    for (const std::string_view piece : {"one ", "two ", "three"}) {
+      TCFDL_TRY(writer.write(as_bytes(piece)));
+      TCFDL_TRY(writer.flush());
+      std::unique_lock lock(mutex_);
+      const bool came = changed_.wait_for(lock, std::chrono::seconds(20), [&] { return text_.ends_with(piece); });
+      if (!came) return make_error(Code::kDeadlineExceeded, "'{}' did not come back", piece);
+    }
+    return {};
+  }
+  bool restart() override { return false; }
+  Status write(BytesView piece) override {
+    const std::scoped_lock lock(mutex_);
+    text_ += as_text(piece);
+    changed_.notify_all();
+    return {};
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_; // guarded by mutex_ until the exchange is over
+};
+
+TEST_F(TaskServerTest, GivesAResultWhileItIsMade) {
+  start(StreamHandler([](TaskContext&, BodyReader& body, BodyWriter& result) -> Status {
+    Bytes piece(100);
+    for (;;) {
+      TCFDL_ASSIGN(const auto size, body.read(piece));
+      if (size == 0) return {};
+      TCFDL_TRY(result.write(BytesView(piece).first(size)));
+      TCFDL_TRY(result.flush());
+    }
+  }));
+  Session session(*server_);
+  auto call = call_of(anna_, &capsule_);
+  Talk talk;
+  const auto done = exchange(session, call, talk, talk);
+  ASSERT_TRUE(done) << done.error().to_string();
+  EXPECT_EQ(talk.text(), "one two three");
+}
+
+TEST_F(TaskServerTest, TakesFromTheNetworkWhatIsSealedAndNothingElse) {
+  start_echo();
+  Session session(*server_, Reach::kNetwork);
+  auto sealed = call_of(anna_, &capsule_);
+  EXPECT_TRUE(exchange(session, sealed));
+  auto open = call_of(anna_, nullptr);
+  const auto refused = refusal(session, open);
+  EXPECT_EQ(refused.code(), Code::kPermissionDenied);
+  EXPECT_THAT(refused.message(), HasSubstr("came over the network"));
+}
+
 TEST_F(TaskServerTest, TellsTheHandlerWhoseTaskItIs) {
   start(Handler([](TaskContext& task, BytesView) -> Result<Bytes> {
     EXPECT_GT(task.time_left().count(), 0);

@@ -15,7 +15,12 @@ protected:
   }
 
   TemporaryDirectory directory_;
-  SystemClock clock_;
+  class ManualClock final : public Clock {
+  public:
+    [[nodiscard]] UnixSeconds now() const override { return time; }
+    UnixSeconds time = 1'000'000'000;
+  };
+  ManualClock clock_;
   std::unique_ptr<database::Database> database_;
   std::unique_ptr<AuditLog> log_;
 };
@@ -48,14 +53,27 @@ TEST_F(AuditLogTest, BoundsWhatPeersChoose) {
 }
 
 TEST_F(AuditLogTest, ForgetsTheOldest) {
-  ASSERT_TRUE(database_->execute("INSERT INTO audit (number, time, who, role, peer, action, object, allowed, outcome) "
-                                 "VALUES (1, 0, '', '', '', 'GET', '/', 0, ''), (?, 0, '', '', '', 'GET', '/', 0, '')",
-                                 {AuditLog::kKept}));
+  ASSERT_TRUE(
+      database_->execute("INSERT INTO audit (number, time, who, role, peer, action, object, allowed, outcome) "
+                         "VALUES (1, ?2, '', '', '', 'GET', '/', 0, ''), (?1, ?2, '', '', '', 'GET', '/', 0, '')",
+                         {AuditSettings().most_records, clock_.now()}));
   log_->add({"ann", "admin", "", "POST", "/v1/tokens", true, "201"});
   log_->stop();
   const auto records = log_->newest(10).value();
   ASSERT_EQ(records.size(), 2U);
-  EXPECT_EQ(records[1].number, AuditLog::kKept);
+  EXPECT_EQ(records[1].number, AuditSettings().most_records);
+}
+
+TEST_F(AuditLogTest, ForgetsWhatIsOlderThanItsRetentionAFewAtATime) {
+  for (int i = 0; i < 150; ++i) log_->add({"ann", "admin", "", "GET", "/old", true, "200"});
+  log_->stop();
+  clock_.time += AuditSettings().retention.count() + 1;
+  log_->add({"ann", "admin", "", "GET", "/new", true, "200"});
+  EXPECT_EQ(log_->newest(1000).value().size(), 51U);
+  log_->add({"ann", "admin", "", "GET", "/new", true, "200"});
+  const auto left = log_->newest(1000).value();
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[1].event.object, "/new");
 }
 
 } // namespace

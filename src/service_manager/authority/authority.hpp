@@ -73,6 +73,9 @@ public:
   /// A caller's key to a function, and the matching re-encryption key for a proxy of `cluster`.
   /// NOT_FOUND: no such function. PERMISSION_DENIED: the grants, the class, or the proxy's class.
   Result<wire::SenderKeysReply> sender_keys(const wire::SenderKeysRequest& request, const std::string& cluster);
+  /// Keys to a topic: of a client with a grant to subscribe, or an instance of a function that topic and function name
+  /// as triggered. FAILED_PRECONDITION for an epoch that is over.
+  Result<wire::ReceiverKeysReply> receiver_keys(const wire::ReceiverKeysRequest& request, const std::string& cluster);
 
   /// The attestation result of a proxy, instance or gateway of `cluster`, as a JWT (attestation/result_token.hpp): its
   /// certificate and the evidence of its node, judged by the policy and the collateral of now. The nonce is the
@@ -159,15 +162,24 @@ private:
   Status end_enrolment(const wire::Revoke& request, const std::string& cluster);
   Result<wire::RevocationList> compose_revocations(std::uint64_t number);
   Result<Proxy> check_proxy(const wire::Signed& certificate, const std::string& cluster);
-  Result<wire::Descriptor> descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
-                                          wire::Signed& signed_descriptor);
+  /// A version that an instance may run, and the number of the one that is in force, which callers hold it against.
+  struct Admitted {
+    wire::Descriptor descriptor;
+    wire::Signed signed_descriptor;
+    std::uint64_t in_force = 0;
+  };
+  Result<Admitted> admit_instance(const wire::InstanceStatement& statement, const Proxy& proxy);
   [[nodiscard]] wire::Certificate instance_certificate(const wire::Signed& signed_statement,
                                                        const wire::InstanceStatement& statement,
                                                        const Proxy& proxy) const;
-  Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& instance,
-                                                   const wire::Descriptor& descriptor, const Proxy& proxy);
+  Result<std::pair<Order, Order>> processor_orders(const wire::Certificate& holder, const wire::Descriptor& descriptor,
+                                                   const std::string& assurance, const Proxy& proxy);
+  /// Who may have keys to receive what is sent to a topic.
+  Status check_receiver(const wire::Certificate& holder, const wire::Descriptor& topic);
+  /// Puts the epoch that is asked for into a parsed descriptor: one that is in force, or not over yet.
+  Status put_epoch(std::uint32_t wanted, wire::Descriptor& descriptor);
   /// The content key for an attested instance of the bundle, where there is one.
-  Result<std::optional<Order>> content_order(const wire::Certificate& instance, const wire::Descriptor& descriptor,
+  Result<std::optional<Order>> content_order(const wire::Certificate& instance, const Admitted& admitted,
                                              const Proxy& proxy);
   Result<std::pair<Order, Order>> sender_orders(const wire::Certificate& caller, const wire::Descriptor& descriptor,
                                                 const std::string& assurance, const Proxy& proxy);

@@ -4,6 +4,7 @@
 #include "service_manager/authority/operations.hpp"
 #include "service_manager/operations.pb.h"
 #include "wire/descriptor.hpp"
+#include "wire/topic.hpp"
 
 #include <limits>
 
@@ -16,6 +17,11 @@ constexpr const char* kUnusedContentKeys =
     "SELECT function, version FROM content_keys AS kept WHERE "
     "NOT EXISTS (SELECT 1 FROM providers WHERE providers.function = kept.function) OR "
     "version < (SELECT version FROM functions WHERE functions.function = kept.function)";
+
+/// Messages of a topic need the keys of their epoch as long as they are kept.
+std::int64_t overlap_of(const wire::Descriptor& descriptor, std::int64_t wanted) {
+  return std::max(wanted, wire::topic_capsule_life(descriptor));
+}
 
 } // namespace
 
@@ -47,7 +53,7 @@ Status Authority::put_epoch_in_force(wire::Descriptor& descriptor) {
                                   [](const database::Row& row) { return std::pair(row.integer(0), row.integer(1)); }));
     if (!before || before->second == 0) return {};
     return raise_epoch(name, descriptor.epoch(), static_cast<std::uint32_t>(before->first),
-                       parts_.clock.now() + settings_.overlap);
+                       parts_.clock.now() + overlap_of(descriptor, settings_.overlap));
   });
 }
 
@@ -70,7 +76,7 @@ Result<wire::RotatedKey> Authority::rotate_key(const wire::RotateKey& request, c
   }
   wire::RotatedKey rotated;
   rotated.set_epoch(descriptor.epoch() + 1);
-  rotated.set_until(parts_.clock.now() + overlap);
+  rotated.set_until(parts_.clock.now() + overlap_of(descriptor, overlap));
   TCFDL_TRY(raise_epoch(name.str(), rotated.epoch(), descriptor.epoch(), rotated.until()));
   for (const auto& assurance : descriptor.assurance()) {
     TCFDL_TRY(keys_->function_key({.function = name.str(), .assurance = assurance, .epoch = rotated.epoch()}));

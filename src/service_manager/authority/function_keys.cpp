@@ -4,6 +4,7 @@
 #include "service_manager/authority/operations.hpp"
 #include "service_manager/authority/programs.hpp"
 #include "wire/descriptor.hpp"
+#include "wire/topic.hpp"
 
 namespace tcfdl::service_manager {
 namespace {
@@ -58,7 +59,28 @@ wire::KeyScope scope_of(const wire::Certificate& holder, const wire::Certificate
   scope.set_owner(wire::field(crypto::sha256(as_bytes(descriptor.owner_key()))));
   scope.set_version(descriptor.version());
   scope.set_expires(std::min(holder.expires(), recipient.expires()));
+  scope.set_capsule_life(wire::topic_capsule_life(descriptor));
   return scope;
+}
+
+/// Whether the holder's grants cover what it asks to send to.
+Status check_sender(const wire::Certificate& caller, const wire::Descriptor& descriptor) {
+  const auto& name = descriptor.name();
+  if (!descriptor.has_topic()) {
+    if (wire::grants_allow(caller, name)) return {};
+    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller.subject(), name);
+  }
+  if (wire::grants_allow_topic(caller, wire::kPublishGrant, name)) return {};
+  return make_error(Code::kPermissionDenied, "{} has no grant to publish to {}: grant it '{}{}'", caller.subject(),
+                    name, wire::kPublishGrant, name);
+}
+
+/// A re-encryption key leads to whoever holds x, so the proxy must be of the class that the data has.
+Status check_class_of_proxy(const wire::Certificate& proxy, const std::string& has, const std::string& wanted) {
+  if (attestation::meets(has, wanted)) return {};
+  return make_error(Code::kPermissionDenied,
+                    "the proxy of node {} is of class '{}'; keys of class '{}' go only to proxies of that class",
+                    proxy.node(), has, wanted);
 }
 
 /// x of a holder: one for its key, role, function, class and epoch, so that keys asked for twice are the same keys. A
@@ -99,10 +121,21 @@ Result<Authority::Proxy> Authority::check_proxy(const wire::Signed& certificate,
   return Proxy{.certificate = *std::move(checked), .assurance = std::move(assurance), .findings = std::move(findings)};
 }
 
-Result<wire::Descriptor> Authority::descriptor_for(const wire::InstanceStatement& statement, const Proxy& proxy,
-                                                   wire::Signed& signed_descriptor) {
-  TCFDL_ASSIGN(signed_descriptor, parts_.registry.current_descriptor(statement.function()));
-  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(signed_descriptor));
+/// Of the version in force, or of another program that its cluster tries.
+Result<Authority::Admitted> Authority::admit_instance(const wire::InstanceStatement& statement, const Proxy& proxy) {
+  Admitted admitted;
+  TCFDL_ASSIGN(admitted.signed_descriptor, parts_.registry.current_descriptor(statement.function()));
+  TCFDL_ASSIGN(auto current, wire::check_descriptor(admitted.signed_descriptor));
+  admitted.in_force = current.version();
+  admitted.descriptor = current;
+  auto& descriptor = admitted.descriptor;
+  if (current.measurement() != statement.measurement()) {
+    TCFDL_ASSIGN(auto staged, parts_.registry.staged_descriptor(proxy.certificate.cluster(), statement.function()));
+    if (staged) {
+      admitted.signed_descriptor = *std::move(staged);
+      TCFDL_ASSIGN(descriptor, wire::check_descriptor(admitted.signed_descriptor));
+    }
+  }
   const auto refuse = [&](const std::string& why) {
     return make_error(Code::kPermissionDenied, "{} version {}: {}", descriptor.name(), descriptor.version(), why);
   };
@@ -116,8 +149,9 @@ Result<wire::Descriptor> Authority::descriptor_for(const wire::InstanceStatement
   if (!wire::contains_text(descriptor.assurance(), proxy.assurance)) {
     return refuse(fmt::format("it may not be processed with assurance class '{}'", proxy.assurance));
   }
-  TCFDL_TRY(put_epoch_in_force(descriptor));
-  return descriptor;
+  TCFDL_TRY(put_epoch_in_force(current));
+  descriptor.set_epoch(current.epoch()); // a trial raises none
+  return admitted;
 }
 
 wire::Certificate Authority::instance_certificate(const wire::Signed& signed_statement,
@@ -155,9 +189,12 @@ Result<wire::InstanceKeysReply> Authority::instance_keys(const wire::InstanceKey
   if (statement.role() == wire::ROLE_GATEWAY) {
     TCFDL_TRY(number({&certificate}, {}, cluster));
   } else {
-    TCFDL_ASSIGN(const auto descriptor, descriptor_for(statement, proxy, *reply.mutable_descriptor()));
-    TCFDL_ASSIGN(auto orders, processor_orders(certificate, descriptor, proxy));
-    TCFDL_ASSIGN(auto content, content_order(certificate, descriptor, proxy));
+    TCFDL_ASSIGN(const auto admitted, admit_instance(statement, proxy));
+    *reply.mutable_descriptor() = admitted.signed_descriptor;
+    auto as_in_force = admitted.descriptor; // what keys name is the version that counts
+    as_in_force.set_version(admitted.in_force);
+    TCFDL_ASSIGN(auto orders, processor_orders(certificate, as_in_force, proxy.assurance, proxy));
+    TCFDL_ASSIGN(auto content, content_order(certificate, admitted, proxy));
     std::vector<Order*> all{&orders.first, &orders.second};
     if (content) all.push_back(&*content);
     TCFDL_TRY(number({&certificate}, all, cluster));
@@ -171,21 +208,23 @@ Result<wire::InstanceKeysReply> Authority::instance_keys(const wire::InstanceKey
   return reply;
 }
 
-Result<std::pair<Authority::Order, Authority::Order>>
-Authority::processor_orders(const wire::Certificate& instance, const wire::Descriptor& descriptor, const Proxy& proxy) {
-  TCFDL_ASSIGN(
-      const auto f,
-      keys_->function_key({.function = descriptor.name(), .assurance = proxy.assurance, .epoch = descriptor.epoch()}));
-  auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_PROCESSOR);
+Result<std::pair<Authority::Order, Authority::Order>> Authority::processor_orders(const wire::Certificate& holder,
+                                                                                  const wire::Descriptor& descriptor,
+                                                                                  const std::string& assurance,
+                                                                                  const Proxy& proxy) {
+  TCFDL_ASSIGN(const auto f, keys_->function_key(
+                                 {.function = descriptor.name(), .assurance = assurance, .epoch = descriptor.epoch()}));
+  auto scope = scope_of(holder, holder, descriptor, assurance, wire::KEY_ROLE_PROCESSOR);
   const auto x = holder_key(f, scope);
   return std::pair(
       Order{.scope = std::move(scope), .secret = x.to_bytes()},
-      Order{.scope = scope_of(instance, proxy.certificate, descriptor, proxy.assurance, wire::KEY_ROLE_PROXY_PROCESSOR),
+      Order{.scope = scope_of(holder, proxy.certificate, descriptor, assurance, wire::KEY_ROLE_PROXY_PROCESSOR),
             .secret = crypto::reencryption_key(f, x).to_bytes()});
 }
 
-Result<std::optional<Authority::Order>>
-Authority::content_order(const wire::Certificate& instance, const wire::Descriptor& descriptor, const Proxy& proxy) {
+Result<std::optional<Authority::Order>> Authority::content_order(const wire::Certificate& instance,
+                                                                 const Admitted& admitted, const Proxy& proxy) {
+  const auto& descriptor = admitted.descriptor;
   TCFDL_ASSIGN(auto key, keys_->content_key({.function = descriptor.name(), .version = descriptor.version()}));
   if (!key) return std::optional<Order>();
   auto scope = scope_of(instance, instance, descriptor, proxy.assurance, wire::KEY_ROLE_CONTENT);
@@ -202,21 +241,15 @@ Result<wire::SenderKeysReply> Authority::sender_keys(const wire::SenderKeysReque
   if (!caller) return caller.error().within("caller_certificate");
   TCFDL_TRY(check_enrolled(*caller));
   TCFDL_ASSIGN(const auto name, parse_function_name(request.function()));
-  if (!wire::grants_allow(*caller, name.str())) {
-    return make_error(Code::kPermissionDenied, "{} has no grant to call {}", caller->subject(), name.str());
-  }
   auto findings = proxy.findings;
   attestation::judge_function(settings_.policy, name.str(), std::nullopt, findings);
   if (const auto claims = findings.outcome(); !claims) return claims.error().within("the proxy, for " + name.str());
   wire::SenderKeysReply reply;
   TCFDL_ASSIGN(*reply.mutable_descriptor(), parts_.registry.current_descriptor(name.str()));
   TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(reply.descriptor()));
+  TCFDL_TRY(check_sender(*caller, descriptor));
   TCFDL_ASSIGN(const auto assurance, chosen_class(request.assurance(), descriptor));
-  if (!attestation::meets(proxy.assurance, assurance)) {
-    return make_error(Code::kPermissionDenied,
-                      "the proxy of node {} is of class '{}'; keys of class '{}' go only to proxies of that class",
-                      proxy.certificate.node(), proxy.assurance, assurance);
-  }
+  TCFDL_TRY(check_class_of_proxy(proxy.certificate, proxy.assurance, assurance));
   TCFDL_TRY(put_epoch_in_force(descriptor));
   TCFDL_ASSIGN(auto orders, sender_orders(*caller, descriptor, assurance, proxy));
   TCFDL_TRY(number({}, {&orders.first, &orders.second}, cluster));
@@ -237,6 +270,60 @@ Result<std::pair<Authority::Order, Authority::Order>> Authority::sender_orders(c
       Order{.scope = std::move(scope), .secret = x.to_bytes()},
       Order{.scope = scope_of(caller, proxy.certificate, descriptor, assurance, wire::KEY_ROLE_PROXY_SENDER),
             .secret = crypto::reencryption_key(x, f).to_bytes()});
+}
+
+Status Authority::check_receiver(const wire::Certificate& holder, const wire::Descriptor& topic) {
+  if (!topic.has_topic()) {
+    return make_error(Code::kPermissionDenied, "{} is a function, not a topic: nobody subscribes to it", topic.name());
+  }
+  if (holder.role() == wire::ROLE_CLIENT) {
+    if (wire::grants_allow_topic(holder, wire::kSubscribeGrant, topic.name())) return {};
+    return make_error(Code::kPermissionDenied, "{} has no grant to subscribe to {}: grant it '{}{}'", holder.subject(),
+                      topic.name(), wire::kSubscribeGrant, topic.name());
+  }
+  TCFDL_ASSIGN(const auto current, parts_.registry.current_descriptor(holder.function()));
+  TCFDL_ASSIGN(const auto function, wire::check_descriptor(current));
+  if (function.measurement() == holder.measurement() && wire::admits_trigger(topic, function)) return {};
+  return make_error(Code::kPermissionDenied,
+                    "{} does not trigger {}: the function's file names it, and another owner's topic the function",
+                    topic.name(), holder.function());
+}
+
+Status Authority::put_epoch(std::uint32_t wanted, wire::Descriptor& descriptor) {
+  TCFDL_TRY(put_epoch_in_force(descriptor));
+  if (wanted == 0 || wanted == descriptor.epoch()) return {};
+  TCFDL_ASSIGN(const auto lives,
+               parts_.database.query_one("SELECT 1 FROM retired_epochs WHERE function = ? AND epoch = ? AND until > ?",
+                                         {descriptor.name(), std::int64_t{wanted}, parts_.clock.now()},
+                                         [](const database::Row&) { return true; }));
+  if (!lives) {
+    return make_error(Code::kFailedPrecondition, "epoch {} of the keys of {} is over or has not come; {} is in force",
+                      wanted, descriptor.name(), descriptor.epoch());
+  }
+  descriptor.set_epoch(wanted);
+  return {};
+}
+
+Result<wire::ReceiverKeysReply> Authority::receiver_keys(const wire::ReceiverKeysRequest& request,
+                                                         const std::string& cluster) {
+  TCFDL_ASSIGN(const auto proxy, check_proxy(request.proxy_certificate(), cluster));
+  const auto holder = wire::verify_certificate(public_key(), request.keys().certificate(),
+                                               {wire::ROLE_CLIENT, wire::ROLE_INSTANCE}, parts_.clock.now());
+  if (!holder) return holder.error().within("the receiver's certificate");
+  TCFDL_TRY(check_enrolled(*holder));
+  TCFDL_ASSIGN(const auto name, parse_function_name(request.keys().topic()));
+  wire::ReceiverKeysReply reply;
+  TCFDL_ASSIGN(*reply.mutable_descriptor(), parts_.registry.current_descriptor(name.str()));
+  TCFDL_ASSIGN(auto descriptor, wire::check_descriptor(reply.descriptor()));
+  TCFDL_TRY(check_receiver(*holder, descriptor));
+  TCFDL_ASSIGN(const auto assurance, chosen_class(request.keys().assurance(), descriptor));
+  TCFDL_TRY(check_class_of_proxy(proxy.certificate, proxy.assurance, assurance));
+  TCFDL_TRY(put_epoch(request.keys().epoch(), descriptor));
+  TCFDL_ASSIGN(auto orders, processor_orders(*holder, descriptor, assurance, proxy));
+  TCFDL_TRY(number({}, {&orders.first, &orders.second}, cluster));
+  TCFDL_ASSIGN(*reply.mutable_receiver_key(), fill(orders.first));
+  TCFDL_ASSIGN(*reply.mutable_proxy_key(), fill(orders.second));
+  return reply;
 }
 
 } // namespace tcfdl::service_manager

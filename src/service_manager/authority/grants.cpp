@@ -1,6 +1,7 @@
 #include "service_manager/authority/grants.hpp"
 
 #include "base/ids.hpp"
+#include "wire/topic.hpp"
 
 #include <set>
 
@@ -11,6 +12,12 @@ constexpr std::size_t kMostGrants = 256;
 
 Status check_grant(std::string_view grant) {
   if (grant.empty()) return Error(Code::kInvalidArgument, "grants: an empty one; '*' stands for all functions");
+  for (const auto beginning : {wire::kPublishGrant, wire::kSubscribeGrant}) {
+    if (!grant.starts_with(beginning)) continue;
+    grant.remove_prefix(beginning.size());
+    break;
+  }
+  if (grant.empty()) return Error(Code::kInvalidArgument, "grants: one that names no topic; '*' stands for all");
   if (grant.ends_with('*')) grant.remove_suffix(1);
   if (grant.ends_with('/')) grant.remove_suffix(1);
   if (grant.empty()) return {};

@@ -1,6 +1,7 @@
 #include "service_manager/authority/operations.hpp"
 
 #include "service_manager/operations.pb.h"
+#include "wire/capsule.hpp"
 
 namespace tcfdl::service_manager::authority {
 namespace {
@@ -207,8 +208,11 @@ Status apply_content_key_erased(Database& database, const ContentKeyErased& eras
 
 Status apply_revoked(Database& database, const CertificatesRevoked& revoked, const Operation& operation) {
   TCFDL_TRY(database.execute("DELETE FROM revocations WHERE expires < ?", {operation.time}));
-  const std::string all = "INSERT OR REPLACE INTO revocations (serial, key, expires) SELECT serial, key, expires FROM "
-                          "issued WHERE cluster = ?1 AND expires > ?3 AND what LIKE 'ROLE_%' AND ";
+  // Messages of topics that the keys sealed or countersigned outlive the certificates.
+  const auto all =
+      fmt::format("INSERT OR REPLACE INTO revocations (serial, key, expires) SELECT serial, key, expires + "
+                  "{} FROM issued WHERE cluster = ?1 AND expires > ?3 AND what LIKE 'ROLE_%' AND ",
+                  wire::kLongestRetention + wire::kCapsuleLifetime);
   Result<std::int64_t> changed = std::int64_t{0};
   if (revoked.has_node()) {
     changed = database.execute(all + "what != 'ROLE_CLIENT' AND (node = ?2 OR holder IN (?2, ?2 || '/proxy'))",

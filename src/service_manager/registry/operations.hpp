@@ -5,7 +5,8 @@
 
 namespace tcfdl::service_manager::registry {
 
-/// Teaches `log` the operations ClusterRenewed, FunctionRegistered and FunctionUnregistered.
+/// Teaches `log` the operations ClusterRenewed, FunctionRegistered, FunctionUnregistered, FunctionStaged and
+/// FunctionWithdrawn.
 void teach(OperationLog& log, std::int64_t functions_per_cluster);
 
 } // namespace tcfdl::service_manager::registry

@@ -77,14 +77,17 @@ Result<bool> Registry::provides(const std::string& cluster, const std::string& f
   return found.has_value();
 }
 
-Status Registry::register_function(const std::string& cluster, const wire::Signed& descriptor) {
+Status Registry::check_provider(const std::string& cluster, const wire::Descriptor& descriptor) {
   TCFDL_TRY(check_label(cluster, "the cluster"));
+  if (wire::admits_provider(descriptor, cluster)) return {};
+  return make_error(Code::kPermissionDenied,
+                    "the descriptor of {} does not name cluster {} among its providers; its owner can add it",
+                    descriptor.name(), cluster);
+}
+
+Status Registry::register_function(const std::string& cluster, const wire::Signed& descriptor) {
   TCFDL_ASSIGN(const auto checked, wire::check_descriptor(descriptor));
-  if (!wire::admits_provider(checked, cluster)) {
-    return make_error(Code::kPermissionDenied,
-                      "the descriptor of {} does not name cluster {} among its providers; its owner can add it",
-                      checked.name(), cluster);
-  }
+  TCFDL_TRY(check_provider(cluster, checked));
   return database_.transaction([&]() -> Status {
     if (const auto current = current_descriptor(checked.name());
         current && current->statement() == descriptor.statement()) {
@@ -97,6 +100,46 @@ Status Registry::register_function(const std::string& cluster, const wire::Signe
     TCFDL_TRY(log_.append(registered));
     return {};
   });
+}
+
+Result<bool> Registry::stage_function(const std::string& cluster, const wire::Signed& descriptor) {
+  TCFDL_ASSIGN(const auto checked, wire::check_descriptor(descriptor));
+  TCFDL_TRY(check_provider(cluster, checked));
+  bool staged = false;
+  const auto done = database_.transaction([&]() -> Status {
+    const auto current = current_descriptor(checked.name());
+    if (current && current->statement() == descriptor.statement()) return {};
+    FunctionStaged operation;
+    operation.set_cluster(cluster);
+    *operation.mutable_descriptor() = descriptor;
+    TCFDL_TRY(log_.append(operation));
+    staged = true;
+    return {};
+  });
+  if (!done) return done.error();
+  return staged;
+}
+
+Status Registry::withdraw_function(const std::string& cluster, const std::string& function) {
+  return database_.transaction([&]() -> Status {
+    TCFDL_ASSIGN(const auto staged, staged_descriptor(cluster, function));
+    if (!staged) return {};
+    FunctionWithdrawn operation;
+    operation.set_cluster(cluster);
+    operation.set_function(function);
+    TCFDL_TRY(log_.append(operation));
+    return {};
+  });
+}
+
+Result<std::optional<wire::Signed>> Registry::staged_descriptor(const std::string& cluster,
+                                                                const std::string& function) {
+  TCFDL_ASSIGN(const auto stored,
+               database_.query_one("SELECT descriptor FROM staged_functions WHERE function = ? AND cluster = ?",
+                                   {function, cluster}, [](const Row& row) { return row.blob(0); }));
+  if (!stored) return std::optional<wire::Signed>();
+  TCFDL_ASSIGN(auto descriptor, wire::parse<wire::Signed>(*stored));
+  return std::optional(std::move(descriptor));
 }
 
 Status Registry::unregister_function(const std::string& cluster, const std::string& function) {
@@ -120,9 +163,12 @@ Status Registry::list_providers(const wire::Inquire& request, std::int64_t limit
                          "JOIN clusters c USING (cluster) WHERE c.expires > ?1 AND (?2 = '' OR p.function = ?2) "
                          "AND (?3 = '' OR p.cluster = ?3) ORDER BY p.function, p.cluster LIMIT ?4",
                          {clock_.now(), request.function(), request.cluster(), limit}, [&](const Row& row) -> Status {
+                           TCFDL_ASSIGN(auto statement, wire::parse<wire::Signed>(row.blob(1)));
+                           TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(statement.statement()));
+                           if (descriptor.has_topic()) return {}; // of one cluster, and called by nobody
                            auto& provider = *out.add_providers();
                            provider.set_cluster(row.text(0));
-                           TCFDL_ASSIGN(*provider.mutable_descriptor(), wire::parse<wire::Signed>(row.blob(1)));
+                           *provider.mutable_descriptor() = std::move(statement);
                            return {};
                          });
 }

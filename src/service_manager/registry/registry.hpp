@@ -28,6 +28,15 @@ public:
   /// FAILED_PRECONDITION: a higher version is registered. ALREADY_EXISTS: the same version with other content.
   Status register_function(const std::string& cluster, const wire::Signed& descriptor);
 
+  /// Keeps a version that the cluster tries, in place of the one that it tried before: its instances there get keys,
+  /// while the version in force stays that for everybody. False where it is in force already. Errors of
+  /// `register_function`; NOT_FOUND for a function that is not registered.
+  Result<bool> stage_function(const std::string& cluster, const wire::Signed& descriptor);
+  /// Ends the trial. Nothing where there is none.
+  Status withdraw_function(const std::string& cluster, const std::string& function);
+  /// What the cluster tries; nullopt: nothing.
+  Result<std::optional<wire::Signed>> staged_descriptor(const std::string& cluster, const std::string& function);
+
   /// Ends the cluster's provision of the function; the name stays its owner's. NOT_FOUND if the cluster does not
   /// provide it.
   Status unregister_function(const std::string& cluster, const std::string& function);
@@ -42,6 +51,7 @@ public:
   Result<bool> provides(const std::string& cluster, const std::string& function);
 
 private:
+  [[nodiscard]] static Status check_provider(const std::string& cluster, const wire::Descriptor& descriptor);
   Status check_renewal(const wire::RenewCluster& request) const;
   Status store_renewal(const wire::Certificate& master, const wire::Signed& certificate,
                        const wire::RenewCluster& request);

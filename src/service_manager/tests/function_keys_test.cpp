@@ -125,6 +125,29 @@ TEST_F(FunctionKeys, PackagesSayWhatTheyAreFor) {
   EXPECT_EQ(serials.size(), 5U);
 }
 
+TEST_F(FunctionKeys, AVersionOnTrialGetsKeysOfTheOneInForce) {
+  auto tried = descriptor("plates/read", 2);
+  tried.set_measurement(std::string(32, 't'));
+  tried.set_epoch(9);
+  const auto of_tried = [&] {
+    auto changed = statement(instance_, worker_);
+    changed.set_measurement(tried.measurement());
+    return authority_->instance_keys(instance_request(worker_, changed), "west");
+  };
+  EXPECT_THAT(refusal(of_tried()), Refuses(Code::kPermissionDenied, "another measurement"));
+  must(registry_->stage_function("west", wire::sign(owner_, tried)));
+  const auto reply = must(of_tried());
+  EXPECT_EQ(must(wire::verify_descriptor(reply.descriptor())).version(), 2U);
+  for (const auto& package : {reply.processor_key(), reply.proxy_key()}) {
+    EXPECT_EQ(scope(package).version(), 1U) << "the one in force is what counts for others";
+    EXPECT_EQ(scope(package).epoch(), 3U) << "a trial raises no epoch";
+  }
+  EXPECT_EQ(scope(must(authority_->sender_keys(sender_request(client_, master_), "west")).sender_key()).version(), 1U);
+  instance_keys(); // of the version in force
+  must(registry_->withdraw_function("west", "plates/read"));
+  EXPECT_THAT(refusal(of_tried()), Refuses(Code::kPermissionDenied, "another measurement"));
+}
+
 TEST_F(FunctionKeys, NobodyElseOpensAPackage) {
   const auto reply = instance_keys();
   const auto& package = reply.processor_key();

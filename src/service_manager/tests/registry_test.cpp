@@ -126,6 +126,37 @@ TEST_F(Registering, LowerVersionsAndOtherContentAreRefused) {
   EXPECT_TRUE(registry_->register_function("west", signed_descriptor("echo", 5))) << "with another signature";
 }
 
+TEST_F(Registering, AVersionOnTrialIsItsClustersAloneUntilItIsRegistered) {
+  renew(west_);
+  const auto staged = [&](const std::string& cluster) {
+    const auto found = must(registry_->staged_descriptor(cluster, "echo"));
+    return found ? must(wire::verify_descriptor(*found)).version() : 0;
+  };
+  EXPECT_THAT(refusal(registry_->stage_function("west", signed_descriptor("echo", 2))),
+              Refuses(Code::kNotFound, "no function echo is registered"));
+  must(registry_->register_function("west", signed_descriptor("echo", 2)));
+  EXPECT_FALSE(must(registry_->stage_function("west", signed_descriptor("echo", 2)))) << "it is in force";
+  EXPECT_THAT(refusal(registry_->stage_function("west", signed_descriptor("echo", 1))),
+              Refuses(Code::kFailedPrecondition, "older"));
+  auto stolen = descriptor("echo", 9);
+  const auto thief = crypto::SigningKey::generate();
+  stolen.set_owner_key(bytes_of(thief));
+  EXPECT_THAT(refusal(registry_->stage_function("west", wire::sign(thief, stolen))),
+              Refuses(Code::kPermissionDenied, "another owner"));
+
+  EXPECT_TRUE(must(registry_->stage_function("west", signed_descriptor("echo", 3))));
+  EXPECT_THAT(providers("echo"), testing::ElementsAre("echo@west 2"));
+  EXPECT_EQ(staged("west"), 3U);
+  EXPECT_EQ(staged("east"), 0U);
+  must(registry_->withdraw_function("west", "echo"));
+  must(registry_->withdraw_function("west", "echo"));
+  EXPECT_EQ(staged("west"), 0U);
+  EXPECT_TRUE(must(registry_->stage_function("west", signed_descriptor("echo", 4))));
+  must(registry_->register_function("west", signed_descriptor("echo", 4)));
+  EXPECT_THAT(providers("echo"), testing::ElementsAre("echo@west 4"));
+  EXPECT_EQ(staged("west"), 0U);
+}
+
 TEST_F(Registering, TheDescriptorAdmitsTheProvidingClusters) {
   renew(west_);
   renew(east_);

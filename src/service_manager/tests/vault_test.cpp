@@ -99,5 +99,85 @@ TEST_F(SealedVaultTest, RefusesPassphrasesThatAreShortOrOpenToOthers) {
   EXPECT_THAT(refusal(Vault::open(sealed_, true)), Refuses(Code::kPermissionDenied, "chmod 600"));
 }
 
+/// An enclave is a tree of files, as Gramine shows it.
+class EnclaveVaultTest : public VaultTest {
+protected:
+  void SetUp() override {
+    std::filesystem::create_directories(root_ / "keys");
+    put("_sgx_mrenclave", Bytes(16, 1));
+    put("_sgx_mrsigner", Bytes(16, 2));
+  }
+  void put(const std::string& name, const Bytes& key) { must(write_file(root_ / "keys" / name, key)); }
+
+  std::filesystem::path root_ = directory_.path() / "attestation";
+  KeyFile enclave_{key_, {}, EnclaveKey{root_, EnclaveKey::Holder::kEnclave}};
+  KeyFile signer_{key_, {}, EnclaveKey{root_, EnclaveKey::Holder::kSigner}};
+};
+
+TEST_F(EnclaveVaultTest, OpensInTheSameEnclaveOnly) {
+  const auto sealed = must(must(Vault::open(enclave_, true)).seal("a", as_bytes("secret")));
+  EXPECT_EQ(std::filesystem::file_size(key_), 70U);
+  EXPECT_EQ(as_text(must(must(Vault::open(enclave_, false)).open_sealed("a", sealed)).span()), "secret");
+  put("_sgx_mrenclave", Bytes(16, 3));
+  EXPECT_THAT(refusal(Vault::open(enclave_, false)), Refuses(Code::kUnauthenticated, "another measurement"));
+  put("_sgx_mrenclave", Bytes(16, 1));
+  must(Vault::open(enclave_, false));
+}
+
+TEST_F(EnclaveVaultTest, TheSignersKeyOpensInTheNextVersionToo) {
+  const auto sealed = must(must(Vault::open(signer_, true)).seal("a", as_bytes("secret")));
+  put("_sgx_mrenclave", Bytes(16, 3));
+  EXPECT_EQ(as_text(must(must(Vault::open(signer_, false)).open_sealed("a", sealed)).span()), "secret");
+}
+
+TEST_F(EnclaveVaultTest, NothingElseTakesItsPlace) {
+  must(Vault::open(enclave_, true));
+  const auto passphrase = directory_.path() / "passphrase";
+  must(write_file(passphrase, as_bytes("correct horse battery"), kPrivateFile));
+  EXPECT_THAT(refusal(Vault::open(key_, false)), Refuses(Code::kFailedPrecondition, "enclave_key"));
+  EXPECT_THAT(refusal(Vault::open({key_, passphrase}, false)), Refuses(Code::kFailedPrecondition, "enclave_key"));
+  EXPECT_THAT(refusal(Vault::open(signer_, false)), Refuses(Code::kFailedPrecondition, "_sgx_mrsigner"));
+  std::filesystem::remove_all(root_);
+  EXPECT_THAT(refusal(Vault::open(enclave_, false)), Refuses(Code::kFailedPrecondition, "gramine-sgx"));
+}
+
+TEST_F(EnclaveVaultTest, AKeyFileUnderAPassphraseIsNotTakenOver) {
+  const auto passphrase = directory_.path() / "passphrase";
+  must(write_file(passphrase, as_bytes("correct horse battery"), kPrivateFile));
+  must(Vault::open({key_, passphrase}, true));
+  EXPECT_THAT(refusal(Vault::open(enclave_, false)), Refuses(Code::kFailedPrecondition, "passphrase_file"));
+}
+
+TEST_F(EnclaveVaultTest, NoFileIsMadeWithoutTheEnclavesKey) {
+  std::filesystem::remove_all(root_);
+  EXPECT_THAT(refusal(Vault::open(enclave_, true)), Refuses(Code::kFailedPrecondition, "gramine-sgx"));
+  EXPECT_FALSE(std::filesystem::exists(key_));
+}
+
+TEST_F(EnclaveVaultTest, TakesOverAKeyFileThatWasOpenBefore) {
+  const auto sealed = must(must(Vault::open(key_, true)).seal("a", as_bytes("secret")));
+  const auto key = must(read_file(key_));
+  must(Vault::open(enclave_, false));
+  const auto file = must(read_file(key_));
+  EXPECT_EQ(std::ranges::search(file, key).begin(), file.end()) << "the key is not in the file any more";
+  EXPECT_EQ(as_text(must(must(Vault::open(enclave_, false)).open_sealed("a", sealed)).span()), "secret");
+}
+
+TEST_F(EnclaveVaultTest, RefusesEveryChangedPartAndKeysOfAnotherSize) {
+  must(Vault::open(enclave_, true));
+  const auto file = must(read_file(key_));
+  for (const std::size_t at : {0UL, 8UL, 9UL, 10UL, 26UL, 38UL, 69UL}) {
+    auto changed = file;
+    changed[at] ^= 0x03U;
+    must(write_file(key_, changed, kPrivateFile));
+    EXPECT_FALSE(Vault::open(enclave_, false)) << at;
+  }
+  must(write_file(key_, file, kPrivateFile));
+  for (const std::size_t size : {0U, 15U, 17U}) {
+    put("_sgx_mrenclave", Bytes(size, 1));
+    EXPECT_FALSE(Vault::open(enclave_, false)) << size;
+  }
+}
+
 } // namespace
 } // namespace tcfdl::service_manager::authority

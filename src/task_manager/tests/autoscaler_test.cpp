@@ -57,6 +57,16 @@ TEST_F(AutoscalerTest, ABurstIsMetLongBeforeTheStableWindowKnowsOfIt) {
   EXPECT_EQ(last_.wanted, 15U) << "ten tasks, 0.7 an instance";
 }
 
+TEST_F(AutoscalerTest, WhatIsTakenUpFromTheWarmPoolStaysForAStableWindow) {
+  tick(0, seconds(60));
+  scaler_.raise(3, now_);
+  EXPECT_EQ(tick(1).wanted, 3U);
+  tick(0, seconds(58));
+  EXPECT_EQ(last_.wanted, 3U);
+  tick(0, seconds(10));
+  EXPECT_EQ(last_.wanted, 1U);
+}
+
 TEST_F(AutoscalerTest, ALoadBelowThePanicThresholdIsNoBurst) {
   load_.concurrency = 10;
   tick(14, seconds(150));

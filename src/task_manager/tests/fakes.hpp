@@ -93,6 +93,7 @@ protected:
     info.tee_kind = "software";
     info.version = version;
     info.routes.emplace_back().set_address("unix:/" + id);
+    info.far_routes.emplace_back().set_address("tcp:192.0.2.1:4000");
     manager_.set_instance(info);
   }
   static wire::LeaseRequest request(std::uint32_t remaining_ms = 60'000) {

@@ -39,6 +39,44 @@ TEST_F(Lease, IsReclaimedWhenItsTaskDoesNotStart) {
   EXPECT_EQ(stats().reclaimed, 1U);
 }
 
+TEST_F(Lease, ThatNobodyTookMakesItsInstanceTheLastChoiceForATime) {
+  const auto untaken = acquire(request());
+  time_.advance(milliseconds(5000));
+  manager_.reclaim();
+  add_instance("b");
+  const auto choice = [&] {
+    const auto grant = acquire(request());
+    tell(grant, true, true);
+    return grant->instance();
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(choice(), "b");
+  const auto held = acquire(request());
+  Waiting waiting(manager_, request());
+  await_waiting(1); // rather than to go to the silent one
+  tell(held, true, true);
+  EXPECT_EQ(waiting.get()->instance(), "b");
+  manager_.remove_instance(InstanceId("b"), "exited");
+  EXPECT_EQ(acquire(request())->instance(), "a") << "it is all there is";
+}
+
+TEST_F(Lease, OfASilentInstanceIsTriedAgainLaterAndOnceTakenNothingIsHeldAgainstIt) {
+  ASSERT_TRUE(acquire(request()));
+  time_.advance(milliseconds(5000));
+  manager_.reclaim();
+  add_instance("b");
+  const auto held = acquire(request());
+  EXPECT_EQ(held->instance(), "b");
+  time_.advance(milliseconds(5000));
+  const auto probe = acquire(request());
+  ASSERT_EQ(probe->instance(), "a");
+  tell(probe, true, true);
+  for (int i = 0; i < 4; ++i) {
+    const auto grant = acquire(request());
+    EXPECT_EQ(grant->instance(), "a");
+    tell(grant, true, true);
+  }
+}
+
 TEST_F(Lease, ThatStartedIsReclaimedAfterItsDeadlineAndGrace) {
   const auto grant = acquire(request(10'000));
   tell(grant, true, false);

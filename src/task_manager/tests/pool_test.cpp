@@ -41,7 +41,7 @@ using Speeds = PoolTest;
 using Sampling = PoolTest;
 
 TEST_F(Free, InstancesAreThoseWithASlotThatDoNotDrain) {
-  pool_.set_concurrency(2);
+  pool_.set_serving(1, 2);
   auto& a = add("a");
   take_slot(a);
   EXPECT_EQ(choose(), "a");
@@ -54,7 +54,23 @@ TEST_F(Free, InstancesAreThoseWithASlotThatDoNotDrain) {
   EXPECT_FALSE(pool_.has_ready());
 }
 
+TEST_F(Free, InstancesOnTrialTakeTasksBesideThoseThatServe) {
+  pool_.set_serving(2, 1);
+  auto& serving = add("serving", "n", 2);
+  auto& tried = add("tried", "n", 3);
+  add("older", "n", 1);
+  EXPECT_EQ(pool_.slots(), 2U);
+  take_slot(serving);
+  EXPECT_EQ(choose(), "tried");
+  give_slot(serving);
+  take_slot(tried);
+  EXPECT_EQ(choose(), "serving");
+  pool_.set_serving(3, 1);
+  EXPECT_EQ(choose(), "") << "the one that was tried is in force";
+}
+
 TEST_F(Free, InstancesAreOfTheNewestVersionThatIsReady) {
+  pool_.set_serving(2, 1);
   add("old", "n", 1);
   auto& newer = add("new", "n", 2);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(choose(), "new");

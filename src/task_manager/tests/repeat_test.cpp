@@ -64,11 +64,27 @@ TEST_F(Repeat, ForAnotherFunctionIsRefused) {
   EXPECT_EQ(acquire(asked_).error().code(), Code::kAlreadyExists);
 }
 
-TEST_F(Repeat, IsPlacedAfreshWhenTheInstanceWentBeforeTheStart) {
-  manager_.remove_instance(InstanceId(first_->instance()), "exited");
+TEST_F(Repeat, IsRefusedWhenTheInstanceWentAndNobodyKnowsWhetherItBegan) {
+  manager_.remove_instance(InstanceId(first_->instance()), "no heartbeat");
   const auto again = acquire(asked_);
-  ASSERT_TRUE(again);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code(), Code::kUnavailable);
+  EXPECT_NE(again.error().message().find("instance lost after start"), std::string::npos);
+}
+
+TEST_F(Repeat, IsPlacedAfreshWhenItsLeaseIsGivenBackAlthoughTheInstanceWentFirst) {
+  manager_.remove_instance(InstanceId(first_->instance()), "exited");
+  manager_.release(lease_of(first_).lease_id());
+  const auto again = acquire(asked_);
+  ASSERT_TRUE(again) << again.error().to_string();
   EXPECT_NE(again->instance(), first_->instance());
+}
+
+TEST_F(Repeat, IsNotPlacedAfreshByWhoGivesALeaseBackThatStarted) {
+  tell(first_, true, false);
+  manager_.remove_instance(InstanceId(first_->instance()), "exited");
+  manager_.release(lease_of(first_).lease_id());
+  EXPECT_EQ(acquire(asked_).error().code(), Code::kUnavailable);
 }
 
 TEST_F(Repeat, IsRefusedWhenTheInstanceWasLostAfterTheStart) {

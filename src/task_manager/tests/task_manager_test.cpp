@@ -11,7 +11,8 @@ using Functions = TaskManagerTest;
 
 TEST_F(Requests, GetASignedLeaseWithAllThatACallerNeeds) {
   add_instance("a");
-  const auto asked = request();
+  auto asked = request();
+  asked.set_caller_node("worker-1");
   const auto grant = acquire(asked);
   ASSERT_TRUE(grant) << grant.error().to_string();
   EXPECT_EQ(grant->instance(), "a");
@@ -30,6 +31,18 @@ TEST_F(Requests, GetASignedLeaseWithAllThatACallerNeeds) {
   EXPECT_EQ(lease.caller_key(), "key");
   EXPECT_EQ(lease.cluster(), "here");
   EXPECT_EQ(lease.expires_ms(), 1'005'000);
+}
+
+TEST_F(Requests, OfOtherNodesGetTheRoutesThatLeadThereFromElsewhere) {
+  add_instance("a");
+  for (const auto* node : {"worker-1", "worker-2", ""}) {
+    auto asked = request();
+    asked.set_caller_node(node);
+    const auto grant = acquire(asked);
+    ASSERT_TRUE(grant) << grant.error().to_string();
+    ASSERT_EQ(grant->routes_size(), 1);
+    EXPECT_EQ(grant->routes(0).address().starts_with("unix:"), std::string_view(node) == "worker-1") << node;
+  }
 }
 
 TEST_F(Requests, AreRefusedWithoutAUuidOrAName) {
@@ -89,9 +102,9 @@ TEST_F(Functions, TellWhoWaitedInVainWhyNoInstanceStarts) {
               ::testing::HasSubstr("and no more of them start: worker-1 has no memory"));
 }
 
-TEST_F(Functions, TellAtOnceOfTasksThatFindNoInstance) {
+TEST_F(Functions, TellAtOnceOfTasksThatFindNoFreeInstance) {
   std::atomic<int> told = 0;
-  manager_.on_no_instance([&](const FunctionName& name) { told += name.str() == kFunction ? 1 : 100; });
+  manager_.on_waiting([&](const FunctionName& name) { told += name.str() == kFunction ? 1 : 100; });
   Waiting waiting(manager_, request());
   await_waiting(1);
   EXPECT_EQ(told, 1);
@@ -99,7 +112,7 @@ TEST_F(Functions, TellAtOnceOfTasksThatFindNoInstance) {
   ASSERT_TRUE(waiting.get());
   Waiting busy(manager_, request());
   await_waiting(1);
-  EXPECT_EQ(told, 1) << "an instance is there, if a busy one";
+  EXPECT_EQ(told, 2) << "the only one is busy";
   manager_.stop();
   EXPECT_FALSE(busy.get());
 }

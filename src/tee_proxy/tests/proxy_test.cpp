@@ -183,6 +183,23 @@ TEST_F(TeeProxyTest, LaunchesOnlyWhatTheOwnerSigned) {
   EXPECT_EQ(refusal(wire::sign(thief, descriptor(thief, 6, manifest)), manifest).code(), Code::kPermissionDenied);
 }
 
+TEST_F(TeeProxyTest, StartsNothingInsideItsOwnEnclave) {
+  const auto root = directory_.path() / "attestation";
+  std::filesystem::create_directory(root);
+  ASSERT_TRUE(write_file(root / "attestation_type", as_bytes("dcap")));
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  tee_ = {"gramine", root};
+  ASSERT_TRUE(start());
+  ASSERT_TRUE(proxy_->set_identity(identity()));
+  const std::string manifest = "manifest";
+  const auto refused = refusal(wire::sign(owner_, descriptor(owner_, 2, manifest)), manifest);
+  EXPECT_EQ(refused.code(), Code::kUnimplemented);
+  wire::LaunchInstance gateway;
+  gateway.set_instance("gateway-node-1");
+  gateway.set_role(wire::ROLE_GATEWAY);
+  EXPECT_EQ(proxy_->launch(gateway).error().code(), Code::kUnimplemented);
+}
+
 TEST_F(TeeProxyTest, TakesNoIdentityOfOtherKeysOrRoles) {
   auto other = identity();
   *other.mutable_certificate() = certificate("p", wire::ROLE_PROXY, wire::field(anna_.public_key().bytes()), seal_key_);

@@ -104,10 +104,8 @@ protected:
 
   Status start() {
     proxy_.reset();
-    TCFDL_ASSIGN(proxy_, TeeProxy::start({directory_.path() / "state",
-                                          "node-1",
-                                          wire::UnixAddress{(directory_.path() / "instances.sock").string()},
-                                          {"software", {}}},
+    TCFDL_ASSIGN(proxy_, TeeProxy::start({directory_.path() / "state", "node-1",
+                                          wire::UnixAddress{(directory_.path() / "instances.sock").string()}, tee_},
                                          authority_, clock_,
                                          {.on_exit = [](const wire::InstanceExited&) {},
                                           .on_slots = [](const wire::PreparedSlots&) {}}));
@@ -162,6 +160,7 @@ protected:
     return reply ? Code{} : reply.error().code();
   }
 
+  TeeSettings tee_{"software", {}};
   TemporaryDirectory directory_;
   FixedClock clock_;
   FakeAuthority authority_;

@@ -24,5 +24,15 @@ TEST(Address, KnowsTheLoopbackRange) {
   EXPECT_FALSE(is_loopback({"0.0.0.0", 1}));
 }
 
+TEST(Ports, AreARange) {
+  const auto ports = parse_ports("30000-30099");
+  ASSERT_TRUE(ports) << ports.error().to_string();
+  EXPECT_EQ(ports->first, 30000);
+  EXPECT_EQ(ports->last, 30099);
+  for (const auto* text : {"", "-", "1", "1-", "-1", "0-5", "5-4", "1-65536", "1-2-3", "a-b"}) {
+    EXPECT_FALSE(parse_ports(text)) << text;
+  }
+}
+
 } // namespace
 } // namespace tcfdl::wire

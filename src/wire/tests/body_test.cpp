@@ -2,6 +2,7 @@
 #include "wire/body.hpp"
 #include "wire/tests/pipe.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -37,6 +38,36 @@ TEST_P(Body, ArrivesWholeAtEverySizeAroundTheSegment) {
     EXPECT_EQ(*got, sent);
     EXPECT_TRUE(reader.at_end());
   }
+}
+
+TEST_P(Body, ArrivesInOneBufferAtEverySizeAroundTheSegment) {
+  for (const std::size_t size : {0UL, 1UL, 65535UL, 65536UL, 65537UL, 3000000UL}) {
+    Pipe pipe;
+    const auto sent = pattern(size);
+    std::jthread sender(
+        [&] { EXPECT_TRUE(send_body(*pipe.left, keys_of(1, GetParam()), sent, Deadline::after(seconds(20)))); });
+    SegmentReader reader(*pipe.right, keys_of(1, GetParam()), Deadline::after(seconds(20)), 4'000'000);
+    const auto got = reader.read_body();
+    ASSERT_TRUE(got) << got.error().to_string();
+    EXPECT_TRUE(std::ranges::equal(got->view(), sent)) << size;
+  }
+}
+
+TEST_P(Body, IsCutWhereItsWriterFlushes) {
+  Pipe pipe;
+  SegmentWriter writer(*pipe.left, keys_of(1, GetParam()), Deadline::after(seconds(20)));
+  SegmentReader reader(*pipe.right, keys_of(1, GetParam()), Deadline::after(seconds(20)), 100);
+  Bytes out(100'000);
+  for (const std::string_view piece : {"one", "two"}) {
+    ASSERT_TRUE(writer.flush()) << "of nothing";
+    ASSERT_TRUE(writer.write(as_bytes(piece)));
+    ASSERT_TRUE(writer.flush());
+    const auto size = reader.read(out);
+    ASSERT_TRUE(size) << size.error().to_string();
+    EXPECT_EQ(as_text(BytesView(out).first(*size)), piece);
+  }
+  ASSERT_TRUE(writer.finish());
+  EXPECT_EQ(reader.read(out).value_or(1), 0U);
 }
 
 TEST_P(Body, ArrivesInPiecesAsItWasWrittenInPieces) {

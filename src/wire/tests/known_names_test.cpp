@@ -24,8 +24,16 @@ protected:
     EXPECT_TRUE(names) << names.error().to_string();
     return names ? *std::move(names) : nullptr;
   }
+  /// What the authority states while that version is in force.
+  KeyScope stated(std::uint64_t version, const Descriptor& offered) const {
+    KeyScope scope;
+    scope.set_function(offered.name());
+    scope.set_version(version);
+    scope.set_owner(field(crypto::sha256(as_bytes(offered.owner_key()))));
+    return scope;
+  }
   Status accept(KnownNames& names, const Descriptor& offered) const {
-    return names.accept(offered, sign(owner_, offered));
+    return names.accept(stated(offered.version(), offered), offered, sign(owner_, offered));
   }
   Code refusal(KnownNames& names, const Descriptor& offered) const {
     const auto accepted = accept(names, offered);
@@ -53,6 +61,16 @@ TEST_F(Names, KeepTheirOwnerAndTheirHighestVersion) {
   EXPECT_TRUE(accept(names, descriptor(6)));
   EXPECT_EQ(refusal(names, descriptor(5)), Code::kFailedPrecondition);
   EXPECT_TRUE(accept(names, descriptor(1, "another"))) << "names are apart";
+}
+
+TEST_F(Names, AVersionOnTrialIsTakenAndNotRemembered) {
+  KnownNames names;
+  ASSERT_TRUE(accept(names, descriptor(5)));
+  const auto tried = descriptor(6);
+  EXPECT_TRUE(names.accept(stated(5, tried), tried, sign(owner_, tried)));
+  EXPECT_TRUE(accept(names, descriptor(5))) << "its cluster went back";
+  EXPECT_TRUE(accept(names, tried));
+  EXPECT_EQ(refusal(names, descriptor(5)), Code::kFailedPrecondition) << "it is in force";
 }
 
 TEST_F(Names, ARefusalSaysWhoseTheNameIsAndWhatToDo) {
