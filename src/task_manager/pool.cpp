@@ -26,7 +26,7 @@ Instance& Pool::add(std::shared_ptr<const InstanceInfo> info, Node& node) {
 }
 
 void Pool::update(Instance& instance, std::shared_ptr<const InstanceInfo> info, Node& node) {
-  leave(instance);
+  drain(instance);
   std::erase(instance.node->instances, &instance);
   instance.draining = false;
   place_at(instance, std::move(info), node);
@@ -40,13 +40,8 @@ void Pool::place_at(Instance& instance, std::shared_ptr<const InstanceInfo> info
   node.instances.push_back(&instance);
 }
 
-void Pool::drain(Instance& instance) {
-  leave(instance);
-  instance.draining = true;
-}
-
 void Pool::remove(Instance& instance) {
-  leave(instance);
+  drain(instance);
   std::erase(instance.node->instances, &instance);
   const auto index = instance.index;
   if (index + 1 < instances_.size()) {
@@ -88,8 +83,8 @@ void Pool::enter(Instance& instance) {
   refresh(instance);
 }
 
-void Pool::leave(Instance& instance) {
-  if (instance.draining) return;
+void Pool::drain(Instance& instance) {
+  if (std::exchange(instance.draining, true)) return;
   remove_free(instance);
   const auto found = ready_.find(instance.info->version);
   const bool was_newest = std::next(found) == ready_.end();

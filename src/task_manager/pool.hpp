@@ -88,7 +88,6 @@ public:
 
 private:
   void enter(Instance& instance);
-  void leave(Instance& instance);
   void place_at(Instance& instance, std::shared_ptr<const InstanceInfo> info, Node& node);
   void rebuild();
   void add_free(Instance& instance);

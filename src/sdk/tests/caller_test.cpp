@@ -480,6 +480,7 @@ TEST_F(Calls, DoNotGoToWhoTookTheName) {
 }
 
 TEST_F(Calls, NeverGoBackToAnOlderVersion) {
+  entry_.version = 5;
   ASSERT_TRUE(call({grant(5)}));
   const auto older = refusal(grant(4));
   EXPECT_EQ(older.code(), Code::kFailedPrecondition) << older.to_string();
@@ -606,6 +607,7 @@ TEST_F(Calls, OfANewProcessRememberTheVersionsOfTheLast) {
   const auto open = [&] {
     return wire::KnownNames::open(directory_.path() / "names", authority_.public_key().bytes()).value();
   };
+  entry_.version = 5;
   leases_.grants = {grant(5)};
   CallOptions options;
   {
