@@ -375,8 +375,8 @@ TEST_P(DamagedTopics, AreMadeAnewFromTheJournalAndNothingIsLost) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, DamagedTopics, testing::Values(".blk", "meta.inf", "meta.sum", "o.dat"),
-                         [](const auto& info) {
-                           auto name = info.param;
+                         [](const auto& damaged) {
+                           auto name = damaged.param;
                            std::erase(name, '.');
                            return name;
                          });

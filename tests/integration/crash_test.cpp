@@ -5,6 +5,7 @@
 #include "security_manager/audit_log.hpp"
 
 #include <csignal>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <random>
 #include <set>
@@ -150,8 +151,12 @@ protected:
       const courier::TaskRef ref{kOwner.id(), id};
       const auto task = stores->tasks->get(ref);
       ASSERT_TRUE(task) << task.error().to_string();
-      if (running_.contains(id)) EXPECT_NE(task->state(), wire::TASK_STATE_WAITING);
-      if (ended_.contains(id)) EXPECT_EQ(task->state(), wire::TASK_STATE_CANCELLED);
+      if (running_.contains(id)) {
+        EXPECT_NE(task->state(), wire::TASK_STATE_WAITING);
+      }
+      if (ended_.contains(id)) {
+        EXPECT_EQ(task->state(), wire::TASK_STATE_CANCELLED);
+      }
     }
     for (const auto& digest : stored_) EXPECT_TRUE(stores->files->get(digest)) << digest;
     const auto open = stores->tasks->unfinished();
