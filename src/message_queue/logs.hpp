@@ -65,7 +65,8 @@ public:
   virtual Status create_log(const std::string& log) = 0;
   /// NOT_FOUND.
   virtual Result<LogState> log_state(const std::string& log) = 0;
-  /// Appends the message of number `after` + 1. DATA_LOSS when another number is next.
+  /// Appends the message of number `after` + 1; one that was appended in the last two minutes is not appended twice.
+  /// DATA_LOSS when another number is next.
   virtual Status append_to_log(const std::string& log, std::uint64_t after, BytesView data) = 0;
   /// Drops the messages before a number.
   virtual Status trim_log(const std::string& log, std::uint64_t first) = 0;
