@@ -42,6 +42,7 @@ TEST_F(Requests, OfOtherNodesGetTheRoutesThatLeadThereFromElsewhere) {
     ASSERT_TRUE(grant) << grant.error().to_string();
     ASSERT_EQ(grant->routes_size(), 1);
     EXPECT_EQ(grant->routes(0).address().starts_with("unix:"), std::string_view(node) == "worker-1") << node;
+    manager_.release(lease_of(grant).lease_id());
   }
 }
 
