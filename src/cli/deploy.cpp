@@ -151,6 +151,7 @@ Result<json> deploy(Api& api, const sdk::Context& context, const DeployOptions& 
   const auto deadline = Deadline::after(options.timeout);
   const auto& name = bundle.function.descriptor.name();
   TCFDL_TRY(wait_in_force(api, name, bundle.function.descriptor.version(), deadline));
+  TCFDL_ASSIGN(deployed, api.get(function_target(name))); // before, another version may have been in force
   // What its load wants beyond the minimum may not fit; that is no failure of the deployment.
   const auto wanted = deployed.value("instances_wanted", std::uint64_t{0});
   const auto least = std::min(wanted, deployed.value("instances_min", wanted));

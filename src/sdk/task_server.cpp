@@ -196,10 +196,7 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
   const auto left = header.expires_ms() - unix_millis();
   if (left <= 0) return Deadline::exceeded("the way to the instance");
   const auto millis = std::min<std::uint64_t>(static_cast<std::uint64_t>(left), request.remaining_ms());
-  auto span = std::make_unique<wire::OpenSpan>(settings_.spans, trace_of(request, header), settings_.function,
-                                               wire::SPAN_KIND_SERVER);
-  span->set("task", header.task_id());
-  span->set("instance", settings_.instance);
+  auto span = open_span(request, header);
   Task task{std::move(lease),
             std::move(header),
             request.sealed_header(),
@@ -222,6 +219,16 @@ Result<TaskServer::Task> TaskServer::admit(Session& session, const wire::TaskReq
     return good.error();
   }
   return task;
+}
+
+/// Of a task, from its admission to its end.
+std::unique_ptr<wire::OpenSpan> TaskServer::open_span(const wire::TaskRequest& request,
+                                                      const wire::SealedHeader& header) const {
+  auto span = std::make_unique<wire::OpenSpan>(settings_.spans, trace_of(request, header), settings_.function,
+                                               wire::SPAN_KIND_SERVER);
+  span->set("task", header.task_id());
+  span->set("instance", settings_.instance);
+  return span;
 }
 
 /// Checks the way of a task and finds the key of its capsule.

@@ -92,6 +92,9 @@ bool lacks_receipt(const std::optional<std::shared_ptr<const Outcome>>& earlier)
   return earlier && (*earlier)->code == 0 && (*earlier)->receipt.empty();
 }
 
+/// In microseconds. 0 would say that it did not run.
+std::uint64_t run_time(Deadline::Clock::time_point start) { return std::max<std::uint64_t>(1, micros_since(start)); }
+
 /// The handler's own error, unless it ended because it was told to.
 Error final_error(Error error, const std::stop_token& stop, Deadline deadline) {
   if (!stop.stop_requested()) return error;
@@ -150,7 +153,7 @@ Status TaskServer::run_whole(Session& session, Task& task, const Handler& handle
   }
   const auto start = Deadline::Clock::now();
   auto result = guarded([&] { return handler(context, body->view()); });
-  task.run_us = micros_since(start);
+  task.run_us = run_time(start);
   if (result && task.deadline.expired()) result = Deadline::exceeded("the handler");
   const auto kept = std::make_shared<const Outcome>(outcome_of(session, task, body->view(), std::move(result)));
   outcomes_.finish(task.sender(), task.header.task_id(), kept);
@@ -202,7 +205,7 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
   NotingWriter output(writer, task.receipt);
   auto done = guarded([&] { return handler(context, input, output); });
   if (done) done = input.note_rest();
-  task.run_us = micros_since(start);
+  task.run_us = run_time(start);
   if (done && task.deadline.expired()) done = Deadline::exceeded("the handler");
   outcomes_.finish(task.sender(), task.header.task_id(), nullptr);
   Status sent;

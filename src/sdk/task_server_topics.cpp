@@ -50,6 +50,7 @@ Result<TaskServer::Task> TaskServer::admit_message(Session& session, const wire:
   header.set_sender(topic.publisher());
   header.set_content_type(topic.content_type());
   header.set_protection(topic.protection());
+  auto span = open_span(request, header);
   Task task{std::move(lease),
             std::move(header),
             sealed.header(),
@@ -58,6 +59,7 @@ Result<TaskServer::Task> TaskServer::admit_message(Session& session, const wire:
             request.attempt(),
             Deadline::after_millis(request.remaining_ms()),
             {}};
+  task.span = std::move(span);
   task.message = message_of(topic, delivery);
   if (!sealed.has_capsule()) return task;
   TCFDL_ASSIGN(const auto capsule, wire::capsule_header_unverified(sealed.capsule()));
