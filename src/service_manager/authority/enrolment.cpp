@@ -31,7 +31,7 @@ Status check_keys(const wire::EnrolRequest& request) {
   if (!is_node(request.role())) return check_key(request.seal_key(), "seal_key");
   if (!request.seal_key().empty()) return Error(Code::kInvalidArgument, "seal_key: nodes have none, their proxies do");
   if (!request.has_proxy()) return Error(Code::kInvalidArgument, "proxy: a node enrols together with its proxy");
-  TCFDL_TRY(check_key(request.platform_key(), "platform_key"));
+  if (!request.platform_key().empty()) TCFDL_TRY(check_key(request.platform_key(), "platform_key")); // software has one
   TCFDL_TRY(check_key(request.proxy().verify_key(), "proxy.verify_key"));
   TCFDL_TRY(check_key(request.proxy().seal_key(), "proxy.seal_key"));
   const auto nonce = request.proxy().nonce().size();
