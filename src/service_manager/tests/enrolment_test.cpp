@@ -139,7 +139,7 @@ TEST_F(Enrolment, PossessionCoversTokenAndKeys) {
 TEST_F(Enrolment, KeysMustBePoints) {
   EXPECT_THAT(node_refusal([](auto& request) { request.set_verify_key(std::string(65, 4)); }),
               Refuses(Code::kInvalidArgument, "verify_key"));
-  EXPECT_THAT(node_refusal([](auto& request) { request.set_platform_key(""); }),
+  EXPECT_THAT(node_refusal([](auto& request) { request.set_platform_key("x"); }),
               Refuses(Code::kInvalidArgument, "platform_key"));
   EXPECT_THAT(node_refusal([](auto& request) { request.mutable_proxy()->set_seal_key("x"); }),
               Refuses(Code::kInvalidArgument, "proxy.seal_key"));
@@ -159,6 +159,9 @@ TEST_F(Enrolment, EvidenceMustBindTheProxysKeysAndTheNode) {
   EXPECT_THAT(node_refusal([](auto& request) { request.set_name("w2"); }), Refuses(Code::kPermissionDenied, "'w2'"));
   EXPECT_THAT(node_refusal([&](auto& request) { request.set_platform_key(bytes_of(other)); }),
               Refuses(Code::kPermissionDenied, "platform key"));
+  EXPECT_THAT(node_refusal([](auto& request) { request.set_platform_key(""); }),
+              Refuses(Code::kPermissionDenied, "platform key"))
+      << "evidence in software needs one";
 }
 
 TEST_F(Enrolment, ThePolicyDecidesOverKindsAndMeasurements) {
