@@ -286,7 +286,10 @@ TEST_F(Topics, NothingAcknowledgedIsLostWhenMasterQueueAndSubscriberAreKilled) {
   std::vector<std::string> logs;
   const auto start_subscriber = [&] {
     logs.push_back(fmt::format("{}.{}", log, logs.size()));
-    return std::make_unique<Background>(command, platform_.environment(), logs.back());
+    auto started = std::make_unique<Background>(command, platform_.environment(), logs.back());
+    EXPECT_TRUE(
+        eventually([&] { return read_text_file(logs.back()).value_or("").find(R"("id")") != std::string::npos; }));
+    return started;
   };
   auto subscriber = start_subscriber();
   ASSERT_TRUE(more(20));
