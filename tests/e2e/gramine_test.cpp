@@ -198,7 +198,7 @@ TEST_F(Launched, EvidenceOfTheAttestationFilesReachesTheServiceManagerWhichHolds
   const auto refused = run_master();
   enclave.join();
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("kind 'sgx'")));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("wanted: an SGX quote")));
   EXPECT_THAT(read_text_file(directory_.path() / "master" / "proxy.log").value_or(""), HasSubstr("SGX enclave"));
 }
 
