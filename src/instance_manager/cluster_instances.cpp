@@ -170,9 +170,10 @@ void ClusterInstances::update(const NodeId& node, const wire::InstanceStatus& st
     spdlog::warn("instances: node {} reports {}, which is another node's", node, id);
     return;
   }
-  ordered_.erase(id);
+  const bool was_ordered = ordered_.erase(id) > 0;
   const auto [at, is_new] = known_.try_emplace(id);
   auto& known = at->second;
+  if (is_new) known.found = !was_ordered;
   const auto before = std::exchange(known.status, status);
   known.node = node;
   const bool ready = status.state() == wire::INSTANCE_STATE_READY;

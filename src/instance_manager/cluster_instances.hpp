@@ -168,6 +168,7 @@ private:
     TimePoint not_ready_since;
     bool announced = false;
     bool drain_told = false;
+    bool found = false; // it was started before this master was
     std::optional<TimePoint> stop_since; // set once it is to stop
     TimePoint stop_again{};              // when to look at it next, then
   };

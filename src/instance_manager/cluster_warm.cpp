@@ -35,12 +35,13 @@ void ClusterInstances::take_up(const InstanceId& id, Known& known) {
   outbox_.emplace_back([this, ready] { events_.on_ready(ready); });
 }
 
-/// As many as are to work, of those that are warm.
+/// As many as are to work, of those that are warm. Those of before this master worked, as far as it knows.
 void ClusterInstances::take_up_missing(const FunctionName& name, const Wanted& wanted) {
-  const auto scale = std::max(wanted.what.scale, wanted.what.keep);
+  const auto scale = wanted.what.scale;
+  const auto kept = std::max(scale, wanted.what.keep);
   auto count = working(name, wanted.descriptor.version());
   for (auto& [id, known] : known_) {
-    if (count >= scale) return;
+    if (count >= (known.found ? kept : scale)) continue;
     if (known.status.function() != name.str() || !is_warm(known) || drained_.contains(known.node)) continue;
     take_up(id, known);
     ++count;

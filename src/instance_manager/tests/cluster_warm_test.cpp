@@ -70,6 +70,17 @@ TEST_F(Warm, InstancesStandReadyAndGetNoTasks) {
   EXPECT_THAT(view().warm, ::testing::ElementsAre(started(0)));
 }
 
+TEST_F(Warm, ThoseOfThisMasterWaitWhateverItKeepsOfTheOneBefore) {
+  ASSERT_TRUE(cluster_.set_scale(kName, 0, 4));
+  settle();
+  EXPECT_THAT(events_.take(), IsEmpty());
+  auto& instance = *status_.add_instances();
+  instance = status_.instances(0);
+  instance.set_instance("plates-read-of-before");
+  report();
+  EXPECT_EQ(events_.take(), Lines{"ready plates-read-of-before"});
+}
+
 TEST_F(Warm, OneIsTakenUpAtOnceAndAnotherStartsInItsPlace) {
   scale(1);
   EXPECT_EQ(events_.take(), Lines{"ready " + started(0)}) << "without a word of its node";
