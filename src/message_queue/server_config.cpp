@@ -6,6 +6,10 @@
 namespace tcfdl::message_queue {
 namespace {
 
+/// Bytes. Accounts have limits of their own below it. Without a number the server takes one from the room that it finds
+/// at its start, and admits no account whose limit is higher: a small or full disk would keep a cluster from its start.
+constexpr std::int64_t kMostStored = std::int64_t{4} << 30U;
+
 Result<std::string> quoted_path(const std::filesystem::path& path) {
   std::string quoted = "\"";
   for (const char c : path.string()) {
@@ -69,9 +73,10 @@ Result<std::string> make_server_config(const ServerSettings& settings, std::stri
                      "max_payload: {}\n"
                      "ping_interval: \"10m\"\n" // clients that are silent for so long
                      "log_file: {}\n"
-                     "jetstream {{ store_dir: {} }}\n"
+                     "jetstream {{ store_dir: {}, max_memory_store: {}, max_file_store: {} }}\n"
                      "{}{}",
-                     server_name, settings.host, settings.port, settings.max_payload, log, store, tls, access);
+                     server_name, settings.host, settings.port, settings.max_payload, log, store, kMostStored,
+                     kMostStored, tls, access);
 }
 
 } // namespace tcfdl::message_queue

@@ -88,6 +88,8 @@ Status CronTriggers::submit(const wire::Descriptor& function, const std::string&
   wire::SealedHeader header;
   header.set_task_id(task_id_of(function.name(), expression, due));
   header.set_function(function.name());
+  TCFDL_ASSIGN(const auto offer, tasks_.describe(function.name()));
+  header.set_assurance(offer.assurance());
   header.set_sender("cron");
   header.set_expires_ms((clock_.now() + kLongestRun) * 1000);
   header.set_content_type("application/json");
