@@ -416,7 +416,9 @@ private:
     TCFDL_ASSIGN(journal_, topics::Journal::open(std::move(kept), unix_millis));
     TCFDL_ASSIGN(const auto boot, read_file("/proc/sys/kernel/random/boot_id", 64));
     topics_ =
-        std::make_unique<topics::Topics>(topics::TopicsSettings{.boot = std::string(as_text(boot))}, *journal_, *bus_);
+        std::make_unique<topics::Topics>(topics::TopicsSettings{.boot = std::string(as_text(boot)),
+                                                                .queue_deaths = [this] { return server_->restarts(); }},
+                                         *journal_, *bus_);
     topic_door_ = std::make_unique<TopicDoor>(
         TopicDoorParts{*topics_, *registry_, identity_->certificate, identity_->authority, clock_}, config_.cluster);
     topic_api_ = std::make_unique<TopicApi>(*topic_door_, *topics_);

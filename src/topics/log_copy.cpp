@@ -44,7 +44,7 @@ void LogCopy::discard() {
 
 Status LogCopy::settle_trust() {
   if (trust_ == Trust::kTrusted) return {};
-  if (trust_ == Trust::kNone) return rebuild("the machine was restarted since");
+  if (trust_ == Trust::kNone) return rebuild("the machine or the queue went down since");
   TCFDL_TRY(look());
   trust_ = Trust::kTrusted;
   return {};

@@ -29,6 +29,7 @@ Status Topics::start() {
   TCFDL_ASSIGN(const auto rebooted, journal_.begin_boot(settings_.boot));
   const std::scoped_lock lock(mutex_);
   discard_ = rebooted;
+  deaths_ = settings_.queue_deaths();
   if (!keeper_.joinable()) keeper_ = std::thread([this] { keep(); });
   return {};
 }
@@ -179,10 +180,20 @@ void Topics::keep() {
       if (const auto topic = journal_.get(name)) look_after(*topic, false);
     }
     if (!next.expired()) continue;
+    discard_after_death();
     look_after_all(look_again.expired());
     if (look_again.expired()) look_again = Deadline::after(settings_.look_again_every);
     next = Deadline::after(settings_.look_after_every);
   }
+}
+
+/// What is in its files may be other than it was, with the counts of before.
+void Topics::discard_after_death() {
+  const std::scoped_lock lock(mutex_);
+  const auto deaths = settings_.queue_deaths();
+  if (deaths == deaths_) return;
+  deaths_ = deaths;
+  for (const auto& [topic, copy] : copies_) copy->discard();
 }
 
 void Topics::look_after_all(bool look_again) {

@@ -4,6 +4,7 @@
 #include "topics/reading.hpp"
 
 #include <condition_variable>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -11,6 +12,8 @@ namespace tcfdl::topics {
 
 struct TopicsSettings {
   std::string boot; ///< of the machine: copies of before a restart are made anew, since they were not synced to disk
+  /// How often the queue's server has died: what a copy loses then need not show in its counts.
+  std::function<std::uint64_t()> queue_deaths = [] { return std::uint64_t{0}; };
   std::chrono::milliseconds look_after_every{1000};   ///< for what is to be forwarded or dropped
   std::chrono::milliseconds look_again_every{10'000}; ///< whether copies are still whole
 };
@@ -56,6 +59,7 @@ private:
   bool pause(std::chrono::milliseconds time);
   void keep();
   void look_after_all(bool look_again);
+  void discard_after_death();
   void look_after(const TopicRecord& topic, bool look_again);
   void wake(const std::string& topic);
 
@@ -69,6 +73,7 @@ private:
   bool stopping_ = false;
   std::set<std::string> waiting_; ///< topics of which something is to be forwarded
   bool discard_ = false;          ///< copies that come into use are of before a restart of the machine
+  std::uint64_t deaths_ = 0;      ///< of the queue's server, after which copies were discarded
   std::map<std::int64_t, std::shared_ptr<LogCopy>> copies_;
   std::map<ReadingKey, std::shared_ptr<Reading>> readings_;
 };
