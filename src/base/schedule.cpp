@@ -41,7 +41,7 @@ Result<unsigned> number_of(std::string_view text, const Field& field) {
 }
 
 /// `*`, `A`, `A-B`, each with `/STEP`; a number with a step goes on to the end.
-template <std::size_t size> Status add_range(std::string_view text, const Field& field, std::bitset<size>& out) {
+template <std::size_t Size> Status add_range(std::string_view text, const Field& field, std::bitset<Size>& out) {
   const auto slash = text.find('/');
   unsigned step = 1;
   if (slash != std::string_view::npos) {
@@ -63,7 +63,7 @@ template <std::size_t size> Status add_range(std::string_view text, const Field&
   return {};
 }
 
-template <std::size_t size> Status read_field(std::string_view text, const Field& field, std::bitset<size>& out) {
+template <std::size_t Size> Status read_field(std::string_view text, const Field& field, std::bitset<Size>& out) {
   for (const auto part : split(text, ',')) TCFDL_TRY(add_range(part, field, out));
   return {};
 }

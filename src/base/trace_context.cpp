@@ -21,8 +21,8 @@ int digit(char c) noexcept {
 }
 
 /// Lower-case digits only, as the recommendation demands.
-template <std::size_t kSize> bool read_hex(std::string_view text, std::array<std::uint8_t, kSize>& out) noexcept {
-  for (std::size_t i = 0; i < kSize; ++i) {
+template <std::size_t Size> bool read_hex(std::string_view text, std::array<std::uint8_t, Size>& out) noexcept {
+  for (std::size_t i = 0; i < Size; ++i) {
     const int high = digit(text[2 * i]);
     const int low = digit(text[2 * i + 1]);
     if (high < 0 || low < 0) return false;
@@ -31,7 +31,7 @@ template <std::size_t kSize> bool read_hex(std::string_view text, std::array<std
   return true;
 }
 
-template <std::size_t kSize> bool is_zero(const std::array<std::uint8_t, kSize>& id) noexcept {
+template <std::size_t Size> bool is_zero(const std::array<std::uint8_t, Size>& id) noexcept {
   return std::ranges::all_of(id, [](auto byte) { return byte == 0; });
 }
 

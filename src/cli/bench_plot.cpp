@@ -41,7 +41,8 @@ public:
   }
   [[nodiscard]] std::vector<double> ticks() const {
     std::vector<double> values;
-    for (double power = first_; power <= last_ + 0.5; ++power) values.push_back(std::pow(base_, power));
+    const auto powers = static_cast<int>(std::lround(last_ - first_));
+    for (int i = 0; i <= powers; ++i) values.push_back(std::pow(base_, first_ + i));
     return values;
   }
 
@@ -123,7 +124,8 @@ std::string legend(const std::vector<Line>& lines) {
   std::string svg;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto left = kLeft + kEntry * static_cast<double>(i % kColumns);
-    const auto top = kHeight - 60 + 22 * static_cast<double>(i / kColumns);
+    const auto row = i / kColumns;
+    const auto top = kHeight - 60 + 22 * static_cast<double>(row);
     svg += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"2\" "
                        "stroke-dasharray=\"{}\"/>\n",
                        left, left + 36, top - 4, top - 4, kColours.at(i % kColours.size()),
