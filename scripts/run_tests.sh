@@ -7,7 +7,8 @@ build=$1
 jobs=$2
 log=$build/ctest.log
 
-ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=error 2>&1 | tee "$log"
+# Tests of whole clusters wait for much of their time.
+ctest --test-dir "$build" -j "$((jobs + jobs / 2))" --output-on-failure --no-tests=error 2>&1 | tee "$log"
 tests=$?
 TCFDL_BUILD_DIR=$build scripts/check.sh
 checks=$?
