@@ -140,6 +140,7 @@ private:
     wire::Descriptor descriptor;
   };
   struct Trial : Version {
+    Trial();
     TimePoint not_ready_since;
     std::optional<TimePoint> ready_since;         // as many as needed
     std::map<InstanceId, std::uint32_t> failures; // runs in a row
@@ -168,7 +169,7 @@ private:
     TimePoint not_ready_since;
     bool announced = false;
     bool drain_told = false;
-    bool found = false; // it was started before this master was
+    bool found = false;                  // it was started before this master was
     std::optional<TimePoint> stop_since; // set once it is to stop
     TimePoint stop_again{};              // when to look at it next, then
   };

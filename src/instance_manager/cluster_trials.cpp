@@ -8,6 +8,8 @@
 
 namespace tcfdl::instance_manager {
 
+ClusterInstances::Trial::Trial() = default;
+
 std::size_t ClusterInstances::Trial::failed_runs() const {
   return std::accumulate(failures.begin(), failures.end(), std::size_t{0},
                          [](std::size_t sum, const auto& each) { return sum + each.second; });

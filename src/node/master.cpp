@@ -456,6 +456,15 @@ private:
     stops_.add([this] { tasks_->stop(); });  // first: whoever waits for a lease lets go of the door
     TCFDL_TRY(async_->start());
     stops_.add([this] { async_->stop(); }); // its tasks go on after a restart, rather than to hear that this stops
+    wire_triggers();
+    if (gateway_) {
+      TCFDL_TRY(gateway_->start());
+      stops_.add([this] { gateway_->stop(); });
+    }
+    return wire_api();
+  }
+
+  void wire_triggers() {
     triggers_ = std::make_unique<TopicTriggers>(TopicTriggerParts{*topics_, async_->leases(), async_->instances(),
                                                                   config_.cluster,
                                                                   wire::field(identity_->signing.public_key().bytes())},
@@ -464,10 +473,9 @@ private:
     stops_.add([this] { triggers_->stop(); });
     cron_->start();
     stops_.add([this] { cron_->stop(); });
-    if (gateway_) {
-      TCFDL_TRY(gateway_->start());
-      stops_.add([this] { gateway_->stop(); });
-    }
+  }
+
+  Status wire_api() {
     api_ = std::make_unique<MasterApi>(MasterApiParts{config_.cluster,
                                                       config_.host.node,
                                                       *functions_,

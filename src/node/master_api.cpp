@@ -148,10 +148,8 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
   const FunctionName name(record.descriptor.name());
   add_instances(function, name, progress);
   add_tasks(function, name, progress);
-  const auto rollback = parts.functions.rollback(name.str());
-  if (rollback && *rollback) {
-    const auto& given_up = **rollback;
-    function["rollback"] = {{"version", given_up.version}, {"reason", given_up.reason}, {"time", given_up.time}};
+  if (const auto given_up = parts.functions.rollback(name.str()).value_or(std::nullopt)) {
+    function["rollback"] = {{"version", given_up->version}, {"reason", given_up->reason}, {"time", given_up->time}};
   }
   add_cron(function, record.descriptor, parts.cron);
   function["registered"] = record.registered;

@@ -180,6 +180,33 @@ private:
   std::jthread thread_;
 };
 
+/// While they last, requests are answered. The service outlives them.
+Result<std::vector<message_queue::Subscription>> serve_requests(message_queue::Bus& bus,
+                                                                service_manager::Service& service, Requests& requests) {
+  const auto enrol = [&service](BytesView bytes) {
+    auto reply = service.handle_enrolment(bytes);
+    if (!reply) {
+      spdlog::warn("refused to enrol {}: {}", applicant(bytes),
+                   http::printable(reply.error().to_string(), kLongestRefusal));
+    }
+    return reply;
+  };
+  std::vector<message_queue::Subscription> services;
+  const auto add = [&](const std::string& subject, const char* kind, auto handler) -> Status {
+    TCFDL_ASSIGN(auto served, bus.serve(subject, requests.counted(kind, std::move(handler))));
+    services.push_back(std::move(served));
+    return {};
+  };
+  TCFDL_TRY(add(collaboration::authority_subject("*"), "authority",
+                [&service](BytesView bytes) { return service.handle_authority(bytes); }));
+  TCFDL_TRY(add(collaboration::registry_subject("*"), "registry",
+                [&service](BytesView bytes) { return service.handle_registry(bytes); }));
+  TCFDL_TRY(add(collaboration::credential_subject("*"), "credential",
+                [&service](BytesView bytes) { return service.handle_credential(bytes); }));
+  TCFDL_TRY(add(std::string(collaboration::kServiceEnrolSubject), "enrolment", enrol));
+  return services;
+}
+
 Status serve(const ServiceManagerConfig& config) {
   const SystemClock clock;
   TCFDL_ASSIGN(auto state, NodeState::open(config.state));
@@ -216,26 +243,7 @@ Status serve(const ServiceManagerConfig& config) {
   bus_settings.workers = 8;
   TCFDL_ASSIGN(const auto bus, message_queue::NatsBus::connect(bus_settings));
   Requests requests;
-  TCFDL_ASSIGN(const auto authority_service,
-               bus->serve(collaboration::authority_subject("*"), requests.counted("authority", [&](BytesView bytes) {
-                 return service.handle_authority(bytes);
-               })));
-  TCFDL_ASSIGN(const auto registry_service,
-               bus->serve(collaboration::registry_subject("*"), requests.counted("registry", [&](BytesView bytes) {
-                 return service.handle_registry(bytes);
-               })));
-  TCFDL_ASSIGN(const auto credential_service,
-               bus->serve(collaboration::credential_subject("*"), requests.counted("credential", [&](BytesView bytes) {
-                 return service.handle_credential(bytes);
-               })));
-  TCFDL_ASSIGN(const auto enrol_service,
-               bus->serve(collaboration::kServiceEnrolSubject, requests.counted("enrolment", [&](BytesView bytes) {
-                 auto reply = service.handle_enrolment(bytes);
-                 if (!reply)
-                   spdlog::warn("refused to enrol {}: {}", applicant(bytes),
-                                http::printable(reply.error().to_string(), kLongestRefusal));
-                 return reply;
-               })));
+  TCFDL_ASSIGN(const auto services, serve_requests(*bus, service, requests));
   const TrustKeeper keeper(*authority, *bus);
   TCFDL_TRY(write_initial_tokens(config, *authority, nats, state, here));
   TCFDL_ASSIGN(const auto figures, MetricsServer::start(config.observation.metrics, state,

@@ -166,7 +166,7 @@ Result<topics::TopicRecord> TopicDoor::put(const wire::Signed& unverified) {
 
 Status TopicDoor::remove(const std::string& topic) {
   TCFDL_TRY(parts_.topics.get(topic));
-  const auto removed = parts_.registry.unregister_function(topic);
+  auto removed = parts_.registry.unregister_function(topic);
   if (!removed && removed.error().code() != Code::kNotFound) return removed;
   return parts_.topics.remove(topic);
 }

@@ -23,7 +23,7 @@ std::string topic_of(const wire::TopicRequest& request);
 /// Thread-safe. What it needs outlives it.
 class TopicDoor {
 public:
-  TopicDoor(const TopicDoorParts& parts, std::string cluster) : parts_(parts), cluster_(std::move(cluster)) {}
+  TopicDoor(TopicDoorParts parts, std::string cluster) : parts_(std::move(parts)), cluster_(std::move(cluster)) {}
 
   /// Of a client with that certificate. `gone`: it went away. PERMISSION_DENIED names the grant that it lacks.
   Result<wire::TopicReply> handle(const wire::Certificate& caller, const wire::TopicRequest& request,

@@ -36,8 +36,8 @@ topics::SubscriptionId TopicTrigger::subscriber(const std::string& function) {
   return {"function:" + function, "trigger"};
 }
 
-TopicTrigger::TopicTrigger(const TopicTriggerParts& parts, std::string topic, std::string function, unsigned threads)
-    : parts_(parts), topic_(std::move(topic)), function_(std::move(function)) {
+TopicTrigger::TopicTrigger(TopicTriggerParts parts, std::string topic, std::string function, unsigned threads)
+    : parts_(std::move(parts)), topic_(std::move(topic)), function_(std::move(function)) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   threads_.emplace_back([this] { keep_held(); });
 }

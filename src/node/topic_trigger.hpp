@@ -20,7 +20,7 @@ struct TopicTriggerParts {
 /// at work. Parts outlive it; the destructor ends it, and what is on its way is delivered again.
 class TopicTrigger {
 public:
-  TopicTrigger(const TopicTriggerParts& parts, std::string topic, std::string function, unsigned threads);
+  TopicTrigger(TopicTriggerParts parts, std::string topic, std::string function, unsigned threads);
   TopicTrigger(const TopicTrigger&) = delete;
   TopicTrigger& operator=(const TopicTrigger&) = delete;
   ~TopicTrigger();

@@ -9,8 +9,8 @@ namespace tcfdl::node {
 /// Thread-safe; what it needs outlives it. `start` and `stop` from one thread.
 class TopicTriggers {
 public:
-  TopicTriggers(const TopicTriggerParts& parts, function_manager::FunctionManager& functions)
-      : parts_(parts), functions_(functions) {}
+  TopicTriggers(TopicTriggerParts parts, function_manager::FunctionManager& functions)
+      : parts_(std::move(parts)), functions_(functions) {}
   TopicTriggers(const TopicTriggers&) = delete;
   TopicTriggers& operator=(const TopicTriggers&) = delete;
   ~TopicTriggers() { stop(); }

@@ -97,6 +97,15 @@ AskAuthority ask_authority(WorkerEvents& events) {
   };
 }
 
+/// Where this machine reaches the task manager: by a relay for a master on another one.
+Result<std::string> find_tasks(const HostConfig& config, NodeState& state, const NodeIdentity& identity,
+                               message_queue::NatsBus& bus, std::unique_ptr<wire::Listener>& relay) {
+  if (!identity.entrance.tasks.empty()) return identity.entrance.tasks;
+  TCFDL_ASSIGN(const auto here, local_address(config, state, "tasks"));
+  TCFDL_ASSIGN(relay, relay_tasks(bus, config.node, here));
+  return wire::to_string(relay->address());
+}
+
 /// Parts stop in the reverse order of their start: each stops when it goes.
 Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(auto state, NodeState::open(config.host.state));
@@ -125,13 +134,8 @@ Status serve(const WorkerConfig& config) {
   auto own = entrance.bus(config.host.node, keeper->credential());
   own.ping_interval = std::chrono::minutes(5); // as rare as an idle node's heartbeats
   TCFDL_ASSIGN(bus, message_queue::NatsBus::connect(own));
-  std::unique_ptr<wire::Listener> tasks_relay; // for a master on another machine
-  auto tasks_address = identity.entrance.tasks;
-  if (tasks_address.empty()) {
-    TCFDL_ASSIGN(const auto here, local_address(config.host, state, "tasks"));
-    TCFDL_ASSIGN(tasks_relay, relay_tasks(*bus, config.host.node, here));
-    tasks_address = wire::to_string(tasks_relay->address());
-  }
+  std::unique_ptr<wire::Listener> tasks_relay;
+  TCFDL_ASSIGN(const auto tasks_address, find_tasks(config.host, state, identity, *bus, tasks_relay));
   TCFDL_ASSIGN(auto tasks, wire::parse_address(tasks_address));
   TCFDL_ASSIGN(const auto caller, caller_identity(config.host.node, identity));
   sdk::TaskManagerClient master(sdk::connector_to(std::move(tasks)), identity.entrance.tasks_token, caller);

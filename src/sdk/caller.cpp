@@ -437,7 +437,15 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
     if (forgotten && body.restart()) done = exchange_task(*instance, input, body, result, output = {});
   }
   span.set_outcome(done);
-  if (!done && done.error().code() == Code::kFailedPrecondition && output.in_step && !output.accepted && capsule) {
+  attempt.report.seal_us += sealing_us;
+  return conclude(attempt, output, std::move(instance), capsule.get(), std::move(done));
+}
+
+/// Notes what an exchange showed, and keeps what is of use for the next.
+Status Caller::conclude(Attempt& attempt, ExchangeOutput& output, std::unique_ptr<InstanceConnection> instance,
+                        const ReadyCapsule* capsule, Status done) {
+  if (!done && done.error().code() == Code::kFailedPrecondition && output.in_step && !output.accepted &&
+      capsule != nullptr) {
     attempt.refused_keys = true;
     capsules_.forget(attempt.request.function(), attempt.grant.assurance(), *capsule);
   }
@@ -446,7 +454,7 @@ Status Caller::exchange(Attempt& attempt, RequestBody& body, ResultSink& result)
   attempt.answered = output.answered;
   if (output.may_begin && !attempt.accepted) attempt.unsure_at = attempt.grant.instance();
   const bool ran = done || output.answered;
-  attempt.report.seal_us += sealing_us + output.seal_us;
+  attempt.report.seal_us += output.seal_us;
   attempt.report.run_us = output.run_us;
   attempt.report.open_us = output.open_us;
   if (done && attempt.options.receipt) done = take_receipt(attempt, std::move(output.receipt));

@@ -56,6 +56,8 @@ private:
   Status take_receipt(Attempt& attempt, Bytes receipt) const;
   [[nodiscard]] wire::SealedHeader header_of(const Attempt& attempt, const ReadyCapsule* capsule) const;
   Status exchange(Attempt& attempt, RequestBody& body, ResultSink& result);
+  Status conclude(Attempt& attempt, ExchangeOutput& output, std::unique_ptr<InstanceConnection> instance,
+                  const ReadyCapsule* capsule, Status done);
   void keep(Attempt& attempt, std::unique_ptr<InstanceConnection> instance, bool ran);
 
   TaskManager& task_manager_;
