@@ -23,7 +23,7 @@ bool is_span(const Span& span) {
          (span.parent_id().empty() || span.parent_id().size() == 8) && span.ByteSizeLong() <= kLargest;
 }
 
-template <std::size_t kSize> std::string as_field(const std::array<std::uint8_t, kSize>& id) {
+template <std::size_t Size> std::string as_field(const std::array<std::uint8_t, Size>& id) {
   return {id.begin(), id.end()};
 }
 
