@@ -45,8 +45,10 @@ void ClusterInstances::end_trial(const FunctionName& function, std::uint64_t ver
 
 void ClusterInstances::note_trial(const InstanceId& id, const wire::InstanceStatus& status) {
   const auto wanted = functions_.find(FunctionName(status.function()));
-  if (wanted == functions_.end() || !wanted->second.trial) return;
-  auto& trial = *wanted->second.trial;
+  if (wanted == functions_.end()) return;
+  auto& on_trial = wanted->second.trial;
+  if (!on_trial) return;
+  auto& trial = *on_trial;
   if (status.version() != trial.descriptor.version() || status.failures() == 0) return;
   auto& failures = trial.failures[id];
   failures = std::max(failures, status.failures());
