@@ -106,6 +106,19 @@ Result<std::string> find_tasks(const HostConfig& config, NodeState& state, const
   return wire::to_string(relay->address());
 }
 
+Result<HostSettings> settings_of_host(const HostConfig& config, NodeState& state, const NodeIdentity& identity,
+                                      const std::string& tasks) {
+  HostSettings settings;
+  settings.config = config;
+  settings.role = "worker";
+  settings.cluster = identity.entrance.cluster;
+  TCFDL_ASSIGN(settings.agent, local_address(config, state, "agent"));
+  settings.tasks = tasks;
+  settings.tasks_token = identity.entrance.tasks_token;
+  settings.proxy_certificate = identity.proxy_certificate;
+  return settings;
+}
+
 /// Parts stop in the reverse order of their start: each stops when it goes.
 Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(auto state, NodeState::open(config.host.state));
@@ -140,14 +153,7 @@ Status serve(const WorkerConfig& config) {
   TCFDL_ASSIGN(const auto caller, caller_identity(config.host.node, identity));
   sdk::TaskManagerClient master(sdk::connector_to(std::move(tasks)), identity.entrance.tasks_token, caller);
 
-  HostSettings host_settings;
-  host_settings.config = config.host;
-  host_settings.role = "worker";
-  host_settings.cluster = identity.entrance.cluster;
-  TCFDL_ASSIGN(host_settings.agent, local_address(config.host, state, "agent"));
-  host_settings.tasks = tasks_address;
-  host_settings.tasks_token = identity.entrance.tasks_token;
-  host_settings.proxy_certificate = identity.proxy_certificate;
+  TCFDL_ASSIGN(auto host_settings, settings_of_host(config.host, state, identity, tasks_address));
   host_settings.spans = spans.get();
   Host host(std::move(host_settings), *bus, proxy, fetch_from(master));
   const HostConnection connection(events, *bus, host);
