@@ -74,7 +74,7 @@ private:
   Result<Task> admit(Session& session, const wire::TaskRequest& request);
   Status prepare(const Session& session, const wire::TaskRequest& request, Task& task);
   [[nodiscard]] std::unique_ptr<wire::OpenSpan> open_span(const wire::TaskRequest& request,
-                                                         const wire::SealedHeader& header) const;
+                                                          const wire::SealedHeader& header) const;
   Result<Task> admit_message(Session& session, const wire::TaskRequest& request);
   Result<wire::TopicHeader> check_message(const Session& session, const wire::TopicDelivery& delivery,
                                           const wire::Lease& lease) const;
