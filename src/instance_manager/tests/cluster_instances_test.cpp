@@ -1,6 +1,4 @@
-#include "instance_manager/cluster_instances.hpp"
-
-#include "instance_manager/tests/fakes.hpp"
+#include "instance_manager/tests/cluster_world.hpp"
 
 namespace tcfdl::instance_manager::testing {
 namespace {
@@ -28,15 +26,8 @@ struct FakeNode {
   }
 };
 
-class ClusterInstancesTest : public ::testing::Test {
+class ClusterInstancesTest : public ClusterWorld {
 protected:
-  void settle() {
-    do {
-      cluster_.run_due();
-      executor_.run_all();
-      cluster_.run_due();
-    } while (!executor_.jobs.empty());
-  }
   void advance(milliseconds by) {
     for (; by.count() > 0; by -= std::min(by, kStep)) {
       time_.advance(std::min(by, kStep));
@@ -44,10 +35,7 @@ protected:
     }
   }
   static constexpr milliseconds kStep{500};
-  void report(const FakeNode& node) {
-    cluster_.on_node_status(node.status);
-    settle();
-  }
+  void report(const FakeNode& node) { ClusterWorld::report(node.status); }
   void want(std::size_t scale, std::uint64_t version = 1) { want_with({}, scale, version); }
   void want_with(const Needs& needs, std::size_t scale = 1, std::uint64_t version = 1, std::size_t keep = 0) {
     ASSERT_TRUE(cluster_.set_function({.descriptor = make_descriptor("plates/read", version),
@@ -60,11 +48,6 @@ protected:
   std::string problem() { return cluster_.view().functions.at(0).problem; }
   std::string started(std::size_t index) { return nodes_.started.at(index).second.instance(); }
 
-  ManualTime time_;
-  FakeExecutor executor_;
-  FakeNodeCommands nodes_;
-  FakeInstanceEvents events_;
-  ClusterInstances cluster_{{}, nodes_, events_, executor_, time_};
   FakeNode worker_{"worker-1"};
   FakeNode master_{"main", "master"};
 };

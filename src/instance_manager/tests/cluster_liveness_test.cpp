@@ -1,5 +1,4 @@
-#include "instance_manager/cluster_instances.hpp"
-#include "instance_manager/tests/fakes.hpp"
+#include "instance_manager/tests/cluster_world.hpp"
 
 namespace tcfdl::instance_manager::testing {
 namespace {
@@ -9,7 +8,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 /// A cluster with one worker, which has one instance and is idle.
-class Liveness : public ::testing::Test {
+class Liveness : public ClusterWorld {
 protected:
   Liveness() {
     EXPECT_TRUE(cluster_.set_function({.descriptor = make_descriptor("plates/read", 1), .manifest = "manifest"}));
@@ -24,23 +23,12 @@ protected:
     instance.add_addresses("unix:/a");
     report(status_);
   }
-  void report(const wire::NodeStatus& status) {
-    cluster_.on_node_status(status);
-    settle();
-  }
   void report_nothing_new() {
     wire::NodeStatus status;
     status.set_node("worker");
     status.set_unchanged(true);
     status.set_next_within_ms(status_.next_within_ms());
     report(status);
-  }
-  void settle() {
-    do {
-      cluster_.run_due();
-      executor_.run_all();
-      cluster_.run_due();
-    } while (!executor_.jobs.empty());
   }
   void advance(milliseconds by) {
     for (const auto end = time_() + by; time_() < end;) {
@@ -51,11 +39,6 @@ protected:
   [[nodiscard]] bool is_there() const { return !cluster_.view().nodes.empty(); }
 
   wire::NodeStatus status_;
-  ManualTime time_;
-  FakeNodeCommands nodes_;
-  FakeInstanceEvents events_;
-  FakeExecutor executor_;
-  ClusterInstances cluster_{{}, nodes_, events_, executor_, time_};
 };
 
 TEST_F(Liveness, AnIdleNodeMayBeSilentForAsLongAsItSaid) {

@@ -1,5 +1,4 @@
-#include "instance_manager/cluster_instances.hpp"
-#include "instance_manager/tests/fakes.hpp"
+#include "instance_manager/tests/cluster_world.hpp"
 
 namespace tcfdl::instance_manager::testing {
 namespace {
@@ -10,7 +9,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class Trials : public ::testing::Test {
+class Trials : public ClusterWorld {
 protected:
   Trials() {
     status_.set_node("worker-1");
@@ -20,23 +19,13 @@ protected:
     report();
     begin(2);
   }
-  void settle() {
-    do {
-      cluster_.run_due();
-      executor_.run_all();
-      cluster_.run_due();
-    } while (!executor_.jobs.empty());
-  }
   void advance(milliseconds by) {
     for (milliseconds done{0}; done < by; done += milliseconds(500)) {
       time_.advance(milliseconds(500));
       report(); // the node is alive
     }
   }
-  void report() {
-    cluster_.on_node_status(status_);
-    settle();
-  }
+  void report() { ClusterWorld::report(status_); }
   wire::InstanceStatus& add(const std::string& id, std::uint64_t version) {
     auto& instance = *status_.add_instances();
     instance.set_instance(id);
@@ -63,11 +52,6 @@ protected:
     instance.set_last_error("exit status 3");
   }
 
-  ManualTime time_;
-  FakeExecutor executor_;
-  FakeNodeCommands nodes_;
-  FakeInstanceEvents events_;
-  ClusterInstances cluster_{{}, nodes_, events_, executor_, time_};
   wire::NodeStatus status_;
 };
 

@@ -1,5 +1,4 @@
-#include "instance_manager/cluster_instances.hpp"
-#include "instance_manager/tests/fakes.hpp"
+#include "instance_manager/tests/cluster_world.hpp"
 
 namespace tcfdl::instance_manager::testing {
 namespace {
@@ -11,7 +10,7 @@ using ::testing::SizeIs;
 
 const FunctionName kName("plates/read");
 
-class Warm : public ::testing::Test {
+class Warm : public ClusterWorld {
 protected:
   Warm() {
     status_.set_node("worker-1");
@@ -22,17 +21,9 @@ protected:
     settle();
     run_what_started();
   }
-  void settle() {
-    do {
-      cluster_.run_due();
-      executor_.run_all();
-      cluster_.run_due();
-    } while (!executor_.jobs.empty());
-  }
   void report() {
     time_.advance(milliseconds(500));
-    cluster_.on_node_status(status_);
-    settle();
+    ClusterWorld::report(status_);
   }
   /// The node has every instance that it was told to start and not to stop.
   void run_what_started() {
@@ -55,11 +46,6 @@ protected:
   std::string started(std::size_t index) { return nodes_.started.at(index).second.instance(); }
   FunctionView view() { return cluster_.view().functions.at(0); }
 
-  ManualTime time_;
-  FakeExecutor executor_;
-  FakeNodeCommands nodes_;
-  FakeInstanceEvents events_;
-  ClusterInstances cluster_{{}, nodes_, events_, executor_, time_};
   wire::NodeStatus status_;
 };
 
