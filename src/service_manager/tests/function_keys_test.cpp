@@ -13,15 +13,6 @@ protected:
     must(registry_->register_function("west", signed_descriptor()));
   }
 
-  /// The scalar of a package, opened and checked as its recipient does.
-  crypto::Scalar open(const wire::KeyPackage& package, const crypto::HpkePrivateKey& key) {
-    must(wire::verify_key_package(authority_->public_key(), package, clock_.now()));
-    const auto secret = must(crypto::hpke_open(key, as_bytes(package.scope()), {}, as_bytes(package.sealed())));
-    return must(crypto::Scalar::from_bytes(secret.span()));
-  }
-  static wire::KeyScope scope(const wire::KeyPackage& package) {
-    return must(wire::parse<wire::KeyScope>(package.scope()));
-  }
   Error instance_refusal(const std::function<void(wire::InstanceStatement&)>& change) {
     auto changed = statement(instance_, worker_);
     change(changed);

@@ -43,14 +43,6 @@ protected:
     *result.mutable_proxy_certificate() = master_.proxy_certificate;
     return result;
   }
-  crypto::Scalar open(const wire::KeyPackage& package, const crypto::HpkePrivateKey& key) {
-    must(wire::verify_key_package(authority_->public_key(), package, clock_.now()));
-    const auto secret = must(crypto::hpke_open(key, as_bytes(package.scope()), {}, as_bytes(package.sealed())));
-    return must(crypto::Scalar::from_bytes(secret.span()));
-  }
-  static wire::KeyScope scope(const wire::KeyPackage& package) {
-    return must(wire::parse<wire::KeyScope>(package.scope()));
-  }
   std::uint32_t rotate() {
     wire::RotateKey rotation;
     rotation.set_function("plates/seen");

@@ -144,6 +144,16 @@ protected:
     return request;
   }
 
+  /// The scalar of a package, opened and checked as its recipient does.
+  crypto::Scalar open(const wire::KeyPackage& package, const crypto::HpkePrivateKey& key) {
+    must(wire::verify_key_package(authority_->public_key(), package, clock_.now()));
+    const auto secret = must(crypto::hpke_open(key, as_bytes(package.scope()), {}, as_bytes(package.sealed())));
+    return must(crypto::Scalar::from_bytes(secret.span()));
+  }
+  static wire::KeyScope scope(const wire::KeyPackage& package) {
+    return must(wire::parse<wire::KeyScope>(package.scope()));
+  }
+
   void enrol(NodeKeys& node, wire::Role role, const std::string& cluster = "west") {
     const auto reply = must(authority_->enrol(node_request(node, role, token(role, cluster))));
     node.certificate = reply.certificate();
