@@ -1,5 +1,7 @@
 #include "node/figures.hpp"
 
+#include "node/instance_state.hpp"
+
 #include <algorithm>
 
 namespace tcfdl::node {
@@ -53,22 +55,13 @@ void add_traffic(Page& page, const task_manager::FunctionStats& stats) {
   }
 }
 
-std::string state_label(wire::InstanceState state) {
-  switch (state) {
-  case wire::INSTANCE_STATE_STARTING: return "starting";
-  case wire::INSTANCE_STATE_READY: return "ready";
-  case wire::INSTANCE_STATE_DRAINING: return "draining";
-  case wire::INSTANCE_STATE_BACKING_OFF: return "backing-off";
-  case wire::INSTANCE_STATE_STOPPED: return "stopped";
-  default: return "other";
-  }
-}
-
 /// Instances by function and state; a function that is known has its ready ones counted though there be none.
 class StateCounts {
 public:
   void know(const std::string& function) { counts_.try_emplace({function, "ready"}, 0); }
-  void add(const std::string& function, wire::InstanceState state) { ++counts_[{function, state_label(state)}]; }
+  void add(const std::string& function, wire::InstanceState state) {
+    ++counts_[{function, state_name(state, "other")}];
+  }
   void put_on(Page& page, const std::string& name, const std::string& help) const {
     for (const auto& [key, count] : counts_) {
       page.gauge(name, help, static_cast<double>(count), {{"function", key.first}, {"state", key.second}});

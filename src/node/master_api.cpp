@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "collaboration/subjects.hpp"
+#include "node/instance_state.hpp"
 #include "wire/descriptor.hpp"
 
 #include <algorithm>
@@ -16,17 +17,6 @@ using std::chrono::seconds;
 constexpr seconds kAuthorityTime{10};
 /// So many runs that failed one after the other are a program that does not work.
 constexpr std::uint32_t kCrashLoop = 3;
-
-std::string state_name(wire::InstanceState state) {
-  switch (state) {
-  case wire::INSTANCE_STATE_STARTING: return "starting";
-  case wire::INSTANCE_STATE_READY: return "ready";
-  case wire::INSTANCE_STATE_DRAINING: return "draining";
-  case wire::INSTANCE_STATE_BACKING_OFF: return "backing-off";
-  case wire::INSTANCE_STATE_STOPPED: return "stopped";
-  default: return "unknown";
-  }
-}
 
 template <class Texts> Json list_of(const Texts& texts) {
   Json result = Json::array();
@@ -68,7 +58,7 @@ Json describe(const instance_manager::ClusterView& view, const instance_manager:
           {"function", status.function()},
           {"version", status.version()},
           {"node", node.str()},
-          {"state", is_warm ? "warm" : state_name(status.state())},
+          {"state", is_warm ? "warm" : state_name(status.state(), "unknown")},
           {"tee_kind", tee_kind_of(view, node)},
           {"pid", status.pid()},
           {"rss", status.rss()},
