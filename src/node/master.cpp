@@ -20,6 +20,8 @@
 #include "node/host.hpp"
 #include "node/identity.hpp"
 #include "node/master_api.hpp"
+#include "node/master_events.hpp"
+#include "node/master_kept.hpp"
 #include "node/node_reports.hpp"
 #include "node/revocation_relay.hpp"
 #include "node/run.hpp"
@@ -33,83 +35,6 @@ namespace tcfdl::node {
 namespace {
 
 using std::chrono::seconds;
-
-/// What is chosen once and kept: ports and secrets.
-struct Kept {
-  std::uint16_t nats_port = 0;
-  ListenAddress api;
-  std::optional<ListenAddress> gateway;
-  ListenAddress tasks;         ///< on this machine
-  ListenAddress network_tasks; ///< in TLS, or nothing
-  std::string api_token;
-  std::string gateway_token;
-  std::string tasks_token;
-
-  static Result<Kept> read(const MasterConfig& config, NodeState& state) {
-    Kept kept;
-    kept.api = config.api;
-    kept.gateway = config.gateway;
-    if (config.tasks.tls) {
-      kept.network_tasks = config.tasks;
-      TCFDL_ASSIGN(kept.network_tasks.port, state.port("network_tasks_port", config.tasks.port));
-    } else {
-      kept.tasks = config.tasks;
-    }
-    TCFDL_ASSIGN(kept.nats_port, state.port("nats_port", config.nats.port));
-    TCFDL_ASSIGN(kept.api.port, state.port("api_port", config.api.port));
-    if (kept.gateway) {
-      TCFDL_ASSIGN(kept.gateway->port, state.port("gateway_port", config.gateway->port));
-    }
-    TCFDL_ASSIGN(kept.tasks.port, state.port("tasks_port", kept.tasks.port));
-    TCFDL_ASSIGN(kept.api_token, state.secret("api_token"));
-    TCFDL_ASSIGN(kept.gateway_token, state.secret("gateway_token"));
-    TCFDL_ASSIGN(kept.tasks_token, state.secret("tasks_token"));
-    return kept;
-  }
-
-  [[nodiscard]] std::string tasks_address() const { return fmt::format("tcp:{}:{}", tasks.host, tasks.port); }
-};
-
-/// The proxy's events: to the host or the gateway, and to the service manager.
-class MasterEvents final : public ProxyEvents {
-public:
-  void connect(ServiceManagerClient* service_manager, Host* host, GatewayKeeper* gateway) {
-    const std::scoped_lock lock(mutex_);
-    service_manager_ = service_manager;
-    host_ = host;
-    gateway_ = gateway;
-  }
-  void on_exited(const wire::InstanceExited& event) override {
-    const std::scoped_lock lock(mutex_);
-    if (gateway_ != nullptr && gateway_->on_exited(event.instance())) return;
-    if (host_ != nullptr) host_->on_exited(event);
-  }
-  void on_spans(const wire::Spans& spans) override {
-    const std::scoped_lock lock(mutex_);
-    if (host_ != nullptr) host_->on_spans(spans);
-  }
-  void on_restarted() override {
-    const std::scoped_lock lock(mutex_);
-    if (gateway_ != nullptr) gateway_->on_proxy_restarted();
-    if (host_ != nullptr) host_->on_proxy_restarted();
-  }
-  Result<Bytes> on_authority(BytesView request, Deadline deadline) override {
-    TCFDL_TRY(check_proxys_request(request));
-    ServiceManagerClient* service_manager = nullptr;
-    {
-      const std::scoped_lock lock(mutex_);
-      service_manager = service_manager_;
-    }
-    if (service_manager == nullptr) return Error(Code::kUnavailable, "the master is starting or stopping");
-    return service_manager->authority(request, deadline.earlier(Deadline::after(seconds(10))));
-  }
-
-private:
-  std::mutex mutex_;
-  ServiceManagerClient* service_manager_ = nullptr; // guarded by mutex_, as are those below
-  Host* host_ = nullptr;
-  GatewayKeeper* gateway_ = nullptr;
-};
 
 FetchFile fetch_from(database::FileStore& files) {
   return [&files](const std::string& digest, const std::filesystem::path& to, Deadline) -> Status {
@@ -129,7 +54,7 @@ public:
   Status start() {
     TCFDL_ASSIGN(auto state, NodeState::open(config_.host.state));
     state_ = std::make_unique<NodeState>(std::move(state));
-    TCFDL_ASSIGN(kept_, Kept::read(config_, *state_));
+    TCFDL_ASSIGN(kept_, MasterKept::read(config_, *state_));
     TCFDL_ASSIGN(spans_, start_span_export(config_.host.observation.tracing, "master/" + config_.host.node));
     TCFDL_TRY(wire_identity());
     TCFDL_TRY(wire_messaging());
@@ -528,7 +453,7 @@ private:
   const task_manager::SystemTimeSource time_;
   std::unique_ptr<NodeState> state_;
   std::unique_ptr<wire::SpanBuffer> spans_; // null: none are wanted. Outlives all that have any
-  Kept kept_;
+  MasterKept kept_;
   NodeEntrance entrance_;
   MasterEvents events_;
   std::shared_ptr<const crypto::SecretBytes> tls_key_pem_;
