@@ -27,7 +27,6 @@ std::string Chaos::default_topology() { return "clusters:\n  - {name: local, wor
 
 void Chaos::SetUp() {
   ASSERT_EQ(platform_.up(), "");
-  ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
   deploy("once", "concurrency: 4\nscale: {min: 2, max: 2}\n");
   deploy("again", "idempotent: true\nconcurrency: 4\nscale: {min: 2, max: 2}\n");
   auto client = Client::connect("local");

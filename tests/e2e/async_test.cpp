@@ -23,7 +23,6 @@ protected:
   explicit AsyncTasks(const std::string& topology = {}) : platform_(topology) {}
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     const auto deployed = platform_.deploy("slow", "examples-slow");
     ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
     client_ = Client::connect("local").value();
@@ -50,15 +49,8 @@ protected:
       return shown.is_object() && shown.value("started", 0) >= 1;
     });
   }
-  /// 0 while there is none.
-  pid_t master() {
-    const auto ready = platform_.ready("local-master");
-    return ready.is_object() ? ready.value("pid", 0) : 0;
-  }
   void kill_master() {
-    const auto pid = master();
-    ASSERT_EQ(::kill(pid, SIGKILL), 0);
-    ASSERT_TRUE(eventually([&] { return !is_alive(pid) && master() != 0 && master() != pid; }));
+    ASSERT_TRUE(platform_.kill_master());
     client_ = Client::connect("local").value();
   }
 

@@ -51,7 +51,6 @@ TEST_F(Backups, OfARunningPlatformBringItBackAfterItsStateWasLost) {
 TEST_F(Backups, OfAMasterThatStoresTasksHaveAllThatWereAcknowledgedBefore) {
   ASSERT_EQ(platform_.up(), "");
   ASSERT_EQ(platform_.deploy("echo", "examples-echo").exit_code, 0);
-  ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
   const auto client = Client::connect("local").value();
   Guarded<std::vector<std::string>> acknowledged;
   std::atomic<bool> stop = false;

@@ -15,7 +15,6 @@ protected:
     ASSERT_EQ(platform_->up(), "");
     const auto deployed = platform_->deploy("echo", "examples-echo");
     ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
-    ::setenv("TCFDL_CONTEXT_DIR", platform_->environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
   }
   static void TearDownTestSuite() {
     delete platform_;

@@ -36,10 +36,7 @@ std::string plain_login(const std::string& host, int port) {
 
 class Channels : public testing::Test {
 protected:
-  void SetUp() override {
-    ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
-  }
+  void SetUp() override { ASSERT_EQ(platform_.up(), ""); }
 
   [[nodiscard]] static std::string authority_of(const std::string& url) { return url.substr(url.find("//") + 2); }
 

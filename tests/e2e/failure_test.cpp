@@ -17,7 +17,6 @@ class Failure : public testing::Test {
 protected:
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     const auto deployed = platform_.deploy("slow", "examples-slow", "queue_limit: 2\n");
     ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
     auto client = Client::connect("local");

@@ -16,7 +16,6 @@ class Grants : public testing::Test {
 protected:
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     for (const auto* name : {"echo", "lanes/echo"}) {
       const auto deployed = platform_.deploy(name, "examples-echo", "idempotent: true\nprotection: [eae, hse]\n");
       ASSERT_EQ(deployed.exit_code, 0) << deployed.err;

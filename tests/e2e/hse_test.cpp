@@ -63,7 +63,6 @@ INSTANTIATE_TEST_SUITE_P(LocalAdapters, HopByHop, testing::Values("unix", "tcp")
 class HopByHopOnce : public HopByHop {};
 
 TEST_P(HopByHopOnce, ServesManyCallsSideBySideAndSaysWhatEaeDoes) {
-  ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
   const auto client = Client::connect("vehicle");
   ASSERT_TRUE(client) << client.error().to_string();
   CallOptions options;

@@ -32,7 +32,6 @@ protected:
   explicit HttpCallers(const std::string& topology = kHttpsTopology) : platform_(topology) {}
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     ASSERT_EQ(platform_.deploy("echo", "examples-echo").exit_code, 0);
     owner_ = sdk::load_context("local").value();
     ASSERT_EQ(platform_.enrol("anna", {"other"}).exit_code, 0);

@@ -41,20 +41,12 @@ double value(const Scrape& scrape, const std::string& name) {
   return found == scrape.end() ? -1 : found->second;
 }
 
-std::unique_ptr<Client> connect(const Platform& platform) {
-  ::setenv("TCFDL_CONTEXT_DIR", platform.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
-  auto client = Client::connect("local");
-  EXPECT_TRUE(client) << client.error().to_string();
-  return client ? *std::move(client) : nullptr;
-}
-
 class Metrics : public testing::Test {
 protected:
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
     ASSERT_EQ(platform_.deploy("slow", "examples-slow", "concurrency: 4\n").exit_code, 0);
-    client_ = connect(platform_);
-    ASSERT_NE(client_, nullptr);
+    client_ = Client::connect("local").value();
     const auto ready = platform_.ready("local-master");
     url_ = ready["api_url"].get<std::string>() + "/metrics";
     token_ = ready["api_token"];

@@ -24,7 +24,6 @@ class QueuesUnderLoad : public testing::Test {
 protected:
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     ASSERT_EQ(platform_.enrol("light").exit_code, 0);
     heavy_ = connect("local");
     light_ = connect("light");

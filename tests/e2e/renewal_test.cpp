@@ -19,7 +19,6 @@ class Renewals : public testing::Test {
 protected:
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     const auto deployed =
         platform_.deploy("echo", "examples-echo", "scale: {min: 2}\nidempotent: true\nprotection: [eae, hse]\n");
     ASSERT_EQ(deployed.exit_code, 0) << deployed.err;

@@ -30,7 +30,6 @@ class Scaling : public testing::Test {
 protected:
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     auto client = Client::connect("local");
     ASSERT_TRUE(client) << client.error().to_string();
     client_ = *std::move(client);

@@ -55,7 +55,6 @@ class Secrecy : public testing::Test {
 protected:
   void SetUp() override {
     ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
     const auto deployed = platform_.deploy("echo", "examples-echo", "", {}, "roadside");
     ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
     for (const auto* name : {"vehicle-master", "roadside-master", "rsu-1"})

@@ -1,13 +1,11 @@
 // Messages from publishers to subscribers, and what is left of them when processes are killed.
-#include "support/platform.hpp"
+#include "e2e/topics.hpp"
 #include "support/search.hpp"
 
 #include <csignal>
 #include <fstream>
 #include <gmock/gmock.h>
-#include <mutex>
 #include <set>
-#include <tcfdl/topics.hpp>
 #include <thread>
 
 namespace tcfdl::test {
@@ -16,86 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
-
-constexpr const char* kTopic = "plates/seen";
-
-class Topics : public testing::Test {
-protected:
-  void SetUp() override {
-    ASSERT_EQ(platform_.up(), "");
-    ::setenv("TCFDL_CONTEXT_DIR", platform_.environment().at("TCFDL_CONTEXT_DIR").c_str(), 1);
-    client_ = TopicClient::connect("local").value();
-  }
-  void create(const std::vector<std::string>& more = {}) {
-    std::vector<std::string> command{"topic", "create", kTopic};
-    command.insert(command.end(), more.begin(), more.end());
-    const auto made = platform_.tcfdl(command);
-    ASSERT_EQ(made.exit_code, 0) << made.err;
-  }
-  Published publish(const std::string& body, const PublishOptions& options = {}) {
-    const auto published = client_->publish(kTopic, as_bytes(body), options);
-    EXPECT_TRUE(published) << published.error().to_string();
-    return published.value_or(Published());
-  }
-  /// What is handled, in its order; the handler says what it makes of each.
-  struct Received {
-    std::mutex mutex;
-    std::vector<ReceivedMessage> messages; // guarded by mutex
-    std::size_t count() {
-      const std::scoped_lock lock(mutex);
-      return messages.size();
-    }
-    std::vector<std::string> bodies() {
-      const std::scoped_lock lock(mutex);
-      std::vector<std::string> all;
-      for (const auto& each : messages) all.emplace_back(as_text(each.body));
-      return all;
-    }
-  };
-  std::unique_ptr<TopicSubscription> subscribe(Received& received, SubscribeOptions options = {},
-                                               std::function<Status(const ReceivedMessage&)> judge = {}) {
-    auto subscription = client_->subscribe(
-        kTopic,
-        [&received, judge](const ReceivedMessage& message) -> Status {
-          {
-            const std::scoped_lock lock(received.mutex);
-            received.messages.push_back(message);
-          }
-          return judge ? judge(message) : Status();
-        },
-        options);
-    EXPECT_TRUE(subscription) << subscription.error().to_string();
-    return subscription ? std::move(*subscription) : nullptr;
-  }
-  SubscribeOptions from_first(const std::string& name = "default") {
-    SubscribeOptions options;
-    options.name = name;
-    options.from_sequence = 1;
-    return options;
-  }
-  pid_t master() {
-    const auto ready = platform_.ready("local-master");
-    return ready.is_object() ? ready.value("pid", 0) : 0;
-  }
-  void kill_master() {
-    const auto pid = master();
-    ASSERT_EQ(::kill(pid, SIGKILL), 0);
-    ASSERT_TRUE(eventually([&] { return !is_alive(pid) && master() != 0 && master() != pid; }));
-  }
-  std::filesystem::path master_state() { return platform_.state() / "nodes" / "local-master"; }
-  std::vector<pid_t> queue() { return platform_.pids("nats-server", "local-master"); }
-  SubscriptionState state_of(const std::string& name = "default") {
-    const auto all = client_->subscriptions(kTopic);
-    EXPECT_TRUE(all) << all.error().to_string();
-    for (const auto& each : all.value_or(std::vector<SubscriptionState>())) {
-      if (each.name == name) return each;
-    }
-    return {};
-  }
-
-  Platform platform_;
-  std::unique_ptr<TopicClient> client_;
-};
 
 TEST_F(Topics, AMessageReachesEachSubscriptionAndLiesNowhereInTheClear) {
   create();
@@ -293,7 +211,7 @@ TEST_F(Topics, NothingAcknowledgedIsLostWhenMasterQueueAndSubscriberAreKilled) {
   };
   auto subscriber = start_subscriber();
   ASSERT_TRUE(more(20));
-  kill_master();
+  ASSERT_TRUE(platform_.kill_master());
   ASSERT_TRUE(more(20));
   for (const auto pid : queue()) ::kill(pid, SIGKILL);
   ASSERT_TRUE(more(20));
@@ -355,7 +273,7 @@ TEST_P(DamagedTopics, AreMadeAnewFromTheJournalAndNothingIsLost) {
     });
     ASSERT_TRUE(eventually([&] { return state_of().settled == 5; }));
   }
-  const auto master_was = master();
+  const auto master_was = platform_.master();
   ASSERT_EQ(::kill(master_was, SIGSTOP), 0); // it does not start the server again before the store is damaged
   for (const auto pid : queue()) ::kill(pid, SIGKILL);
   ASSERT_TRUE(eventually([&] { return std::ranges::none_of(queue(), is_alive); }));
@@ -387,7 +305,7 @@ INSTANTIATE_TEST_SUITE_P(, DamagedTopics, testing::Values(".blk", "meta.inf", "m
 TEST_F(Topics, AStoreThatIsGoneIsMadeAnew) {
   create({"--handling", "2s"});
   for (unsigned i = 0; i < 5; ++i) publish(fmt::format("{}", i));
-  const auto master_was = master();
+  const auto master_was = platform_.master();
   ASSERT_EQ(::kill(master_was, SIGSTOP), 0);
   for (const auto pid : queue()) ::kill(pid, SIGKILL);
   ASSERT_TRUE(eventually([&] { return std::ranges::none_of(queue(), is_alive); }));
@@ -396,113 +314,6 @@ TEST_F(Topics, AStoreThatIsGoneIsMadeAnew) {
   Received received;
   const auto subscription = subscribe(received, from_first());
   EXPECT_TRUE(eventually([&] { return received.count() == 5; }));
-}
-
-/// Functions that write to their log what they were given, and fail until a delivery.
-class TopicTriggers : public Topics {
-protected:
-  /// `script`: of `sh`, with the message on its standard input.
-  Finished deploy_script(const std::string& name, const std::string& script, const std::string& more = {}) {
-    const auto file = platform_.root() / (name + ".yaml");
-    std::ofstream(file) << fmt::format("name: {}\nversion: 1\ncommand: [tcfdl-exec, once, --, /bin/sh, -c, {}]\n"
-                                       "triggers: {{topics: [{}]}}\n{}",
-                                       name, Json(script).dump(), kTopic, more);
-    return platform_.tcfdl({"function", "deploy", file.string()});
-  }
-  std::string logs(const std::string& name) { return platform_.tcfdl({"function", "logs", name}).out; }
-  Json subscription_of(const std::string& function) {
-    const auto shown = platform_.json({"topic", "show", kTopic});
-    for (const auto& each : shown.value("subscriptions", Json::array())) {
-      if (each["owner"] == "function:" + function) return each;
-    }
-    return nullptr;
-  }
-  bool is_subscribed(const std::string& function) {
-    return eventually([&] { return !subscription_of(function).is_null(); });
-  }
-  bool has_settled(const std::string& function, std::uint64_t sequence) {
-    return eventually([&] {
-      const auto found = subscription_of(function);
-      return found.is_object() && found["settled"] == sequence;
-    });
-  }
-};
-
-constexpr const char* kTells = "echo \"got $TCFDL_TOPIC $TCFDL_MESSAGE_SEQUENCE $TCFDL_DELIVERY $(cat)\" >&2";
-
-TEST_F(TopicTriggers, EachMessageRunsTheFunctionUntilItSucceeds) {
-  create();
-  const auto deployed = deploy_script("reader", std::string(kTells) + "; test \"$TCFDL_DELIVERY\" -gt 1");
-  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
-  ASSERT_TRUE(is_subscribed("reader"));
-  publish("first");
-  publish("second");
-  EXPECT_TRUE(has_settled("reader", 2));
-  const auto log = logs("reader");
-  EXPECT_THAT(log, HasSubstr("got plates/seen 1 1 first"));
-  EXPECT_THAT(log, HasSubstr("got plates/seen 1 2 first"));
-  EXPECT_THAT(log, HasSubstr("got plates/seen 2 2 second"));
-  EXPECT_EQ(subscription_of("reader")["dead"], 0);
-  ASSERT_EQ(platform_.tcfdl({"function", "remove", "reader"}).exit_code, 0);
-  EXPECT_TRUE(eventually([&] { return subscription_of("reader").is_null(); }));
-}
-
-TEST_F(TopicTriggers, AFunctionAtZeroInstancesIsStarted) {
-  create();
-  const auto deployed = deploy_script("sleeper", kTells, "scale: {min: 0, max: 1}\n");
-  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
-  ASSERT_TRUE(is_subscribed("sleeper"));
-  publish("wake up");
-  EXPECT_TRUE(has_settled("sleeper", 1));
-  EXPECT_THAT(logs("sleeper"), HasSubstr("got plates/seen 1 1 wake up"));
-}
-
-TEST_F(TopicTriggers, AMasterThatIsKilledDeliversTheRest) {
-  create({"--handling", "2s"});
-  const auto deployed = deploy_script("reader", std::string(kTells) + "; sleep 1");
-  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
-  ASSERT_TRUE(is_subscribed("reader"));
-  for (unsigned i = 1; i <= 6; ++i) publish(fmt::format("message {}", i));
-  ASSERT_TRUE(eventually([&] { return logs("reader").find("message 1") != std::string::npos; }));
-  kill_master();
-  EXPECT_TRUE(has_settled("reader", 6));
-}
-
-TEST_F(TopicTriggers, AFunctionOfAnotherOwnerNeedsTheTopicsConsent) {
-  create();
-  const auto key = (platform_.root() / "other.key").string();
-  ASSERT_EQ(platform_.tcfdl({"key", "create", "--out", key}).exit_code, 0);
-  const auto file = platform_.root() / "stranger.yaml";
-  std::ofstream(file) << "name: stranger\nversion: 1\ncommand: [tcfdl-exec, once, --, /bin/cat]\ntriggers: {topics: ["
-                      << kTopic << "]}\n";
-  const auto deployed = platform_.tcfdl({"function", "deploy", file.string(), "--key", key});
-  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
-  ASSERT_EQ(deploy_script("reader", kTells).exit_code, 0);
-  ASSERT_TRUE(is_subscribed("reader")); // triggers were looked at since
-  EXPECT_TRUE(subscription_of("stranger").is_null());
-  create({"--update", "--function", "stranger"});
-  EXPECT_TRUE(is_subscribed("stranger"));
-}
-
-TEST_F(Topics, AFunctionRunsByTheClockAndOnAfterTheMasterWasKilled) {
-  const auto file = platform_.root() / "clock.yaml";
-  std::ofstream(file) << "name: clock\nversion: 1\nprotection: [none]\ntriggers: {cron: ['* * * * *']}\n"
-                         "command: [tcfdl-exec, once, --, /bin/sh, -c, 'echo \"$TCFDL_CALLER $(cat)\" >&2']\n";
-  const auto deployed = platform_.tcfdl({"function", "deploy", file.string()});
-  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
-  const auto last = [&] {
-    const auto shown = platform_.json({"function", "show", "clock"});
-    return shown.is_object() ? shown["cron"][0]["last"].get<std::int64_t>() : 0;
-  };
-  ASSERT_TRUE(eventually([&] { return last() > 0; })); // it is known to the master
-  const auto began = last();
-  kill_master();
-  ASSERT_TRUE(eventually([&] { return last() > began; }, seconds(90)));
-  EXPECT_EQ(last() % 60, 0);
-  EXPECT_TRUE(eventually([&] {
-    return platform_.tcfdl({"function", "logs", "clock"}).out.find(R"(cron {"cron":"* * * * *","due":)") !=
-           std::string::npos;
-  }));
 }
 
 } // namespace

@@ -20,6 +20,7 @@ Platform::~Platform() { down(); }
 std::string Platform::binary(const std::string& name) { return std::string(TCFDL_TEST_BIN) + "/" + name; }
 
 std::string Platform::up() {
+  ::setenv("TCFDL_CONTEXT_DIR", environment_.at("TCFDL_CONTEXT_DIR").c_str(), 1);
   std::vector<std::string> arguments{"up", "--detach", "--state", state().string()};
   if (!topology_.empty()) arguments.insert(arguments.end(), {"--topology", topology_});
   const auto finished = tcfdl(arguments);
@@ -118,6 +119,17 @@ std::vector<pid_t> Platform::instances(const std::string& program) const {
 
 Json Platform::ready(const std::string& daemon) const {
   return Json::parse(read_text_file(state() / "ready" / (daemon + ".json")).value_or("null"), nullptr, false);
+}
+
+pid_t Platform::master() const {
+  const auto shown = ready("local-master");
+  return shown.is_object() ? shown.value("pid", 0) : 0;
+}
+
+bool Platform::kill_master() const {
+  const auto pid = master();
+  return pid > 0 && ::kill(pid, SIGKILL) == 0 &&
+         eventually([&] { return !is_alive(pid) && master() != 0 && master() != pid; });
 }
 
 } // namespace tcfdl::test

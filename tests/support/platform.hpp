@@ -27,7 +27,7 @@ public:
   Platform& operator=(const Platform&) = delete;
   ~Platform();
 
-  /// Starts it detached; the output of `tcfdl up` when it fails.
+  /// Starts it detached, and has the SDK in this process use its contexts; the output of `tcfdl up` when it fails.
   std::string up();
   Finished down();
 
@@ -52,6 +52,10 @@ public:
   [[nodiscard]] const Environment& environment() const { return environment_; }
   /// The ready file of a daemon.
   [[nodiscard]] Json ready(const std::string& daemon) const;
+  /// The pid of the master of `local`; 0 while there is none.
+  [[nodiscard]] pid_t master() const;
+  /// Kills that master; false where none takes its place.
+  [[nodiscard]] bool kill_master() const;
   static std::string binary(const std::string& name);
 
 private:
