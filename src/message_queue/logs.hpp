@@ -42,8 +42,8 @@ public:
   LogReader(const LogReader&) = delete;
   LogReader& operator=(const LogReader&) = delete;
   virtual ~LogReader() = default;
-  /// Up to so many and so many bytes, as soon as there is one; none after `wait`. NOT_FOUND when the server has lost
-  /// the reader, UNAVAILABLE while it is away.
+  /// Up to so many and so many bytes, as soon as there is one; none after `wait`, also from a reader that the server
+  /// does not have any more. NOT_FOUND when it loses the reader meanwhile, UNAVAILABLE while it is away.
   virtual Result<Messages> fetch(std::size_t most, std::size_t most_bytes, std::chrono::milliseconds wait) = 0;
 };
 

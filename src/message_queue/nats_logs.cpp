@@ -76,6 +76,9 @@ public:
     }
     natsMsgList_Destroy(&list);
     if (status == NATS_OK || status == NATS_TIMEOUT || !messages.empty()) return messages;
+    if (status == NATS_ERR) { // so the library has the server's word that the request ends, as its reader does
+      return make_error(Code::kNotFound, "cannot read log {}: the message queue has lost the reader", log_);
+    }
     return check(status, "cannot read log", log_).error();
   }
 

@@ -284,6 +284,8 @@ TEST_P(DamagedTopics, AreMadeAnewFromTheJournalAndNothingIsLost) {
   Received rest;
   const auto subscription = subscribe(rest);
   EXPECT_TRUE(eventually([&] { return state_of().waiting == 0; })) << state_of().waiting << " wait";
+  const auto end = subscription->wait(std::chrono::milliseconds(0));
+  EXPECT_TRUE(end) << end.error().to_string();
   std::set<std::uint64_t> sequences;
   for (const auto& message : rest.messages) {
     sequences.insert(message.sequence);

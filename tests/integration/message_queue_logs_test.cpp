@@ -1,6 +1,8 @@
 // Logs at a real server: order, redelivery, a server that is killed, a store that is damaged.
 #include "message_queue_fixture.hpp"
 
+#include <future>
+#include <optional>
 #include <set>
 
 namespace tcfdl::message_queue {
@@ -107,6 +109,22 @@ TEST_F(MessageLogsTest, TrimsAndRemoves) {
   EXPECT_TRUE(alice_->remove_log("numbers"));
   EXPECT_EQ(alice_->log_state("numbers").error().code(), Code::kNotFound);
   EXPECT_EQ(alice_->open_reader("numbers", "reader", {}).error().code(), Code::kNotFound);
+}
+
+/// A request that comes after the removal is one that nobody answers: the fetch is tried until one was waiting.
+TEST_F(MessageLogsTest, AReaderThatIsRemovedDuringAFetchIsSaidToBeLost) {
+  const auto deadline = soon();
+  for (std::optional<Code> code; code != Code::kNotFound;) {
+    ASSERT_FALSE(deadline.expired());
+    const auto from = reader();
+    auto waiting = std::async(std::launch::async, [&] { return from->fetch(1, 1024, seconds(1)); });
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(alice_->log_state("numbers"));
+    ASSERT_TRUE(alice_->remove_reader("numbers", "reader"));
+    const auto fetched = waiting.get();
+    if (fetched) continue;
+    code = fetched.error().code();
+    ASSERT_EQ(code, Code::kNotFound) << fetched.error().to_string();
+  }
 }
 
 TEST_F(MessageLogsTest, AServerThatIsKilledLosesNeitherMessagesNorReaders) {
