@@ -18,7 +18,8 @@ public:
   Status begin(std::uint32_t code, std::uint64_t run_us);
 
   Status write(BytesView piece) override;
-  Status flush() override { return segments_ ? segments_->flush() : Status(); }
+  /// Nothing where full segments are wanted.
+  Status flush() override { return segments_ && !segments_full_ ? segments_->flush() : Status(); }
 
   /// Sends what is left.
   Status finish(std::uint64_t run_us);
@@ -28,6 +29,9 @@ public:
 
   /// The head of a success is to announce a receipt. Before anything is sent.
   void announce_receipt() { receipt_announced_ = true; }
+
+  /// Segments are full whatever the handler flushes: who stores a result keeps no bounds of segments.
+  void keep_segments_full() { segments_full_ = true; }
 
   /// Sends the receipt that was announced, after `finish`.
   Status send_receipt(BytesView receipt);
@@ -47,6 +51,7 @@ private:
   Deadline deadline_;
   Deadline::Clock::time_point start_;
   bool receipt_announced_ = false;
+  bool segments_full_ = false;
   std::uint64_t written_ = 0;
   std::optional<crypto::StreamKeys> receipt_keys_; // once the result has begun
   std::optional<wire::SegmentWriter> segments_;    // likewise

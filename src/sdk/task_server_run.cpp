@@ -201,6 +201,7 @@ Status TaskServer::run_stream(Session& session, Task& task, const StreamHandler&
   ResultWriter writer(session.connection, task.header, task.attempt, settings_.instance, task.secret.get(),
                       task.deadline);
   if (task.receipt) writer.announce_receipt();
+  if (task.lease.presented()) writer.keep_segments_full();
   NotingReader input(reader, task.receipt);
   NotingWriter output(writer, task.receipt);
   auto done = guarded([&] { return handler(context, input, output); });

@@ -159,6 +159,37 @@ TEST_F(PresentedTasksTest, AMasterWithoutProtectionDoesNotGetTheOutcomeOfWhatThe
   EXPECT_EQ(ran_, 2) << "it ran anew; the stored outcome was not given";
 }
 
+/// The sizes of a result's pieces as they come.
+class Pieces final : public ResultSink {
+public:
+  bool restart() override { return false; }
+  Status write(BytesView piece) override {
+    sizes.push_back(piece.size());
+    return {};
+  }
+  std::vector<std::size_t> sizes;
+};
+
+TEST_F(PresentedTasksTest, AResultThatIsStoredIsInFullSegmentsWhateverItsHandlerFlushes) {
+  start(StreamHandler([](TaskContext&, BodyReader&, BodyWriter& result) -> Status {
+    for (const auto* piece : {"one", "two"}) {
+      TCFDL_TRY(result.write(as_bytes(std::string_view(piece))));
+      TCFDL_TRY(result.flush());
+    }
+    return {};
+  }));
+  const auto pieces_of = [&](Call call) {
+    Session session(*server_);
+    WholeBody body(call.body);
+    Pieces pieces;
+    const auto done = exchange(session, call, body, pieces);
+    EXPECT_TRUE(done) << done.error().to_string();
+    return pieces.sizes;
+  };
+  EXPECT_THAT(pieces_of(call_of(anna_, &capsule_)), testing::Contains(3U)) << "a caller has it while it is made";
+  EXPECT_THAT(pieces_of(presented(presenter_, &capsule_)), testing::ElementsAre(6U));
+}
+
 TEST_F(PresentedTasksTest, AConnectionIsTheMastersOrACallersAndNotBoth) {
   start_echo();
   Session session(*server_);
