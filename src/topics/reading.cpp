@@ -89,42 +89,55 @@ std::optional<Reading::Open> Reading::take(const wire::SettleMessage& settled) {
 }
 
 Status Reading::settle(const TopicRecord& topic, std::int64_t subscription, const wire::SettleMessage& settled) {
-  auto open = take(settled);
   switch (settled.settlement()) {
-  case wire::SETTLEMENT_HANDLED: {
-    // Also when the message was given to another meanwhile, or this process began after the delivery.
-    TCFDL_TRY(journal_.settle(subscription, settled.sequence()));
-    if (open) open->message->settle();
-    return {};
-  }
-  case wire::SETTLEMENT_FAILED: {
-    if (!open) return {}; // another delivery decides
-    TCFDL_ASSIGN(const auto dead,
-                 journal_.fail(subscription, settled.sequence(), topic.descriptor.topic().most_deliveries()));
-    if (dead) {
-      spdlog::warn("message {} of {} is a dead letter after {} deliveries", settled.sequence(), topic.descriptor.name(),
-                   open->delivery);
-      open->message->settle();
-    } else {
-      open->message->put_back(pause_after(open->delivery));
-    }
-    return {};
-  }
-  case wire::SETTLEMENT_RETURNED: {
-    if (!open) return {};
-    TCFDL_TRY(journal_.give_back(subscription, settled.sequence()));
-    open->message->put_back(milliseconds(1));
-    return {};
-  }
-  case wire::SETTLEMENT_WORKING: {
-    if (!open) return make_error(Code::kAborted, "message {} was delivered to another meanwhile", settled.sequence());
-    open->message->keep();
-    const std::scoped_lock lock(mutex_);
-    open_.try_emplace(settled.sequence(), *std::move(open));
-    return {};
-  }
+  case wire::SETTLEMENT_HANDLED: return handled(subscription, settled);
+  case wire::SETTLEMENT_FAILED: return failed(topic, subscription, settled);
+  case wire::SETTLEMENT_RETURNED: return returned(subscription, settled);
+  case wire::SETTLEMENT_WORKING: return working(settled);
   default: return Error(Code::kInvalidArgument, "a settlement is one of handled, failed, working and returned");
   }
+}
+
+/// Also when the message was given to another meanwhile, or this process began after the delivery.
+Status Reading::handled(std::int64_t subscription, const wire::SettleMessage& settled) {
+  const auto open = take(settled);
+  TCFDL_TRY(journal_.settle(subscription, settled.sequence()));
+  if (open) open->message->settle();
+  return {};
+}
+
+Status Reading::failed(const TopicRecord& topic, std::int64_t subscription, const wire::SettleMessage& settled) {
+  const auto open = take(settled);
+  if (!open) return {}; // another delivery decides
+  TCFDL_ASSIGN(const auto dead,
+               journal_.fail(subscription, settled.sequence(), topic.descriptor.topic().most_deliveries()));
+  if (dead) {
+    spdlog::warn("message {} of {} is a dead letter after {} deliveries", settled.sequence(), topic.descriptor.name(),
+                 open->delivery);
+    open->message->settle();
+  } else {
+    open->message->put_back(pause_after(open->delivery));
+  }
+  return {};
+}
+
+Status Reading::returned(std::int64_t subscription, const wire::SettleMessage& settled) {
+  const auto open = take(settled);
+  if (!open) return {};
+  TCFDL_TRY(journal_.give_back(subscription, settled.sequence()));
+  open->message->put_back(milliseconds(1));
+  return {};
+}
+
+/// The delivery stays open all the while: its handler may end, and say so, at any moment.
+Status Reading::working(const wire::SettleMessage& settled) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = open_.find(settled.sequence());
+  if (found == open_.end() || found->second.delivery != settled.delivery()) {
+    return make_error(Code::kAborted, "message {} was delivered to another meanwhile", settled.sequence());
+  }
+  found->second.message->keep();
+  return {};
 }
 
 } // namespace tcfdl::topics

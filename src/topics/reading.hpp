@@ -28,8 +28,12 @@ private:
 
   Status ensure_reader(const TopicRecord& topic, const SubscriptionRecord& subscription);
   Result<std::vector<wire::JournalEntry>> entries_of(const std::vector<Message>& messages);
-  /// The delivery, if it is the newest of its message.
+  /// The delivery, if it is the newest of its message; it is open no more.
   std::optional<Open> take(const wire::SettleMessage& settled);
+  Status handled(std::int64_t subscription, const wire::SettleMessage& settled);
+  Status failed(const TopicRecord& topic, std::int64_t subscription, const wire::SettleMessage& settled);
+  Status returned(std::int64_t subscription, const wire::SettleMessage& settled);
+  Status working(const wire::SettleMessage& settled);
 
   Journal& journal_;
   const std::shared_ptr<LogCopy> copy_;

@@ -102,6 +102,8 @@ public:
     return logs_.with([&](Logs& logs) { return what(logs); });
   }
 
+  std::function<void()> on_keep; ///< while a message is kept
+
 private:
   std::atomic<bool> away_ = false;
   Guarded<Logs> logs_;
@@ -121,7 +123,9 @@ public:
       if (reader_->open.erase(number_) > 0) reader_->due.push_back(number_);
     });
   }
-  void keep() override {}
+  void keep() override {
+    if (logs_.on_keep) logs_.on_keep();
+  }
 
 private:
   FakeLogs& logs_;

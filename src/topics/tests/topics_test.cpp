@@ -1,5 +1,7 @@
 #include "topics/tests/fakes.hpp"
 
+#include <future>
+
 namespace tcfdl::topics {
 namespace {
 
@@ -92,6 +94,21 @@ TEST_F(TopicsTest, AFailedDeliveryComesAgainUntilItIsADeadLetter) {
     EXPECT_TRUE(settle(given[0], wire::SETTLEMENT_FAILED));
   }
   EXPECT_TRUE(fetch(10, milliseconds(50)).empty());
+  EXPECT_EQ(topics_->dead_letters("plates/seen", kWho)->letters_size(), 1);
+}
+
+TEST_F(TopicsTest, AFailureThatIsToldWhileTheMessageIsKeptCounts) {
+  make([](auto& policy) { policy.set_most_deliveries(1); });
+  publish("a");
+  const auto given = fetch();
+  ASSERT_EQ(given.size(), 1U);
+  std::future<Status> failed;
+  logs_.on_keep = [&] {
+    failed = std::async(std::launch::async, [&] { return settle(given[0], wire::SETTLEMENT_FAILED); });
+    failed.wait_for(milliseconds(200)); // it may wait until the message is kept
+  };
+  EXPECT_TRUE(settle(given[0], wire::SETTLEMENT_WORKING));
+  EXPECT_TRUE(failed.get());
   EXPECT_EQ(topics_->dead_letters("plates/seen", kWho)->letters_size(), 1);
 }
 
