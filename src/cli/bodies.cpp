@@ -38,11 +38,9 @@ Result<Bytes> read_input() {
 Result<Bytes> read_body(const std::string& in) { return in == "-" ? read_input() : read_file(in, kLargestBody); }
 
 Status write_body(const std::string& out, BytesView body) {
-  if (out == "-") return write_all(STDOUT_FILENO, body);
-  if (is_replaced(out)) return write_file(std::filesystem::absolute(out), body);
-  const UniqueFd fd(::open(out.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd.valid()) return errno_error("cannot open", out);
-  return write_all(fd.get(), body);
+  OutputBody output(out);
+  TCFDL_TRY(output.write(body));
+  return output.finish();
 }
 
 Result<std::unique_ptr<InputBody>> InputBody::open(const std::string& in) {
@@ -104,9 +102,9 @@ Status OutputBody::open() {
     return {};
   }
   if (is_replaced(out_)) {
-    auto name = std::filesystem::absolute(out_).string() + ".XXXXXX";
-    file_ = UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
-    if (file_.valid()) temporary_ = name;
+    auto name = fmt::format("{}.{}", std::filesystem::absolute(out_).string(), make_uuid());
+    file_ = UniqueFd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kPublicFile));
+    if (file_.valid()) temporary_ = std::move(name);
   } else {
     file_ = UniqueFd(::open(out_.c_str(), O_WRONLY | O_CLOEXEC));
   }
@@ -124,7 +122,7 @@ Status OutputBody::write(BytesView piece) {
 Status OutputBody::finish() {
   TCFDL_TRY(open()); // of an empty result
   if (temporary_.empty()) return {};
-  if (::fchmod(fd_, kPublicFile) != 0 || ::fsync(fd_) != 0 || ::rename(temporary_.c_str(), out_.c_str()) != 0) {
+  if (::fsync(fd_) != 0 || ::rename(temporary_.c_str(), out_.c_str()) != 0) {
     return errno_error("cannot write", out_);
   }
   temporary_.clear();

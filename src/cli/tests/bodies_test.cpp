@@ -93,5 +93,14 @@ TEST_F(Bodies, ThatComeAreThereAsAWholeOrNotAtAll) {
   EXPECT_EQ(files, 2U) << "nothing temporary is left";
 }
 
+TEST_F(Bodies, ThatComeAreReadableToWhomTheUsersMaskAdmits) {
+  const auto before = ::umask(077);
+  EXPECT_TRUE(write_body(file("private"), as_bytes("secret")));
+  ::umask(before);
+  struct stat info{};
+  ASSERT_EQ(::stat(file("private").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
 } // namespace
 } // namespace tcfdl::cli
