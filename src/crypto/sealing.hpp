@@ -25,6 +25,11 @@ constexpr std::uint64_t segment_count(std::uint64_t size) noexcept {
 /// The octets of a body of `size` octets once sealed.
 constexpr std::uint64_t sealed_size(std::uint64_t size) noexcept { return size + segment_count(size) * kAeadTagSize; }
 
+/// The octets of a sealed body of `size` octets once opened, where its segments are full; 0 for what no body has.
+constexpr std::uint64_t opened_size(std::uint64_t size) noexcept {
+  return size - std::min(size, (size + kSealedSegmentSize - 1) / kSealedSegmentSize * kAeadTagSize);
+}
+
 /// What a capsule's key and padding yield: the key that bodies are sealed from, and a public value that commits to it.
 struct CapsuleSecret {
   SecretArray<kAeadKeySize> key;

@@ -41,13 +41,6 @@ bool receive_body(wire::Connection& connection, courier::TaskStore::Upload& uplo
   }
 }
 
-/// The size of a body before it was sealed.
-std::uint64_t plain_size(const wire::SubmitTask& task) {
-  if (!task.task().has_capsule()) return task.body_size();
-  const auto segments = (task.body_size() + crypto::kSealedSegmentSize - 1) / crypto::kSealedSegmentSize;
-  return task.body_size() - std::min(task.body_size(), segments * crypto::kAeadTagSize);
-}
-
 /// What the instance would refuse after all the waiting.
 Status check_capsule(const wire::Capsule& capsule, const wire::SealedHeader& header, const courier::Owner& owner) {
   TCFDL_ASSIGN(const auto made, wire::capsule_header_unverified(capsule));
@@ -241,9 +234,10 @@ Status AsyncTasks::check_function(const courier::Owner& owner, const wire::Submi
   if (!wire::contains_text(descriptor.protections(), header.protection())) {
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'", name.str(), header.protection());
   }
-  if (descriptor.max_body() != 0 && plain_size(task) > descriptor.max_body()) {
-    return make_error(Code::kInvalidArgument, "the body has {} bytes; {} takes at most {}", plain_size(task),
-                      name.str(), descriptor.max_body());
+  const auto size = task.task().has_capsule() ? crypto::opened_size(task.body_size()) : task.body_size();
+  if (descriptor.max_body() != 0 && size > descriptor.max_body()) {
+    return make_error(Code::kInvalidArgument, "the body has {} bytes; {} takes at most {}", size, name.str(),
+                      descriptor.max_body());
   }
   wire::LeaseRequest as_it_will_ask;
   as_it_will_ask.set_caller(owner.name);

@@ -34,12 +34,6 @@ const wire::SubscriptionRef& ref_of(const wire::TopicRequest& request) {
   }
 }
 
-std::uint64_t plain_size(const wire::TopicMessage& message) {
-  const auto size = message.body().size();
-  if (!message.has_capsule()) return size;
-  return size - std::min(size, (size / crypto::kSealedSegmentSize + 1) * crypto::kAeadTagSize);
-}
-
 } // namespace
 
 std::string topic_of(const wire::TopicRequest& request) {
@@ -124,9 +118,11 @@ Status TopicDoor::check_message(const wire::Certificate& caller, const wire::Pub
   if (!wire::contains_text(topic.protections(), header.protection())) {
     return make_error(Code::kPermissionDenied, "{} does not admit protection '{}'", topic.name(), header.protection());
   }
-  if (topic.max_body() != 0 && plain_size(message.message()) > topic.max_body()) {
-    return make_error(Code::kInvalidArgument, "the message has {} bytes; {} takes at most {}",
-                      plain_size(message.message()), topic.name(), topic.max_body());
+  const auto& body = message.message().body();
+  const auto size = message.message().has_capsule() ? crypto::opened_size(body.size()) : body.size();
+  if (topic.max_body() != 0 && size > topic.max_body()) {
+    return make_error(Code::kInvalidArgument, "the message has {} bytes; {} takes at most {}", size, topic.name(),
+                      topic.max_body());
   }
   if (message.message().has_capsule()) {
     TCFDL_ASSIGN(const auto capsule,
