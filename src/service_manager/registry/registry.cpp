@@ -161,8 +161,9 @@ Result<wire::Inquired> Registry::inquire(const wire::Inquire& request) {
 Status Registry::list_providers(const wire::Inquire& request, std::int64_t limit, wire::Inquired& out) {
   return database_.query("SELECT p.cluster, f.descriptor FROM providers p JOIN functions f USING (function) "
                          "JOIN clusters c USING (cluster) WHERE c.expires > ?1 AND (?2 = '' OR p.function = ?2) "
-                         "AND (?3 = '' OR p.cluster = ?3) ORDER BY p.function, p.cluster LIMIT ?4",
-                         {clock_.now(), request.function(), request.cluster(), limit}, [&](const Row& row) -> Status {
+                         "AND (?3 = '' OR p.cluster = ?3) ORDER BY p.function, p.cluster",
+                         {clock_.now(), request.function(), request.cluster()}, [&](const Row& row) -> Status {
+                           if (out.providers_size() >= limit) return {};
                            TCFDL_ASSIGN(auto statement, wire::parse<wire::Signed>(row.blob(1)));
                            TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(statement.statement()));
                            if (descriptor.has_topic()) return {}; // of one cluster, and called by nobody
