@@ -125,7 +125,7 @@ private:
   void end_lease(ActiveLease& lease);
   void note_start(ActiveLease& lease);
   void note_silence(ActiveLease& lease);
-  void note_life(Instance& instance);
+  void note_life(ActiveLease& lease);
   void finish(const ActiveLease& lease, const wire::TaskEvent& event);
   void count(const ActiveLease& lease, const wire::TaskRun& run);
 

@@ -76,11 +76,11 @@ void Scheduler::handle_event(const wire::TaskEvent& event) {
   auto* lease = find_lease(event.lease_id());
   if (lease == nullptr) return;
   const auto& instance = lease->instance->info->id;
-  note_life(*lease->instance);
   if (!event.instance().empty() && event.instance() != instance.str()) {
     spdlog::warn("task manager: {} reported on a lease of {}", event.instance(), instance);
     return;
   }
+  note_life(*lease);
   if (!lease->started && (event.started() || (event.done() && event.code() == 0))) {
     note_start(*lease);
     // A start that is told by itself shows how long the way was.
@@ -111,11 +111,12 @@ void Scheduler::note_silence(ActiveLease& lease) {
   if (std::ranges::find(silent, &instance) == silent.end()) silent.push_back(&instance);
 }
 
-void Scheduler::note_life(Instance& instance) {
+void Scheduler::note_life(ActiveLease& lease) {
+  auto& instance = *lease.instance;
   if (instance.silence.count() == 0) return;
   instance.silence = {};
   instance.silent_until = {};
-  std::erase(find_function(instance.info->function)->silent, &instance);
+  std::erase(lease.function->silent, &instance);
 }
 
 void Scheduler::reconcile(const NodeId& node, const std::set<std::string>& running) {
