@@ -250,6 +250,7 @@ void Host::send_status(milliseconds next_within, bool whole) {
   auto steady = report.status();
   steady.clear_memory_available();
   steady.clear_load();
+  steady.clear_labels(); // the same in each run, in any order
   for (auto& instance : *steady.mutable_instances()) instance.clear_rss();
   auto said = steady.SerializeAsString();
   const bool is_news = said != told_;
