@@ -21,13 +21,14 @@ public:
 private:
   using Name = std::pair<std::string, std::string>; // topic and function
   struct Running {
-    std::uint64_t version = 0; ///< of the function
     std::unique_ptr<TopicTrigger> trigger;
+    std::uint64_t version = 0; ///< of the function
   };
 
   void keep();
   Status reconcile();
-  Status remove_subscriptions(const topics::TopicRecord& topic, const std::map<Name, unsigned>& wanted);
+  Status begin(const Name& name, const function_manager::FunctionRecord& function);
+  Status remove_subscriptions(const topics::TopicRecord& topic, const std::set<Name>& wanted);
 
   const TopicTriggerParts parts_;
   function_manager::FunctionManager& functions_;
