@@ -194,7 +194,7 @@ Status MasterFunctions::begin_trial(const function_manager::FunctionRecord& reco
   return instances_.begin_trial(wanted_of(record, 0, 0));
 }
 
-void MasterFunctions::act_on_trials() {
+std::size_t MasterFunctions::act_on_trials() {
   std::vector<instance_manager::TrialEnd> ended;
   {
     const std::scoped_lock lock(mutex_);
@@ -203,6 +203,7 @@ void MasterFunctions::act_on_trials() {
   std::erase_if(ended, [this](const auto& end) { return act_on(end); });
   const std::scoped_lock lock(mutex_);
   ended_.insert(ended_.end(), ended.begin(), ended.end());
+  return ended.size();
 }
 
 bool MasterFunctions::act_on(const instance_manager::TrialEnd& end) {
@@ -272,10 +273,9 @@ void MasterFunctions::renew_loop() {
       const auto pause = renew_now() ? kRenewEvery : kRetryRenewal;
       next = Clock::now() + pause + milliseconds(static_cast<int>(instance_manager::random_unit() * 500));
     }
-    act_on_trials();
+    const auto left = act_on_trials();
     std::unique_lock lock(mutex_);
-    const auto until = ended_.empty() ? next : Clock::now() + kRetryRenewal; // what is left was not answered
-    const auto left = ended_.size();
+    const auto until = left == 0 ? next : Clock::now() + kRetryRenewal;
     wake_.wait_until(lock, until, [&] { return stopping_ || ended_.size() > left; });
     if (stopping_) return;
   }

@@ -61,7 +61,8 @@ private:
   /// `keep`: instances that are there already and stay for now.
   Status open(const function_manager::FunctionRecord& record, std::size_t keep = 0);
   Status begin_trial(const function_manager::FunctionRecord& record);
-  void act_on_trials();
+  /// How many are left, which was not answered.
+  std::size_t act_on_trials();
   /// False: to be tried again later.
   bool act_on(const instance_manager::TrialEnd& end);
   void give_up(const instance_manager::TrialEnd& end, const std::string& why);
