@@ -45,7 +45,11 @@ struct SubscriptionRecord {
   SubscriptionId who;
   std::string reader;        ///< of the topic's log
   std::uint64_t settled = 0; ///< up to there every message is
-  std::uint64_t waiting = 0; ///< messages after it that are not settled
+};
+
+/// The same, with what is to be counted for it.
+struct SubscriptionState : SubscriptionRecord {
+  std::uint64_t waiting = 0; ///< messages after `settled` that are not settled
   std::uint64_t dead = 0;
 };
 
@@ -89,11 +93,11 @@ public:
   Result<std::uint64_t> prune(const TopicRecord& topic);
 
   /// Makes a subscription that is not there; with `replay` moves it. What it was given before stays counted.
-  Result<SubscriptionRecord> subscribe(const TopicRecord& topic, const SubscriptionId& who, const Start& start,
-                                       bool replay);
+  Result<SubscriptionState> subscribe(const TopicRecord& topic, const SubscriptionId& who, const Start& start,
+                                      bool replay);
   /// NOT_FOUND.
   Result<SubscriptionRecord> subscription(const TopicRecord& topic, const SubscriptionId& who);
-  Result<std::vector<SubscriptionRecord>> subscriptions(const TopicRecord& topic);
+  Result<std::vector<SubscriptionState>> subscriptions(const TopicRecord& topic);
   Status unsubscribe(std::int64_t subscription);
 
   /// Counts a delivery that is about to be made. One that failed as often as the policy admits becomes a dead letter.

@@ -16,12 +16,14 @@ constexpr std::int64_t kDead = 2;
 
 constexpr std::int64_t kMostListed = 1000;
 
-constexpr std::string_view kSubscription =
+constexpr std::string_view kRecord =
+    "SELECT id, owner, name, generation, settled FROM subscriptions WHERE topic = ?1 AND "
+    "owner = ?2 AND name = ?3";
+constexpr std::string_view kState =
     "SELECT s.id, s.owner, s.name, s.generation, s.settled, t.last - max(s.settled, t.last - t.messages) - (SELECT "
     "count(*) FROM deliveries d WHERE d.subscription = s.id AND d.state != 0 AND d.sequence > s.settled), (SELECT "
     "count(*) FROM deliveries d WHERE d.subscription = s.id AND d.state = 2) FROM subscriptions s JOIN topics t ON "
-    "t.id "
-    "= s.topic WHERE s.topic = ?1 ";
+    "t.id = s.topic WHERE s.topic = ?1 ";
 
 SubscriptionRecord subscription_of(const Row& row) {
   SubscriptionRecord record;
@@ -29,9 +31,13 @@ SubscriptionRecord subscription_of(const Row& row) {
   record.who = {row.text(1), row.text(2)};
   record.reader = fmt::format("SUBSCRIPTION_{}_{}", record.id, row.integer(3));
   record.settled = number(row, 4);
-  record.waiting = number(row, 5);
-  record.dead = number(row, 6);
   return record;
+}
+
+SubscriptionState state_of(const Row& row) { return {subscription_of(row), number(row, 5), number(row, 6)}; }
+
+Error no_subscription(const TopicRecord& topic, const SubscriptionId& who) {
+  return make_error(Code::kNotFound, "{} has no subscription '{}' to {}", who.owner, who.name, topic.descriptor.name());
 }
 
 } // namespace
@@ -47,8 +53,8 @@ Result<std::uint64_t> Journal::position(const TopicRecord& topic, const Start& s
   return first ? *first - 1 : topic.last;
 }
 
-Result<SubscriptionRecord> Journal::subscribe(const TopicRecord& topic, const SubscriptionId& who, const Start& start,
-                                              bool replay) {
+Result<SubscriptionState> Journal::subscribe(const TopicRecord& topic, const SubscriptionId& who, const Start& start,
+                                             bool replay) {
   const auto change = [&]() -> Status {
     const auto present = subscription(topic, who);
     if (present && !replay) return {};
@@ -67,7 +73,10 @@ Result<SubscriptionRecord> Journal::subscribe(const TopicRecord& topic, const Su
     return {};
   };
   TCFDL_TRY(database_->transaction(change));
-  return subscription(topic, who);
+  TCFDL_ASSIGN(auto state, database_->query_one(std::string(kState) + "AND s.owner = ?2 AND s.name = ?3",
+                                                {topic.id, who.owner, who.name}, state_of));
+  if (state) return *std::move(state);
+  return no_subscription(topic, who);
 }
 
 /// What was given before is marked when it is given again: `seen` stands for deliveries that are forgotten.
@@ -84,19 +93,19 @@ Status Journal::move(const SubscriptionRecord& subscription, std::uint64_t settl
 }
 
 Result<SubscriptionRecord> Journal::subscription(const TopicRecord& topic, const SubscriptionId& who) {
-  TCFDL_ASSIGN(auto found, database_->query_one(std::string(kSubscription) + "AND s.owner = ?2 AND s.name = ?3",
-                                                {topic.id, who.owner, who.name}, subscription_of));
-  if (found) return *std::move(found);
-  return make_error(Code::kNotFound, "{} has no subscription '{}' to {}", who.owner, who.name, topic.descriptor.name());
+  TCFDL_ASSIGN(auto record,
+               database_->query_one(std::string(kRecord), {topic.id, who.owner, who.name}, subscription_of));
+  if (record) return *std::move(record);
+  return no_subscription(topic, who);
 }
 
-Result<std::vector<SubscriptionRecord>> Journal::subscriptions(const TopicRecord& topic) {
-  std::vector<SubscriptionRecord> found;
-  TCFDL_TRY(database_->query(std::string(kSubscription) + "ORDER BY s.owner, s.name", {topic.id},
-                             [&](const Row& row) -> Status {
-                               found.push_back(subscription_of(row));
-                               return {};
-                             }));
+Result<std::vector<SubscriptionState>> Journal::subscriptions(const TopicRecord& topic) {
+  std::vector<SubscriptionState> found;
+  TCFDL_TRY(
+      database_->query(std::string(kState) + "ORDER BY s.owner, s.name", {topic.id}, [&](const Row& row) -> Status {
+        found.push_back(state_of(row));
+        return {};
+      }));
   return found;
 }
 

@@ -68,6 +68,7 @@ Status LogCopy::look() {
 
 Status LogCopy::rebuild(std::string_view why) {
   const auto before = topic_.log;
+  trust_ = Trust::kNone; // until all of it is done
   TCFDL_ASSIGN(topic_, journal_.begin_log(topic_.id));
   forwarded_ = topic_.base;
   trimmed_ = topic_.first;

@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kSlice{500};
 constexpr milliseconds kPauseAfterError{100};
 
-wire::SubscriptionInfo info_of(const TopicRecord& topic, const SubscriptionRecord& subscription) {
+wire::SubscriptionInfo info_of(const TopicRecord& topic, const SubscriptionState& subscription) {
   wire::SubscriptionInfo info;
   info.set_topic(topic.descriptor.name());
   info.set_owner(subscription.who.owner);
@@ -189,11 +189,12 @@ void Topics::keep() {
 
 /// What is in its files may be other than it was, with the counts of before.
 void Topics::discard_after_death() {
-  const std::scoped_lock lock(mutex_);
   const auto deaths = settings_.queue_deaths();
-  if (deaths == deaths_) return;
-  deaths_ = deaths;
-  for (const auto& [topic, copy] : copies_) copy->discard();
+  std::unique_lock lock(mutex_);
+  if (std::exchange(deaths_, deaths) == deaths) return;
+  const auto copies = copies_;
+  lock.unlock(); // a copy may be busy for as long as a request takes
+  for (const auto& [topic, copy] : copies) copy->discard();
 }
 
 void Topics::look_after_all(bool look_again) {

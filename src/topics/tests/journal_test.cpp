@@ -5,10 +5,10 @@ namespace {
 
 class JournalTest : public WithJournal {
 protected:
-  SubscriptionRecord subscribe(const TopicRecord& topic, const Start& start = {}, bool replay = false) {
+  SubscriptionState subscribe(const TopicRecord& topic, const Start& start = {}, bool replay = false) {
     return journal_->subscribe(topic, {"reader", "s"}, start, replay).value();
   }
-  SubscriptionRecord now(const TopicRecord& topic) { return journal_->subscription(topic, {"reader", "s"}).value(); }
+  SubscriptionState now(const TopicRecord& topic) { return subscribe(topic); }
 };
 
 TEST_F(JournalTest, NumbersMessagesInTheOrderOfTheirArrival) {
