@@ -35,12 +35,16 @@ Result<TopicKeys::Secret> TopicKeys::open(const wire::Descriptor* descriptor, co
 
 Result<TopicKeys::KeyPtr> TopicKeys::key_of(const wire::TopicHeader& header, Deadline deadline, bool anew) {
   const KeyName name{header.topic(), header.assurance(), header.epoch()};
-  const std::scoped_lock lock(fetching_);
-  auto found = keys_.with([&](const auto& keys) {
-    const auto at = keys.find(name);
-    return at == keys.end() ? nullptr : at->second;
-  });
-  if (found && !anew && found->scope.expires() > clock_.now()) return found;
+  const auto held = [&] {
+    return keys_.with([&](const auto& keys) -> KeyPtr {
+      const auto found = keys.find(name);
+      return anew || found == keys.end() || found->second->scope.expires() <= clock_.now() ? nullptr : found->second;
+    });
+  };
+  if (auto key = held()) return key;
+  const std::unique_lock lock(fetching_, deadline.when());
+  if (!lock) return Deadline::exceeded("the wait for keys that another message gets");
+  if (auto key = held()) return key;
   TCFDL_ASSIGN(auto fetched, fetch(header, deadline));
   keys_.with([&](auto& keys) {
     if (keys.size() >= kMostKeys) keys.clear();

@@ -44,7 +44,7 @@ private:
   const Identity& identity_;
   Proxy& proxy_;
   const Clock& clock_;
-  std::mutex fetching_;
+  std::timed_mutex fetching_;
   Guarded<std::map<KeyName, KeyPtr>> keys_;
   Guarded<std::map<crypto::Sha256Digest, Opened>> opened_; // by the capsule's hash
 };
