@@ -60,10 +60,16 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
       return opened;
     }
     last = opened.error();
-    if (direct)
-      silent_.with([&](auto& silent) { silent.insert_or_assign(route.address(), Deadline::after(kSilentFor)); });
+    if (direct) note_silence(route.address());
   }
   return last;
+}
+
+void InstancePool::note_silence(const std::string& address) {
+  silent_.with([&](auto& silent) {
+    std::erase_if(silent, [](const auto& each) { return each.second.expired(); });
+    silent.insert_or_assign(address, Deadline::after(kSilentFor));
+  });
 }
 
 bool InstancePool::is_of_use(const wire::Route& route, const CallOptions& options) const {
@@ -72,7 +78,10 @@ bool InstancePool::is_of_use(const wire::Route& route, const CallOptions& option
   const auto address = wire::parse_address(route.address());
   if (!address || !is_wanted(way_of(*address))) return false;
   if (options.protection == Protection::kNone && is_open_network(*address)) return false;
-  if (const auto* local = std::get_if<wire::UnixAddress>(&*address)) return std::filesystem::exists(local->path);
+  if (const auto* local = std::get_if<wire::UnixAddress>(&*address)) {
+    std::error_code unreachable;
+    return std::filesystem::exists(local->path, unreachable);
+  }
   return silent_.with([&](const auto& silent) {
     const auto found = silent.find(route.address());
     return found == silent.end() || found->second.expired();

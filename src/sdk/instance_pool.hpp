@@ -41,6 +41,8 @@ public:
 
 private:
   std::unique_ptr<InstanceConnection> take_idle(const std::string& kept_as);
+  /// The address is not tried for a while.
+  void note_silence(const std::string& address);
   [[nodiscard]] bool is_of_use(const wire::Route& route, const CallOptions& options) const;
   Result<std::unique_ptr<InstanceConnection>> open(const wire::LeaseGrant& grant, const wire::Route& route,
                                                    Deadline deadline, const std::string& traceparent);
