@@ -29,8 +29,7 @@ Result<std::unique_ptr<CronTriggers>> CronTriggers::open(database::Database& dat
                                                          AsyncTasks& tasks, std::string cluster, std::string master_key,
                                                          const Clock& clock) {
   TCFDL_TRY(database.execute("CREATE TABLE IF NOT EXISTS cron(function TEXT NOT NULL, expression TEXT NOT NULL, last "
-                             "INTEGER NOT NULL, run INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(function, expression)) "
-                             "STRICT"));
+                             "INTEGER NOT NULL, PRIMARY KEY(function, expression)) STRICT"));
   return std::unique_ptr<CronTriggers>(
       new CronTriggers(database, functions, tasks, std::move(cluster), std::move(master_key), clock));
 }
