@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/renewal.hpp"
 #include "gateway/invoke.hpp"
+#include "gateway/refusals.hpp"
 #include "gateway/stream.hpp"
 #include "gateway/task_routes.hpp"
 #include "gateway/tls.hpp"
@@ -46,13 +47,15 @@ struct Door {
   }
 };
 
-http::ServerSettings server_settings(const Door& door, std::shared_ptr<http::ServerTls> tls, const Callers& callers) {
+http::ServerSettings server_settings(const Door& door, std::shared_ptr<http::ServerTls> tls, const Callers& callers,
+                                     Refusals& refusals) {
   http::ServerSettings settings;
   settings.address = door.listen.host;
   settings.port = door.listen.port;
   settings.authenticate = http::single_token(door.token);
   if (tls) settings.identify = [&callers](BytesView certificate) { return callers.identify(certificate); };
   settings.tls = std::move(tls);
+  settings.on_answered = [&refusals](const http::Answered& request) { refusals.note(request); };
   settings.threads = 32;
   return settings;
 }
@@ -121,7 +124,9 @@ Status serve() {
       {identity.authority, environment.cluster, revocations, clock},
       [&](const wire::Signed& certificate, Deadline by) { return task_manager.newest_certificate(certificate, by); });
   CallFigures figures;
-  http::Server server(server_settings(door, tls, callers));
+  Refusals refusals(
+      [&](const wire::Refusals& report) { return task_manager.refusals(report, Deadline::after(seconds(5))); });
+  http::Server server(server_settings(door, tls, callers, refusals));
   add_invoke_route(server, {caller, callers, figures, spans.get()});
   add_stream_route(server, caller, callers);
   add_task_routes(server, tasks, callers);

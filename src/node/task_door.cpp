@@ -16,6 +16,12 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
+/// Of one report of a gateway.
+constexpr int kMostRefusals = 64;
+constexpr std::size_t kMostOfRefusal = 1024;
+
+bool is_short(const wire::Refusal& refusal) { return refusal.ByteSizeLong() < kMostOfRefusal; }
+
 /// A caller that waits for its answer, until it hangs up.
 struct Presence {
   Presence(wire::HangupWatcher& watcher, const wire::Connection& caller)
@@ -188,6 +194,8 @@ Result<wire::TaskManagerReply> TaskDoor::answer(wire::Connection& connection, co
     TCFDL_ASSIGN(*reply.mutable_grant(), lease(connection, caller, request.lease()));
   } else if (request.has_spans()) {
     TCFDL_TRY(take_spans(caller.certificate, request.spans()));
+  } else if (request.has_refusals()) {
+    TCFDL_TRY(take_refusals(caller.certificate, request.refusals()));
   } else if (request.has_release()) {
     parts_.tasks.release(request.release());
   } else if (request.has_newest_certificate()) {
@@ -318,6 +326,30 @@ Status TaskDoor::take_spans(const wire::Certificate& caller, const wire::Spans& 
                       caller.subject());
   }
   if (parts_.spans != nullptr) parts_.spans->take("gateway/" + caller.subject(), spans);
+  return {};
+}
+
+/// As the administration API's are recorded; `from` says by which gateway.
+Status TaskDoor::take_refusals(const wire::Certificate& caller, const wire::Refusals& refusals) {
+  if (caller.role() != wire::ROLE_GATEWAY) {
+    return make_error(Code::kPermissionDenied, "{} is no gateway; what others refuse is not recorded",
+                      caller.subject());
+  }
+  const auto& all = refusals.refusals();
+  if (all.size() > kMostRefusals || !std::ranges::all_of(all, is_short)) {
+    return make_error(Code::kInvalidArgument, "a report has {} refusals at most, each below {} bytes", kMostRefusals,
+                      kMostOfRefusal);
+  }
+  for (const auto& each : all) {
+    parts_.audit.add(
+        {each.who(), each.role(), fmt::format("{} at {}", each.host(), caller.subject()), each.method(), each.path(),
+         false,
+         each.times() > 1 ? fmt::format("{}, {} times", each.status(), each.times()) : fmt::to_string(each.status())});
+  }
+  if (refusals.others() > 0) {
+    parts_.audit.add({caller.subject(), "gateway", "", "REFUSE", "requests of many kinds", false,
+                      fmt::format("{} times", refusals.others())});
+  }
   return {};
 }
 

@@ -47,7 +47,7 @@ struct TaskDoorParts {
   ProxyProcess& proxy;
   Host& host;
   message_queue::Bus& bus;           ///< by which workers on other machines come
-  security_manager::AuditLog& audit; ///< of refused calls
+  security_manager::AuditLog& audit; ///< of refused calls, those that gateways refuse too
   const crypto::VerifyKey& authority;
   const wire::Revocations& revocations;
   ClientCertificates& certificates;
@@ -100,6 +100,7 @@ private:
   Result<std::unique_ptr<wire::Connection>> open(const wire::OpenRelay& request) const;
   Result<std::unique_ptr<wire::Connection>> open_linked(const wire::OpenRelay& request) const;
   Status take_spans(const wire::Certificate& caller, const wire::Spans& spans);
+  Status take_refusals(const wire::Certificate& caller, const wire::Refusals& refusals);
   bool relay(wire::Connection& connection, const wire::OpenRelay& request);
   bool send_file(wire::Connection& connection, const wire::Certificate& caller, const std::string& digest);
 

@@ -89,6 +89,13 @@ Status TaskManagerClient::spans(const wire::Spans& spans, Deadline deadline) {
   return {};
 }
 
+Status TaskManagerClient::refusals(const wire::Refusals& refusals, Deadline deadline) {
+  wire::TaskManagerRequest message;
+  *message.mutable_refusals() = refusals;
+  TCFDL_TRY(exchange(message, deadline));
+  return {};
+}
+
 Status TaskManagerClient::renew(Deadline deadline) {
   TCFDL_ASSIGN(auto connection, connect(deadline)); // the welcome brings it
   give_back(std::move(connection));

@@ -64,6 +64,8 @@ public:
   Result<wire::Signed> newest_certificate(const wire::Signed& certificate, Deadline deadline);
   /// Hands spans to the master, which exports them. For gateways.
   Status spans(const wire::Spans& spans, Deadline deadline);
+  /// Tells the master whom it refused, for the audit log. For gateways.
+  Status refusals(const wire::Refusals& refusals, Deadline deadline);
 
 private:
   using ConnectionPtr = std::unique_ptr<wire::Connection>;

@@ -84,6 +84,15 @@ protected:
     }
     return true;
   }
+  /// Whether the audit log has the call of echo at the gateway as refused.
+  [[nodiscard]] bool is_recorded(const std::string& who, const std::string& role, const std::string& outcome) {
+    const auto records = platform_.json({"audit"}).value("records", Json::array());
+    return std::ranges::any_of(records, [&](const Json& record) {
+      return record["who"] == who && record["role"] == role && record["from"] == "127.0.0.1 at gateway-local-master" &&
+             record["action"] == "POST" && record["object"] == "/v1/functions/echo/invoke" &&
+             record["allowed"] == false && record["outcome"] == outcome;
+    });
+  }
   static std::vector<std::string> token(const std::string& text) { return {"-H", "Authorization: Bearer " + text}; }
 
   Platform platform_;
@@ -97,6 +106,8 @@ TEST_F(HttpCallers, MayCallWhatTheyAreGrantedAsLongAsTheyAre) {
   EXPECT_THAT(ungranted.text, HasSubstr("anna has no grant to call echo"));
   EXPECT_EQ(call("").status, 401);
   EXPECT_EQ(call("", token(owner_.gateway_token)).text, "hello") << "the owner's token calls everything";
+  EXPECT_TRUE(eventually([&] { return is_recorded("anna", "client", "403"); }));
+  EXPECT_TRUE(eventually([&] { return is_recorded("", "", "401"); }));
 
   expect({"grant", "add", "anna", "echo"});
   EXPECT_TRUE(soon(200)) << "with the certificate from before";
