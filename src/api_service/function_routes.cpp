@@ -4,6 +4,9 @@
 #include "http/json.hpp"
 #include "http/problem.hpp"
 
+#include <algorithm>
+#include <atomic>
+
 namespace tcfdl::api_service {
 namespace {
 
@@ -16,6 +19,7 @@ constexpr std::int64_t kLongestHealthTime = 3'600'000; // milliseconds
 constexpr std::int64_t kMostFailures = 100;
 constexpr std::int64_t kLongestOverlap = 24L * 3600; // seconds
 constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 20U;
+constexpr int kMostFollowers = 4;
 
 Result<Json> wrapped(const char* key, Result<Json> list) {
   if (!list) return list;
@@ -132,10 +136,59 @@ Result<Json> rotate_key(Functions& functions, const http::Request& request) {
   return functions.rotate_key(name, overlap);
 }
 
-Result<Json> read_logs(Logs& logs, const http::Request& request) {
+/// Each of those who follow takes a thread of the server's.
+using Followers = std::shared_ptr<std::atomic<int>>;
+
+/// What comes, a line of JSON for each piece.
+class LogStream {
+public:
+  LogStream(std::unique_ptr<LogFollower> follower, std::stop_token gone, Followers followers)
+      : follower_(std::move(follower)), gone_(std::move(gone)), followers_(std::move(followers)) {}
+  LogStream(const LogStream&) = delete;
+  LogStream& operator=(const LogStream&) = delete;
+  ~LogStream() { --*followers_; }
+
+  std::size_t read(std::span<std::uint8_t> out) {
+    if (held_.empty()) {
+      const auto logs = follower_->next(gone_);
+      if (!logs) return 0;
+      for (const auto& log : *logs) held_ += http::dump_json(log) + "\n";
+      if (logs->empty()) held_ = "\n"; // a peer that is gone without a word shows by it
+    }
+    const auto taken = std::min(out.size(), held_.size());
+    std::copy_n(held_.begin(), taken, out.begin());
+    held_.erase(0, taken);
+    return taken;
+  }
+
+private:
+  const std::unique_ptr<LogFollower> follower_;
+  const std::stop_token gone_;
+  const Followers followers_;
+  std::string held_;
+};
+
+Result<http::Response> follow_logs(Logs& logs, const Followers& followers, const FunctionName& name, std::size_t bytes,
+                                   const http::Request& request) {
+  TCFDL_ASSIGN(auto follower, logs.follow(name, bytes));
+  if (++*followers > kMostFollowers) {
+    --*followers;
+    return make_error(Code::kResourceExhausted, "{} follow logs here already, as many as may", kMostFollowers);
+  }
+  const auto stream = std::make_shared<LogStream>(std::move(follower), request.stop, followers);
+  auto response = http::Response::of(200, "application/x-ndjson", {});
+  response.stream = [stream](std::span<std::uint8_t> out) -> Result<std::size_t> { return stream->read(out); };
+  return response;
+}
+
+Result<http::Response> give_logs(Logs& logs, const Followers& followers, const http::Request& request) {
   TCFDL_ASSIGN(const auto name, function_of(request));
-  TCFDL_ASSIGN(const auto bytes, request.query_integer_or("bytes", 64L << 10U, 1, kMostLogBytes));
-  return wrapped("logs", logs.read(name, static_cast<std::size_t>(bytes)));
+  TCFDL_ASSIGN(const auto most, request.query_integer_or("bytes", 64L << 10U, 1, kMostLogBytes));
+  const auto bytes = static_cast<std::size_t>(most);
+  const auto follow = request.query_text("follow").value_or("false");
+  if (follow == "true") return follow_logs(logs, followers, name, bytes, request);
+  if (follow != "false") return Error(Code::kInvalidArgument, "query parameter 'follow' is true or false");
+  return answer(wrapped("logs", logs.read(name, bytes)), request);
 }
 
 } // namespace
@@ -168,7 +221,10 @@ void add_function_routes(http::Server& server, Functions& functions, Logs& logs)
       from(Level::kViewer));
   server.add(
       "GET", "/v1/functions/{name...}/logs",
-      [&logs](const http::Request& request) { return answer(read_logs(logs, request), request); },
+      [&logs, followers = std::make_shared<std::atomic<int>>(0)](const http::Request& request) {
+        auto response = give_logs(logs, followers, request);
+        return response ? *std::move(response) : http::problem(response.error(), request.path);
+      },
       from(Level::kDeployer));
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -117,12 +118,23 @@ public:
   virtual Status remove_topic(const FunctionName& name) = 0;
 };
 
+/// One thread at a time.
+class LogFollower {
+public:
+  virtual ~LogFollower() = default;
+  /// What was printed since the last time, as `Logs::read` gives it, as soon as there is something; empty after a while
+  /// without. Nullopt at the end: once `gone`, and when the function was removed.
+  virtual std::optional<Json> next(const std::stop_token& gone) = 0;
+};
+
 class Logs {
 public:
   virtual ~Logs() = default;
   /// An array of {instance, text}, the last `bytes` of each instance. NOT_FOUND; PERMISSION_DENIED where the function's
   /// policy keeps its output inside the TEE.
   virtual Result<Json> read(const FunctionName& name, std::size_t bytes) = 0;
+  /// The same, and then what is printed from now on. Errors of `read`.
+  virtual Result<std::unique_ptr<LogFollower>> follow(const FunctionName& name, std::size_t bytes) = 0;
 };
 
 struct TokenRequest {

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{30};
 constexpr std::chrono::seconds kUploadPatience{3600};
+constexpr std::chrono::seconds kFollowPatience{7L * 24 * 3600};
+constexpr std::size_t kLongestLine = std::size_t{8} << 20U;
 
 /// Reads a file as the body of a request.
 http::Producer reader_of(std::shared_ptr<UniqueFd> fd, std::function<void(std::uint64_t)> sent) {
@@ -62,6 +64,26 @@ Result<Api> Api::of_context(const std::string& name) {
 
 Result<nlohmann::json> Api::get(const std::string& target) { return exchange(http::Request::make("GET", target)); }
 
+Status Api::follow(const std::string& target, const std::function<Status(const nlohmann::json&)>& take) {
+  std::string line;
+  const auto take_lines = [&](BytesView piece) -> Status {
+    for (auto rest = as_text(piece);;) {
+      const auto end = rest.find('\n');
+      line += rest.substr(0, end);
+      if (line.size() > kLongestLine) return Error(Code::kInternal, "the API sent a line that has no end");
+      if (end == std::string_view::npos) return {};
+      if (!line.empty()) { // an empty one says that the API is there
+        TCFDL_ASSIGN(const auto document, http::parse_json(as_bytes(line), {.depth = 8, .size = kLongestLine}));
+        TCFDL_TRY(take(document));
+      }
+      line.clear();
+      rest.remove_prefix(end + 1);
+    }
+  };
+  TCFDL_TRY(send(http::Request::make("GET", target), kFollowPatience, take_lines));
+  return {};
+}
+
 Result<nlohmann::json> Api::post(const std::string& target, const nlohmann::json& body) {
   return exchange(http::Request::make("POST", target, http::dump_json(body)));
 }
@@ -93,8 +115,8 @@ Result<nlohmann::json> Api::exchange(http::Request request) {
   return http::parse_json(response.body, {.depth = 32, .size = std::size_t{64} << 20U});
 }
 
-Result<http::Response> Api::send(http::Request request, std::chrono::seconds within) {
-  auto response = client_->call(std::move(request), Deadline::after(within));
+Result<http::Response> Api::send(http::Request request, std::chrono::seconds within, const http::Sink& sink) {
+  auto response = client_->call(std::move(request), Deadline::after(within), sink);
   if (!response && response.error().code() == Code::kUnavailable) {
     return Error(Code::kUnavailable,
                  response.error().message() + "; is the cluster running? `tcfdl up` starts one on this machine");

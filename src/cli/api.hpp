@@ -22,6 +22,8 @@ public:
   static Result<Api> of_context(const std::string& name);
 
   Result<nlohmann::json> get(const std::string& target);
+  /// Objects, one a line, as long as they come; an error of `take` ends it.
+  Status follow(const std::string& target, const std::function<Status(const nlohmann::json&)>& take);
   Result<nlohmann::json> post(const std::string& target, const nlohmann::json& body);
   Status remove(const std::string& target);
   /// Whether HEAD finds it.
@@ -33,7 +35,7 @@ public:
 private:
   explicit Api(http::ClientSettings settings) : client_(std::make_unique<http::Client>(std::move(settings))) {}
   Result<nlohmann::json> exchange(http::Request request);
-  Result<http::Response> send(http::Request request, std::chrono::seconds within);
+  Result<http::Response> send(http::Request request, std::chrono::seconds within, const http::Sink& sink = {});
 
   std::unique_ptr<http::Client> client_;
 };

@@ -1,6 +1,7 @@
 #include "cli/client_tls.hpp"
 #include "cli/command.hpp"
 #include "cli/deploy.hpp"
+#include "http/json.hpp"
 #include "wire/descriptor.hpp"
 
 #include <CLI/CLI.hpp>
@@ -144,6 +145,23 @@ Status rotate_key(const Session& session, const std::string& name, std::chrono::
   return {};
 }
 
+/// A heading wherever another instance goes on, as `tail -f` has it; with --json the API's lines.
+Status follow_logs(const Session& session, const std::string& name, std::size_t bytes) {
+  TCFDL_ASSIGN(auto api, Api::of_context(session.context));
+  std::string last;
+  const auto take = [&](const Json& log) -> Status {
+    if (session.json) {
+      print(http::dump_json(log) + "\n");
+    } else {
+      const auto instance = shown(log, "instance");
+      if (std::exchange(last, instance) != instance) print(fmt::format("== {}\n", instance));
+      print(log.value("text", std::string()));
+    }
+    return std::ferror(stdout) == 0 ? Status() : Status(Error(Code::kCancelled, "nobody reads the output"));
+  };
+  return api.follow(function_target(name, fmt::format("/logs?follow=true&bytes={}", bytes)), take);
+}
+
 Status logs(const Session& session, const std::string& name, std::size_t bytes) {
   TCFDL_ASSIGN(auto api, Api::of_context(session.context));
   TCFDL_ASSIGN(const auto answer, api.get(function_target(name, fmt::format("/logs?bytes={}", bytes))));
@@ -238,8 +256,12 @@ void add_function_commands(CLI::App& app, Session& session) {
   rotating->callback(session.run([&session, name, overlap] { return rotate_key(session, *name, *overlap); }));
   auto* reading = named("logs", "the output of its instances");
   auto bytes = std::make_shared<std::size_t>(std::size_t{64} << 10U);
-  reading->add_option("--bytes", *bytes, "of each instance")->check(CLI::Range(1, 1 << 20));
-  reading->callback(session.run([&session, name, bytes] { return logs(session, *name, *bytes); }));
+  reading->add_option("--bytes", *bytes, "of each node, the newest instances first")->check(CLI::Range(1, 1 << 20));
+  auto follow = std::make_shared<bool>(false);
+  reading->add_flag("-f,--follow", *follow, "go on with what they print, until the function is removed");
+  reading->callback(session.run([&session, name, bytes, follow] {
+    return *follow ? follow_logs(session, *name, *bytes) : logs(session, *name, *bytes);
+  }));
 }
 
 } // namespace tcfdl::cli

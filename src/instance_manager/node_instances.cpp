@@ -18,6 +18,9 @@ std::string describe_exit(int status, const std::string& note) {
   return note.empty() ? tcfdl::describe_exit(status) : fmt::format("{}: {}", tcfdl::describe_exit(status), note);
 }
 
+/// How long files of output grow before they are looked at.
+constexpr std::chrono::seconds kLogsEvery{5};
+
 /// What the owner signed is what the master wants to run: signature, measurement, manifest.
 Result<wire::Descriptor> check(const wire::StartInstance& order) {
   TCFDL_TRY(check_instance_id(order.instance()));
@@ -30,6 +33,16 @@ NodeInstances::NodeInstances(NodeInstancesSettings settings, Proxy& proxy, Bundl
                              Executor& executor, EventQueue::Now now)
     : settings_(std::move(settings)), logs_(settings_.log_directory), proxy_(proxy), bundles_(bundles),
       reporter_(reporter), executor_(executor), queue_("instances", std::move(now)) {}
+
+void NodeInstances::start() {
+  queue_.start();
+  bound_logs();
+}
+
+void NodeInstances::bound_logs() {
+  executor_.run([this] { logs_.bound(); });
+  queue_.post_at(queue_.now() + kLogsEvery, [this] { bound_logs(); });
+}
 
 void NodeInstances::stop() noexcept {
   {
@@ -177,7 +190,9 @@ std::vector<wire::InstanceStatus> NodeInstances::status() const {
 
 wire::Logs NodeInstances::read_logs(const wire::ReadLogs& request) const {
   const auto function = parse_function_name(request.function());
-  return function ? logs_.read(*function, request.max_bytes()) : wire::Logs();
+  if (!function) return {};
+  return request.has_after() ? logs_.read_on(*function, request.after(), request.max_bytes())
+                             : logs_.read(*function, request.max_bytes());
 }
 
 void NodeInstances::handle_start(const wire::StartInstance& order, wire::Descriptor descriptor) {

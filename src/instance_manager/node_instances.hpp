@@ -44,7 +44,7 @@ public:
   NodeInstances& operator=(const NodeInstances&) = delete;
   ~NodeInstances() { stop(); }
 
-  void start() { queue_.start(); }
+  void start();
   /// Ends the thread, then kills all instances. Idempotent.
   void stop() noexcept;
   /// In place of the thread: handles what is due.
@@ -104,6 +104,7 @@ private:
   using Handler = std::function<void()>;
 
   void handle(const Handler& handler);
+  void bound_logs();
   void post(Handler handler);
   void post_after(std::chrono::milliseconds delay, Handler handler);
   Record* find(const InstanceId& id);

@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "collaboration/subjects.hpp"
 #include "node/instance_state.hpp"
+#include "node/log_follower.hpp"
 #include "wire/descriptor.hpp"
 
 #include <algorithm>
@@ -166,7 +167,7 @@ Json slots_json(const wire::NodeStatus& status) {
   return slots;
 }
 
-std::string state_name(const instance_manager::NodeView& node) {
+std::string node_state_name(const instance_manager::NodeView& node) {
   if (node.overdue) return "silent";
   if (!node.drained) return "ready";
   return node.status.instances_size() == 0 ? "drained" : "draining";
@@ -182,7 +183,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
           {"layers", list_of(status.layers())},
           {"slots", slots_json(status)},
           {"cluster", parts.cluster},
-          {"state", state_name(node)},
+          {"state", node_state_name(node)},
           {"heartbeat_age_ms", node.age.count()},
           {"cores", status.cores()},
           {"memory_total", status.memory_total()},
@@ -371,13 +372,22 @@ Result<Json> MasterApi::attestation_result(const std::string& subject, BytesView
   return Json{{"subject", subject}, {"token", token}};
 }
 
-Result<Json> MasterApi::read(const FunctionName& name, std::size_t bytes) {
+/// Whether its owner lets its output out.
+Status MasterApi::check_logs(const FunctionName& name) {
   TCFDL_ASSIGN(const auto record, parts_.functions.get(name.str()));
   TCFDL_ASSIGN(const auto manifest, wire::parse_manifest(record.manifest));
-  if (manifest.logs != wire::LogPolicy::kHost) {
-    return make_error(Code::kPermissionDenied, "{} keeps its output inside the TEE: its policy does not say logs: host",
-                      name);
-  }
+  if (manifest.logs == wire::LogPolicy::kHost) return {};
+  return make_error(Code::kPermissionDenied, "{} keeps its output inside the TEE: its policy does not say logs: host",
+                    name);
+}
+
+Result<std::unique_ptr<api_service::LogFollower>> MasterApi::follow(const FunctionName& name, std::size_t bytes) {
+  TCFDL_TRY(check_logs(name));
+  return std::make_unique<NodeLogFollower>(parts_.functions, parts_.instances, parts_.commander, name, bytes);
+}
+
+Result<Json> MasterApi::read(const FunctionName& name, std::size_t bytes) {
+  TCFDL_TRY(check_logs(name));
   wire::ReadLogs request;
   request.set_function(name.str());
   request.set_max_bytes(static_cast<std::uint32_t>(bytes));

@@ -74,6 +74,7 @@ public:
   Result<api_service::Json> set_drained(const std::string& node, bool drained) override;
   Result<api_service::Json> attestation_result(const std::string& subject, BytesView nonce) override;
   Result<api_service::Json> read(const FunctionName& name, std::size_t bytes) override;
+  Result<std::unique_ptr<api_service::LogFollower>> follow(const FunctionName& name, std::size_t bytes) override;
   Result<api_service::IssuedToken> create(const api_service::TokenRequest& request) override;
   Result<api_service::IssuedToken> grant(const api_service::AccessRequest& request) override;
   Result<api_service::Json> principals() override;
@@ -90,6 +91,8 @@ public:
   api_service::HealthState state() override;
 
 private:
+  Status check_logs(const FunctionName& name);
+
   const MasterApiParts parts_;
 };
 

@@ -120,6 +120,37 @@ TEST(Operation, ADamagedStoreIsNoticedAndFetchedAgain) {
   EXPECT_TRUE(eventually([&] { return platform.invoke("echo", "whole").out == "whole"; }));
 }
 
+/// What a program prints, from all its instances, each line once, over their deaths.
+TEST(Operation, LogsAreFollowedUntilTheFunctionIsRemoved) {
+  Platform platform;
+  ASSERT_EQ(platform.up(), "");
+  const auto file = platform.root() / "teller.yaml";
+  ASSERT_TRUE(write_file(file, as_bytes("name: teller\nversion: 1\nscale: {min: 2, max: 2}\n"
+                                        "command: [tcfdl-exec, once, --, /bin/sh, -c, 'echo \"said $(cat)\" >&2']\n")));
+  const auto deployed = platform.tcfdl({"function", "deploy", file.string()});
+  ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
+  const auto output = platform.root() / "followed";
+  Background following({Platform::binary("tcfdl"), "function", "logs", "teller", "-f"}, platform.environment(),
+                       output.string());
+  const auto times = [&](const std::string& text) {
+    const auto followed = read_text_file(output).value_or("");
+    std::size_t found = 0;
+    for (auto at = followed.find(text); at != std::string::npos; at = followed.find(text, at + 1)) ++found;
+    return found;
+  };
+  ASSERT_TRUE(eventually([&] { return times("== teller-") > 0; })) << read_text_file(output).value_or("");
+  ASSERT_EQ(platform.invoke("teller", "one").exit_code, 0);
+  EXPECT_TRUE(eventually([&] { return times("said one\n") == 1; }));
+  const auto pids = platform.instances("bin/tcfdl-exec");
+  ASSERT_EQ(pids.size(), 2U);
+  for (const auto pid : pids) ::kill(pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return platform.invoke("teller", "two").exit_code == 0; }));
+  EXPECT_TRUE(eventually([&] { return times("said two\n") == 1; }));
+  EXPECT_EQ(times("said one\n"), 1U);
+  ASSERT_EQ(platform.tcfdl({"function", "remove", "teller"}).exit_code, 0);
+  EXPECT_EQ(following.wait(), 0) << read_text_file(output).value_or("");
+}
+
 TEST(Operation, FunctionsAreListedShownLoggedAndRemoved) {
   Platform platform;
   ASSERT_EQ(platform.up(), "");

@@ -81,6 +81,27 @@ public:
   Result<Json> read(const FunctionName& name, std::size_t bytes) override {
     return Json::array({{{"instance", name.str()}, {"text", std::to_string(bytes)}}});
   }
+  Result<std::unique_ptr<LogFollower>> follow(const FunctionName& name, std::size_t bytes) override {
+    if (name.str() == "kept") return Error(Code::kPermissionDenied, "kept keeps its output inside the TEE");
+    return std::make_unique<Follower>(name.str() + " " + std::to_string(bytes));
+  }
+
+private:
+  /// Says three times what is new, the third time after a while, then that nothing comes any more.
+  class Follower final : public LogFollower {
+  public:
+    explicit Follower(std::string text) : text_(std::move(text)) {}
+    std::optional<Json> next(const std::stop_token& /*gone*/) override {
+      if (++told_ > 4) return std::nullopt;
+      auto logs = Json::array();
+      if (told_ != 3) logs.push_back({{"instance", "i" + std::to_string(told_)}, {"text", text_}});
+      return logs;
+    }
+
+  private:
+    const std::string text_;
+    int told_ = 0;
+  };
 };
 
 class FakeTokens final : public Tokens {

@@ -117,6 +117,21 @@ TEST_F(FunctionRoutes, GiveTheirLogsWithinABound) {
   EXPECT_EQ(get("/v1/functions/plates/read/logs?bytes=99999999").status, 400);
 }
 
+TEST_F(FunctionRoutes, GiveTheirLogsAsTheyCome) {
+  // One after the other, more than may follow at once.
+  for (int i = 0; i < 6; ++i) {
+    const auto followed = get("/v1/functions/plates/read/logs?follow=true&bytes=9");
+    EXPECT_EQ(followed.status, 200);
+    EXPECT_EQ(followed.content_type, "application/x-ndjson");
+    EXPECT_EQ(followed.text(), "{\"instance\":\"i1\",\"text\":\"plates/read 9\"}\n"
+                               "{\"instance\":\"i2\",\"text\":\"plates/read 9\"}\n"
+                               "\n"
+                               "{\"instance\":\"i4\",\"text\":\"plates/read 9\"}\n");
+  }
+  EXPECT_EQ(get("/v1/functions/kept/logs?follow=true").status, 403);
+  EXPECT_EQ(get("/v1/functions/plates/read/logs?follow=yes").status, 400);
+}
+
 TEST_F(FunctionRoutes, MayBeCalledLogs) {
   EXPECT_EQ(document(get("/v1/functions/a%2Flogs"))["detail"], "no function a/logs");
 }
