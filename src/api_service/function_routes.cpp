@@ -15,6 +15,7 @@ constexpr std::int64_t kMostInstances = 1000;
 constexpr std::int64_t kMostWarm = 100;
 constexpr std::int64_t kLongestResponseTime = 86'400'000; // milliseconds
 constexpr std::int64_t kMostMillicores = 1'000'000;
+constexpr std::int64_t kMostProcesses = 1'000'000;
 constexpr std::int64_t kLongestHealthTime = 3'600'000; // milliseconds
 constexpr std::int64_t kMostFailures = 100;
 constexpr std::int64_t kLongestOverlap = 24L * 3600; // seconds
@@ -61,6 +62,9 @@ Result<FunctionSettings> settings_of(std::optional<http::JsonObject> object) {
     settings.memory = size_of(*resources, "memory");
     settings.enclave_memory = size_of(*resources, "enclave_memory");
     settings.millicores = static_cast<std::uint32_t>(resources->integer_or("millicores", 0, 0, kMostMillicores));
+    settings.most_millicores =
+        static_cast<std::uint32_t>(resources->integer_or("most_millicores", 0, 0, kMostMillicores));
+    settings.processes = static_cast<std::uint32_t>(resources->integer_or("processes", 0, 0, kMostProcesses));
     TCFDL_TRY(resources->finish());
   }
   if (auto health = object->object("health")) {

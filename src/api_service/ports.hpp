@@ -33,6 +33,8 @@ struct FunctionSettings {
   std::uint64_t memory = 0;           ///< bytes an instance, its limit; 0: no limit
   std::uint64_t enclave_memory = 0;   ///< bytes an instance; 0: nothing is said
   std::uint32_t millicores = 0;       ///< of an instance; 0: nothing is said
+  std::uint32_t most_millicores = 0;  ///< that an instance may use; 0: no limit
+  std::uint32_t processes = 0;        ///< and threads, that an instance may have; 0: the node's limit
   std::vector<std::pair<std::string, std::string>> labels;
   HealthSettings health;
 };

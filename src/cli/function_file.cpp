@@ -86,7 +86,12 @@ void read_scale(ConfigMapping& root, FunctionFile& function, Status& status) {
     if (!function.memory.empty()) (void)size_or(*resources, "memory", "", std::uint64_t{1} << 44U);
     function.enclave_memory = resources->text_or("enclave_memory", "");
     if (!function.enclave_memory.empty()) (void)size_or(*resources, "enclave_memory", "", std::uint64_t{1} << 44U);
-    function.millicores = static_cast<std::uint32_t>(resources->integer_or("millicores", 0, 0, 1'000'000));
+    const auto count = [&](const char* key, std::int64_t least) {
+      return static_cast<std::uint32_t>(resources->integer_or(key, 0, least, 1'000'000));
+    };
+    function.millicores = count("millicores", 0);
+    function.most_millicores = count("most_millicores", function.millicores);
+    function.processes = count("processes", 16);
     if (status) status = resources->finish();
   }
 }

@@ -46,6 +46,8 @@ struct FunctionFile {
   std::string memory;                 ///< as written; empty: no limit
   std::string enclave_memory;         ///< as written; empty: nothing is said
   std::uint32_t millicores = 0;
+  std::uint32_t most_millicores = 0;
+  std::uint32_t processes = 0;
   HealthFile health;
   bool idempotent = false;
   std::vector<std::string> protections;

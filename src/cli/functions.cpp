@@ -69,6 +69,10 @@ Status list(const Session& session) {
 std::string text_of_instance(const Json& instance) {
   auto text = fmt::format("{} version {} {} on {}", shown(instance, "id"), shown(instance, "version"),
                           shown(instance, "state"), shown(instance, "node"));
+  if (const auto memory = instance.value("memory", std::uint64_t{0}); memory > 0) {
+    text += fmt::format(", {} MiB, {} processes and threads, {:.1f} s of processor", memory >> 20U,
+                        shown(instance, "processes"), instance.value("cpu_ms", 0.0) / 1000);
+  }
   if (instance.value("crash_looping", false)) {
     text += fmt::format(", crash loop: {} runs failed, the next in {} ms", shown(instance, "failures"),
                         shown(instance, "retry_in_ms"));

@@ -29,6 +29,8 @@ std::string settings_of(const FunctionFile& function) {
   if (!function.memory.empty()) settings["resources"]["memory"] = function.memory;
   if (!function.enclave_memory.empty()) settings["resources"]["enclave_memory"] = function.enclave_memory;
   if (function.millicores > 0) settings["resources"]["millicores"] = function.millicores;
+  if (function.most_millicores > 0) settings["resources"]["most_millicores"] = function.most_millicores;
+  if (function.processes > 0) settings["resources"]["processes"] = function.processes;
   if (auto health = health_of(function.health); !health.empty()) settings["health"] = std::move(health);
   for (const auto& [name, value] : function.labels) settings["labels"][name] = value;
   return settings.dump();

@@ -12,6 +12,8 @@ constexpr std::uint64_t kMostWarm = 100;
 constexpr std::uint64_t kLongestResponseTime = 86'400'000;     // milliseconds
 constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 44U; // 16 TiB
 constexpr std::uint64_t kMostMillicores = 1'000'000;
+constexpr std::uint64_t kMostProcesses = 1'000'000;
+constexpr std::uint64_t kLeastProcesses = 16;           // of the sandbox and of a small program with the SDK
 constexpr std::uint64_t kLongestHealthTime = 3'600'000; // milliseconds
 constexpr std::uint64_t kShortestHealthTime = 1000;
 constexpr std::uint64_t kMostFailures = 100;
@@ -49,10 +51,19 @@ Status read_scale(const json& document, Scale& scale) {
 
 Status read_resources(const json& document, Resources& resources) {
   TCFDL_ASSIGN(const auto object, section(document, "resources"));
-  TCFDL_TRY(wire::check_json_keys(object, {}, {"memory", "enclave_memory", "millicores"}));
+  TCFDL_TRY(
+      wire::check_json_keys(object, {}, {"memory", "enclave_memory", "millicores", "most_millicores", "processes"}));
   TCFDL_TRY(read_number(object, "memory", kMostMemory, resources.memory));
   TCFDL_TRY(read_number(object, "enclave_memory", kMostMemory, resources.enclave_memory));
-  return read_number(object, "millicores", kMostMillicores, resources.millicores);
+  TCFDL_TRY(read_number(object, "millicores", kMostMillicores, resources.millicores));
+  TCFDL_TRY(read_number(object, "most_millicores", kMostMillicores, resources.most_millicores));
+  TCFDL_TRY(read_number(object, "processes", kMostProcesses, resources.processes));
+  if (resources.processes != 0 && resources.processes < kLeastProcesses) {
+    return make_error(Code::kInvalidArgument, "processes: {} or more are wanted, threads included", kLeastProcesses);
+  }
+  if (resources.most_millicores == 0 || resources.most_millicores >= resources.millicores) return {};
+  return make_error(Code::kInvalidArgument, "most_millicores: {} are below the {} of millicores",
+                    resources.most_millicores, resources.millicores);
 }
 
 Status read_health(const json& document, Health& health) {
@@ -112,7 +123,9 @@ std::string write_settings(const FunctionSettings& settings) {
               {"resources",
                {{"memory", settings.resources.memory},
                 {"enclave_memory", settings.resources.enclave_memory},
-                {"millicores", settings.resources.millicores}}},
+                {"millicores", settings.resources.millicores},
+                {"most_millicores", settings.resources.most_millicores},
+                {"processes", settings.resources.processes}}},
               {"labels", json(settings.labels)},
               {"health",
                {{"ready_within_ms", settings.health.ready_within_ms},

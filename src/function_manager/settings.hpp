@@ -20,9 +20,11 @@ struct Scale {
 
 /// What one instance needs; 0 where nothing is said.
 struct Resources {
-  std::uint64_t memory = 0;         ///< bytes
-  std::uint64_t enclave_memory = 0; ///< bytes
-  std::uint32_t millicores = 0;     ///< thousandths of a processor core
+  std::uint64_t memory = 0;          ///< bytes
+  std::uint64_t enclave_memory = 0;  ///< bytes
+  std::uint32_t millicores = 0;      ///< thousandths of a processor core
+  std::uint32_t most_millicores = 0; ///< that it may use
+  std::uint32_t processes = 0;       ///< and threads, that it may have
 
   friend bool operator==(const Resources&, const Resources&) = default;
 };
@@ -48,7 +50,8 @@ struct FunctionSettings {
 };
 
 /// Parses
-/// `{"scale":{"min","max","response_time_ms","warm"},"resources":{"memory","enclave_memory","millicores"},"labels":{…},
+/// `{"scale":{"min","max","response_time_ms","warm"},"resources":{"memory","enclave_memory","millicores",
+/// "most_millicores","processes"},"labels":{…},
 /// "health":{"ready_within_ms","answer_within_ms","overdue_ms","trial_ms","failures"}}`,
 /// every key of which is optional; empty text gives the defaults. INVALID_ARGUMENT names the key and the bound.
 Result<FunctionSettings> parse_settings(const std::string& json);

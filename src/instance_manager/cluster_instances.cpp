@@ -307,12 +307,16 @@ void ClusterInstances::order_start(const FunctionName& name, const Version& want
   order.set_instance(id.str());
   *order.mutable_descriptor() = wanted.what.descriptor;
   order.set_manifest(wanted.what.manifest);
-  order.set_memory(wanted.what.needs.memory);
+  const auto& needs = wanted.what.needs;
+  order.mutable_limits()->set_memory(needs.memory);
+  order.mutable_limits()->set_processes(needs.processes);
+  order.mutable_limits()->set_millicores(static_cast<std::uint32_t>(needs.millicores));
+  order.mutable_limits()->set_most_millicores(needs.most_millicores);
   const auto& health = wanted.what.health;
   order.mutable_health()->set_ready_within_ms(static_cast<std::uint32_t>(health.ready_within.count()));
   order.mutable_health()->set_answer_within_ms(static_cast<std::uint32_t>(health.answer_within.count()));
   order.mutable_health()->set_overdue_ms(static_cast<std::uint32_t>(health.overdue.count()));
-  rooms_[node].reserve(wanted.what.needs, 0);
+  rooms_[node].reserve(needs, 0);
   spdlog::info("instances: {} starts on node {}", id, node);
   outbox_.emplace_back([this, id, node, order = std::move(order)] {
     executor_.run([this, id, node, order] {

@@ -168,10 +168,12 @@ std::uint32_t NodeInstances::millis_until(TimePoint when) const {
 
 std::vector<wire::InstanceStatus> NodeInstances::status() const {
   std::vector<wire::InstanceStatus> result;
+  std::vector<std::vector<std::filesystem::path>> groups;
   {
     const std::scoped_lock lock(mutex_);
     for (const auto& [id, record] : records_) {
       auto& status = result.emplace_back();
+      groups.push_back(record.groups);
       status.set_instance(id.str());
       status.set_function(record.descriptor.name());
       status.set_version(record.descriptor.version());
@@ -184,7 +186,9 @@ std::vector<wire::InstanceStatus> NodeInstances::status() const {
       if (record.life.state() == State::kBackingOff) status.set_retry_in_ms(millis_until(record.retry_at));
     }
   }
-  for (auto& status : result) status.set_rss(resident_bytes(status.pid()));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (result[i].pid() != 0) fill_usage(result[i], groups[i]);
+  }
   return result;
 }
 
@@ -215,9 +219,9 @@ void NodeInstances::launch(Record& record) {
   tokens_[record.token] = {record.id, record.run};
   changed_ = true;
   executor_.run([this, id = record.id, run = record.run, order = make_launch(record)] {
-    auto pid = launch_blocking(order);
-    const bool launched = pid.has_value();
-    post([this, id, run, pid = std::move(pid)] { handle_launched(id, run, pid); });
+    auto process = launch_blocking(order);
+    const bool launched = process.has_value();
+    post([this, id, run, process = std::move(process)] { handle_launched(id, run, process); });
     std::unique_lock lock(mutex_);
     const bool unheard = stopped_; // nobody handles the event any more
     lock.unlock();
@@ -231,7 +235,7 @@ wire::LaunchInstance NodeInstances::make_launch(const Record& record) const {
   launch.set_manifest(record.order.manifest());
   *launch.mutable_descriptor() = record.order.descriptor();
   launch.set_role(wire::ROLE_INSTANCE);
-  launch.set_memory(record.order.memory());
+  *launch.mutable_limits() = record.order.limits();
   auto& environment = *launch.mutable_environment();
   for (const auto& [name, value] : settings_.environment) environment[name] = value;
   environment["TCFDL_INSTANCE"] = record.id.str();
@@ -241,7 +245,7 @@ wire::LaunchInstance NodeInstances::make_launch(const Record& record) const {
   return launch;
 }
 
-Result<std::uint32_t> NodeInstances::launch_blocking(wire::LaunchInstance order) {
+Result<wire::LaunchedInstance> NodeInstances::launch_blocking(wire::LaunchInstance order) {
   TCFDL_ASSIGN(const auto log,
                logs_.prepare(FunctionName(order.environment().at("TCFDL_FUNCTION")), InstanceId(order.instance())));
   TCFDL_ASSIGN(const auto directory,
@@ -251,21 +255,23 @@ Result<std::uint32_t> NodeInstances::launch_blocking(wire::LaunchInstance order)
   return proxy_.launch(order, Deadline::after(settings_.launch_timeout));
 }
 
-void NodeInstances::handle_launched(const InstanceId& id, std::uint64_t run, const Result<std::uint32_t>& pid) {
+void NodeInstances::handle_launched(const InstanceId& id, std::uint64_t run,
+                                    const Result<wire::LaunchedInstance>& process) {
   auto* record = find(id, run);
   if (record == nullptr) return;
   record->launching = false;
   changed_ = true;
-  if (pid && !record->exit_told) {
+  if (process && !record->exit_told) {
     record->alive = true;
-    record->pid = *pid;
+    record->pid = process->pid();
+    record->groups.assign(process->groups().begin(), process->groups().end());
   }
   if (record->life.state() == State::kStopped) {
     kill(*record);
     return forget_if_over(*record);
   }
-  if (!pid && record->life.state() == State::kStarting) {
-    fail(*record, "not launched: " + pid.error().to_string());
+  if (!process && record->life.state() == State::kStarting) {
+    fail(*record, "not launched: " + process.error().to_string());
   } else if (record->life.state() == State::kStarting) {
     post_after(ready_within(*record), [this, id, run] { handle_overdue(id, run); });
   } else if (record->life.state() == State::kBackingOff) {

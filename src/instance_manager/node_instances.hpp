@@ -95,6 +95,7 @@ private:
     TimePoint retry_at;
     TimePoint answered_at; // the last ping
     std::uint32_t pid = 0;
+    std::vector<std::filesystem::path> groups; // of the process
     std::uint32_t restarts = 0;
     std::string last_error;
     std::vector<std::string> addresses;
@@ -103,8 +104,8 @@ private:
   };
   using Handler = std::function<void()>;
 
-  void handle(const Handler& handler);
   void bound_logs();
+  void handle(const Handler& handler);
   void post(Handler handler);
   void post_after(std::chrono::milliseconds delay, Handler handler);
   Record* find(const InstanceId& id);
@@ -112,7 +113,7 @@ private:
 
   // Under mutex_, on the event thread.
   void handle_start(const wire::StartInstance& order, wire::Descriptor descriptor);
-  void handle_launched(const InstanceId& id, std::uint64_t run, const Result<std::uint32_t>& pid);
+  void handle_launched(const InstanceId& id, std::uint64_t run, const Result<wire::LaunchedInstance>& process);
   void handle_ready(const Admission& admission, const wire::InstanceReady& ready, std::shared_ptr<Agent> agent);
   void handle_overdue(const InstanceId& id, std::uint64_t run);
   void handle_exit(const InstanceId& id, const std::string& how);
@@ -134,7 +135,7 @@ private:
   void kill_blocking(const InstanceId& id);
   void forget_if_over(Record& record);
 
-  Result<std::uint32_t> launch_blocking(wire::LaunchInstance order);
+  Result<wire::LaunchedInstance> launch_blocking(wire::LaunchInstance order);
   wire::LaunchInstance make_launch(const Record& record) const;
 
   // Constant after construction.

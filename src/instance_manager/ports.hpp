@@ -13,8 +13,7 @@ namespace tcfdl::instance_manager {
 class Proxy {
 public:
   virtual ~Proxy() = default;
-  /// The process id of the new instance.
-  virtual Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) = 0;
+  virtual Result<wire::LaunchedInstance> launch(const wire::LaunchInstance& order, Deadline deadline) = 0;
   /// Its end is told by `NodeInstances::exited`.
   virtual Status kill(const InstanceId& instance) = 0;
 };

@@ -15,6 +15,9 @@ struct Needs {
   std::uint64_t enclave_memory = 0; ///< bytes
   std::uint64_t millicores = 0;     ///< thousandths of a core
   Labels labels = {};               ///< of the node, each with this value
+  // Bounds that no room is kept for; 0: none.
+  std::uint32_t processes = 0; ///< and threads
+  std::uint32_t most_millicores = 0;
 };
 
 /// A node's sum and what is left of it; a sum of 0 is not known and bounds nothing.

@@ -1,11 +1,39 @@
 #include "instance_manager/system_status.hpp"
 
-#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 #include <unistd.h>
 
 namespace tcfdl::instance_manager {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::uint64_t resident_bytes(std::uint32_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  if (!(file >> total >> resident)) return 0;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<std::uint64_t> number_in(const fs::path& path) {
+  std::uint64_t number = 0;
+  return std::ifstream(path) >> number ? std::optional(number) : std::nullopt;
+}
+
+/// Of lines of a name and a number each.
+std::optional<std::uint64_t> value_in(const fs::path& path, std::string_view wanted) {
+  std::ifstream file(path);
+  std::string name;
+  for (std::uint64_t value = 0; file >> name >> value;) {
+    if (name == wanted) return value;
+  }
+  return std::nullopt;
+}
+
+} // namespace
 
 void fill_system_status(wire::NodeStatus& status) {
   std::ifstream memory("/proc/meminfo");
@@ -31,13 +59,17 @@ std::uint64_t enclave_bytes(const wire::NodeStatus& status) {
   return sum;
 }
 
-std::uint64_t resident_bytes(std::uint32_t pid) {
-  if (pid == 0) return 0;
-  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
-  std::uint64_t total = 0;
-  std::uint64_t resident = 0;
-  if (!(file >> total >> resident)) return 0;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+void fill_usage(wire::InstanceStatus& status, const std::vector<fs::path>& groups) {
+  status.set_rss(resident_bytes(status.pid()));
+  for (const auto& group : groups) {
+    // The names of both versions; those of each are in one of the groups.
+    for (const auto* name : {"memory.current", "memory.usage_in_bytes"}) {
+      if (const auto bytes = number_in(group / name)) status.set_memory(*bytes);
+    }
+    if (const auto count = number_in(group / "pids.current")) status.set_processes(static_cast<std::uint32_t>(*count));
+    if (const auto nanoseconds = number_in(group / "cpuacct.usage")) status.set_cpu_us(*nanoseconds / 1000);
+    if (const auto used = value_in(group / "cpu.stat", "usage_usec")) status.set_cpu_us(*used);
+  }
 }
 
 } // namespace tcfdl::instance_manager

@@ -1,7 +1,10 @@
-// What this machine and its processes use, from /proc.
+// What this machine and its processes use, from /proc and control groups.
 #pragma once
 
 #include "wire/messages.hpp"
+
+#include <filesystem>
+#include <vector>
 
 namespace tcfdl::instance_manager {
 
@@ -13,7 +16,8 @@ void fill_system_status(wire::NodeStatus& status);
 /// of TEE the machine's, since there it is the enclave.
 std::uint64_t enclave_bytes(const wire::NodeStatus& status);
 
-/// Bytes of a process that are resident; 0 if it is gone.
-std::uint64_t resident_bytes(std::uint32_t pid);
+/// Sets what an instance uses: the resident memory of its process `pid`, and what its control groups count. What cannot
+/// be read stays 0.
+void fill_usage(wire::InstanceStatus& status, const std::vector<std::filesystem::path>& groups);
 
 } // namespace tcfdl::instance_manager

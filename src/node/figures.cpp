@@ -123,7 +123,15 @@ void add_cluster(Page& page, const instance_manager::ClusterView& view,
 
 void add_host(Page& page, const Host& host, ProxyProcess& proxy) {
   StateCounts counts;
-  for (const auto& instance : host.instances()) counts.add(instance.function(), instance.state());
+  for (const auto& instance : host.instances()) {
+    counts.add(instance.function(), instance.state());
+    const Labels labels{{"function", instance.function()}, {"instance", instance.instance()}};
+    page.gauge("tcfdl_instance_memory_bytes", "Memory of an instance's processes and their files, as its group counts.",
+               static_cast<double>(instance.memory()), labels);
+    page.gauge("tcfdl_instance_processes", "Processes and threads of an instance.", instance.processes(), labels);
+    page.counter("tcfdl_instance_cpu_seconds_total", "Processor time of an instance's run.",
+                 static_cast<double>(instance.cpu_us()) / 1e6, labels);
+  }
   counts.put_on(page, "tcfdl_node_instances", "Instances of this node, by function and state.");
   const auto figures = proxy.figures(Deadline::after(std::chrono::seconds(1)));
   if (!figures) return;

@@ -89,7 +89,7 @@ void GatewayKeeper::keep() {
       running_ = true;
     }
     const auto launched = proxy_.launch(order_, Deadline::after(seconds(20)));
-    if (launched) spdlog::info("gateway started as process {}", *launched);
+    if (launched) spdlog::info("gateway started as process {}", launched->pid());
     std::unique_lock lock(mutex_);
     if (!launched) {
       spdlog::error("cannot start the gateway: {}", launched.error().message());

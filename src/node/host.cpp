@@ -251,7 +251,12 @@ void Host::send_status(milliseconds next_within, bool whole) {
   steady.clear_memory_available();
   steady.clear_load();
   steady.clear_labels(); // the same in each run, in any order
-  for (auto& instance : *steady.mutable_instances()) instance.clear_rss();
+  for (auto& instance : *steady.mutable_instances()) {
+    instance.clear_rss();
+    instance.clear_memory();
+    instance.clear_processes();
+    instance.clear_cpu_us();
+  }
   auto said = steady.SerializeAsString();
   const bool is_news = said != told_;
   told_ = std::move(said);

@@ -63,6 +63,9 @@ Json describe(const instance_manager::ClusterView& view, const instance_manager:
           {"tee_kind", tee_kind_of(view, node)},
           {"pid", status.pid()},
           {"rss", status.rss()},
+          {"memory", status.memory()},
+          {"processes", status.processes()},
+          {"cpu_ms", status.cpu_us() / 1000},
           {"restarts", status.restarts()},
           {"failures", status.failures()},
           {"crash_looping", status.failures() >= kCrashLoop},
@@ -151,7 +154,8 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
 std::string settings_text(const api_service::FunctionSettings& settings) {
   function_manager::FunctionSettings kept;
   kept.scale = {settings.least, settings.most, settings.response_time_ms, settings.warm};
-  kept.resources = {settings.memory, settings.enclave_memory, settings.millicores};
+  kept.resources = {settings.memory, settings.enclave_memory, settings.millicores, settings.most_millicores,
+                    settings.processes};
   kept.labels.insert(settings.labels.begin(), settings.labels.end());
   const auto& health = settings.health;
   kept.health = {health.ready_within_ms, health.answer_within_ms, health.overdue_ms, health.trial_ms, health.failures};

@@ -265,14 +265,14 @@ Result<wire::ProxyFigures> ProxyProcess::figures(Deadline deadline) {
   return reply.figures();
 }
 
-Result<std::uint32_t> ProxyProcess::launch(const wire::LaunchInstance& order, Deadline deadline) {
+Result<wire::LaunchedInstance> ProxyProcess::launch(const wire::LaunchInstance& order, Deadline deadline) {
   wire::ProxyCommand message;
   *message.mutable_launch() = order;
   const auto reply = command(message, deadline);
   // What is given up may start nevertheless, and nobody would know of it.
   if (!reply && reply.error().code() == Code::kDeadlineExceeded) (void)kill(InstanceId(order.instance()));
   if (!reply) return reply.error();
-  return reply->launched().pid();
+  return reply->launched();
 }
 
 Status ProxyProcess::kill(const InstanceId& instance) {

@@ -65,7 +65,7 @@ public:
   /// What the proxy did since its start.
   Result<wire::ProxyFigures> figures(Deadline deadline);
 
-  Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline deadline) override;
+  Result<wire::LaunchedInstance> launch(const wire::LaunchInstance& order, Deadline deadline) override;
   Status kill(const InstanceId& instance) override;
 
 private:

@@ -3,6 +3,7 @@
 #include "base/child.hpp"
 #include "base/encoding.hpp"
 #include "base/file.hpp"
+#include "base/log.hpp"
 #include "tee/stage.hpp"
 #include "tee/view.hpp"
 
@@ -66,11 +67,11 @@ Status plan_confidential(const wire::Manifest& manifest, const LaunchSettings& s
         "it there is no memory of its own; let the node have the layer, or run the function elsewhere",
         settings.name);
   }
-  if (settings.memory != 0 && memory >= settings.memory) {
+  if (settings.limits.memory != 0 && memory >= settings.limits.memory) {
     return make_error(Code::kResourceExhausted,
                       "the confidential files of {} need {} KiB of its memory, whose limit is {} KiB; raise "
                       "resources.memory",
-                      settings.name, memory >> 10U, settings.memory >> 10U);
+                      settings.name, memory >> 10U, settings.limits.memory >> 10U);
   }
   for (const auto& path : paths) plan.add_confidential(path);
   plan.set_confidential_memory(memory);
@@ -100,7 +101,7 @@ Result<UniqueFd> in_memory(const std::string& content) {
 struct Child {
   pid_t parent;
   int output;
-  int group_door;
+  const std::vector<UniqueFd>* group_doors;
   std::array<int, 3> kept; ///< passed on: plan, program, report
   const char* stage;
   char* const* arguments;
@@ -113,7 +114,9 @@ struct Child {
     ::setrlimit(RLIMIT_CORE, &no_core);
     const int input = ::open("/dev/null", O_RDONLY);
     if (input < 0 || ::dup2(input, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0) ::_exit(127);
-    if (group_door >= 0 && ::write(group_door, "0", 1) != 1) ::_exit(127);
+    for (const auto& door : *group_doors) {
+      if (::write(door.get(), "0", 1) != 1) ::_exit(127);
+    }
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     for (const int fd : kept) {
       if (::fcntl(fd, F_SETFD, 0) != 0) ::_exit(127);
@@ -122,6 +125,28 @@ struct Child {
     ::_exit(127);
   }
 };
+
+/// Has control groups or, where they cannot be had, the kernel's limits of single processes hold the limits; the layers
+/// of the sandbox that the instance gets.
+Result<std::vector<std::string>> apply(const GroupLimits& limits, const std::string& name, const Sandbox& sandbox,
+                                       wire::LaunchPlan& plan, std::unique_ptr<ControlGroup>& group) {
+  const auto held = [&](Controller controller) { return sandbox.groups().version(controller) != 0; };
+  auto layers = sandbox.layers();
+  const auto without = [&](std::string_view layer) {
+    std::erase_if(layers, [&](const auto& each) { return each.starts_with(layer); });
+  };
+  TCFDL_ASSIGN(group, sandbox.groups().make(name, limits));
+  if (limits.memory == 0) without(kMemory);
+  if (limits.memory != 0 && !held(Controller::kMem)) plan.set_data_limit(limits.memory);
+  if (limits.processes == 0) without(kProcesses);
+  if (!held(Controller::kPids)) plan.set_processes(limits.processes);
+  if (limits.most_millicores == 0) without(kProcessor);
+  if (limits.most_millicores != 0 && !held(Controller::kCpu)) {
+    spdlog::warn("nothing holds {} below {} millicores: {}", name, limits.most_millicores,
+                 sandbox.groups().why_not(Controller::kCpu).message());
+  }
+  return layers;
+}
 
 /// All that the pipe says until its last writer has closed it.
 std::string read_report(int fd) {
@@ -142,7 +167,7 @@ struct Started {
 
 /// Starts the stage and returns when it has become the program, or with a probe when it has ended.
 Result<Started> run_plan(const wire::LaunchPlan& plan, const std::string& stage, int program, int output,
-                         int group_door) {
+                         const std::vector<UniqueFd>& group_doors) {
   TCFDL_ASSIGN(const auto memory, in_memory(plan.SerializeAsString()));
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error("cannot make", "a pipe");
@@ -153,7 +178,7 @@ Result<Started> run_plan(const wire::LaunchPlan& plan, const std::string& stage,
   std::array<char*, 6> arguments{};
   for (std::size_t i = 0; i < texts.size(); ++i) arguments[i] = texts[i].data();
   char* no_environment[] = {nullptr};
-  const Child child{::getpid(),    output,           group_door,    {memory.get(), program, reporting.get()},
+  const Child child{::getpid(),    output,           &group_doors,  {memory.get(), program, reporting.get()},
                     stage.c_str(), arguments.data(), no_environment};
   const auto pid = ::fork();
   if (pid < 0)
@@ -194,7 +219,7 @@ Status try_plan(const wire::LaunchPlan& plan, const std::string& stage) {
   const UniqueFd output(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   const UniqueFd program(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!output.valid() || !program.valid()) return errno_error("cannot open", "/dev/null");
-  TCFDL_ASSIGN(const auto started, run_plan(plan, stage, program.get(), output.get(), -1));
+  TCFDL_ASSIGN(const auto started, run_plan(plan, stage, program.get(), output.get(), {}));
   int status = 0;
   ::waitpid(started.pid, &status, 0);
   ::kill(-started.group, SIGKILL);
@@ -213,7 +238,8 @@ Result<Launched> launch(const MeasuredBundle& bundle, const LaunchSettings& sett
   plan.set_landlock(sandbox.landlock());
   plan.set_filter(sandbox.filter());
   plan.set_user(sandbox.own_user() ? choose_user() : 0);
-  plan.set_scratch(settings.memory == 0 ? kScratch : std::max<std::uint64_t>(settings.memory / 2, 1 << 20U));
+  const auto& limits = settings.limits;
+  plan.set_scratch(limits.memory == 0 ? kScratch : std::max<std::uint64_t>(limits.memory / 2, 1 << 20U));
   TCFDL_TRY(plan_confidential(bundle.manifest, settings, plan));
   auto environment = environment_of(bundle, settings, sandbox);
   if (plan.confidential_size() > 0) {
@@ -229,17 +255,12 @@ Result<Launched> launch(const MeasuredBundle& bundle, const LaunchSettings& sett
   }
   for (const auto& [name, value] : environment) plan.add_environment(fmt::format("{}={}", name, value));
   for (const auto& argument : bundle.manifest.command) plan.add_arguments(argument);
-  launched.layers = sandbox.layers();
-  UniqueFd door;
-  if (settings.memory != 0 && sandbox.memory().version() != 0) {
-    TCFDL_ASSIGN(launched.memory, sandbox.memory().make(settings.name, settings.memory));
-    TCFDL_ASSIGN(door, launched.memory->door());
-  } else if (settings.memory != 0) {
-    plan.set_data_limit(settings.memory);
-  } else {
-    std::erase_if(launched.layers, [](const auto& layer) { return layer.starts_with(kMemory); });
+  TCFDL_ASSIGN(launched.layers, apply(limits, settings.name, sandbox, plan, launched.control));
+  std::vector<UniqueFd> doors;
+  if (launched.control) {
+    TCFDL_ASSIGN(doors, launched.control->doors());
   }
-  TCFDL_ASSIGN(const auto started, run_plan(plan, settings.stage, bundle.program.get(), output.get(), door.get()));
+  TCFDL_ASSIGN(const auto started, run_plan(plan, settings.stage, bundle.program.get(), output.get(), doors));
   launched.pid = started.pid;
   launched.group = started.group;
   return launched;

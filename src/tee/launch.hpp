@@ -14,7 +14,7 @@ struct LaunchSettings {
   std::map<std::string, std::string> environment; ///< the platform's; the manifest's own comes first
   std::filesystem::path log;                      ///< takes standard output and error; empty: they go nowhere
   std::string name;                               ///< of the instance: distinguishes directories and groups
-  std::uint64_t memory = 0;                       ///< bytes that its processes may use together; 0: no limit
+  GroupLimits limits = {};                        ///< of its processes together
   /// The program whose main calls `run_stage_if_asked` first. By default the running one: its measurement covers the
   /// sandbox.
   std::string stage = "/proc/self/exe";
@@ -22,11 +22,11 @@ struct LaunchSettings {
 
 /// A running program. Destroying it does not end the program; it removes what was made for it.
 struct Launched {
-  pid_t pid = -1;                  ///< of the program, as this machine sees it; a child of this process
-  pid_t group = -1;                ///< the process group of all that belongs to it
-  std::vector<std::string> layers; ///< of the sandbox that it runs in
-  std::unique_ptr<MemoryGroup> memory;
-  std::filesystem::path own_directory; ///< of its sockets; the starter removes it
+  pid_t pid = -1;                        ///< of the program, as this machine sees it; a child of this process
+  pid_t group = -1;                      ///< the process group of all that belongs to it
+  std::vector<std::string> layers;       ///< of the sandbox that it runs in
+  std::unique_ptr<ControlGroup> control; ///< nullptr where none can be made
+  std::filesystem::path own_directory;   ///< of its sockets; the starter removes it
 };
 
 /// Executes the bundle's program from its sealed memory, in a session of its own and in every layer that `sandbox` has.

@@ -10,14 +10,14 @@ std::set<std::string> default_layers() {
 
 Result<std::set<std::string>> parse_layers(std::string_view text) {
   auto known = default_layers();
-  known.insert(std::string(kMemoryGroup));
+  for (const auto layer : {kMemoryGroup, kProcesses, kProcessor}) known.emplace(layer);
   std::set<std::string> layers;
   std::istringstream items{std::string(text)};
   for (std::string item; std::getline(items, item, ',');) {
     if (!known.contains(item)) {
       return make_error(Code::kInvalidArgument,
-                        "'{}' is no layer of the software TEE; there are namespaces, seccomp, landlock, memory and "
-                        "cgroup",
+                        "'{}' is no layer of the software TEE; there are namespaces, seccomp, landlock, memory, "
+                        "cgroup, processes and processor",
                         item);
     }
     layers.insert(item);

@@ -52,11 +52,11 @@ Sandbox Sandbox::probe(const std::string& stage) {
     missing(kLandlock, tried.error());
   }
 
-  auto groups = MemoryGroups::find();
-  if (groups) {
-    found.memory_ = *std::move(groups);
-  } else {
-    missing(kMemoryGroup, groups.error());
+  found.groups_ = ControlGroups::find();
+  for (const auto& [layer, controller] :
+       {std::pair(kMemoryGroup, Controller::kMem), std::pair(kProcesses, Controller::kPids),
+        std::pair(kProcessor, Controller::kCpu)}) {
+    if (found.groups_.version(controller) == 0) missing(layer, found.groups_.why_not(controller));
   }
   return found;
 }
@@ -66,8 +66,11 @@ std::vector<std::string> Sandbox::layers() const {
   if (namespaces_) names.push_back(fmt::format("{}/{}", kNamespaces, own_user_ ? "own-user" : "same-user"));
   if (!filter_.empty()) names.emplace_back(kSeccomp);
   if (landlock_ > 0) names.push_back(fmt::format("{}/{}", kLandlock, landlock_));
-  names.push_back(memory_.version() == 0 ? fmt::format("{}/rlimit", kMemory)
-                                         : fmt::format("{}/cgroup{}", kMemory, memory_.version()));
+  const auto held = [&](Controller controller) { return groups_.version(controller); };
+  names.push_back(held(Controller::kMem) == 0 ? fmt::format("{}/rlimit", kMemory)
+                                              : fmt::format("{}/cgroup{}", kMemory, held(Controller::kMem)));
+  if (const auto version = held(Controller::kPids)) names.push_back(fmt::format("{}/cgroup{}", kProcesses, version));
+  if (const auto version = held(Controller::kCpu)) names.push_back(fmt::format("{}/cgroup{}", kProcessor, version));
   return names;
 }
 

@@ -1,8 +1,8 @@
-// The sandbox of the software TEE: what this machine can give, and the memory limit of an instance.
+// The sandbox of the software TEE: what this machine can give.
 #pragma once
 
+#include "tee/control_group.hpp"
 #include "tee/layers.hpp"
-#include "tee/memory_group.hpp"
 
 #include <vector>
 
@@ -13,7 +13,7 @@ struct MissingLayer {
   std::string why;
 };
 
-/// What this machine has, as tried out once. Immutable but for the memory groups, which synchronise themselves.
+/// What this machine has, as tried out once. Immutable.
 class Sandbox {
 public:
   /// Tries every layer with processes of `stage` (see LaunchSettings) that set it up and end.
@@ -32,14 +32,14 @@ public:
   [[nodiscard]] bool own_user() const noexcept { return own_user_; }
   [[nodiscard]] bool landlock() const noexcept { return landlock_ > 0; }
   [[nodiscard]] const std::string& filter() const noexcept { return filter_; }
-  [[nodiscard]] const MemoryGroups& memory() const noexcept { return memory_; }
+  [[nodiscard]] const ControlGroups& groups() const noexcept { return groups_; }
 
 private:
   bool namespaces_ = false;
   bool own_user_ = false; // instances run as users of their own on this machine
   int landlock_ = 0;      // the ABI
   std::string filter_;    // seccomp's program
-  MemoryGroups memory_;
+  ControlGroups groups_;
   std::vector<MissingLayer> missing_;
 };
 

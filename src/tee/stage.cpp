@@ -131,7 +131,7 @@ Status become_program(const wire::LaunchPlan& plan, const Descriptors& fds) {
   TCFDL_TRY(drop_privileges());
   TCFDL_TRY(die_with_parent(fds.report)); // after the change of user, which forgets it
   limit(RLIMIT_CORE, 0);
-  if (plan.namespaces()) limit(RLIMIT_NPROC, kMostProcesses);
+  if (plan.namespaces()) limit(RLIMIT_NPROC, plan.processes() != 0 ? plan.processes() : kMostProcesses);
   if (plan.data_limit() != 0) limit(RLIMIT_DATA, plan.data_limit());
   const auto& directory = plan.namespaces() && !plan.bundle().empty() ? std::string(kBundle) : plan.bundle();
   if (!directory.empty() && ::chdir(directory.c_str()) != 0) return errno_error("cannot enter", directory);

@@ -11,7 +11,17 @@
 namespace tcfdl::tee_proxy {
 namespace {
 
+/// Where nothing is said.
+constexpr std::uint32_t kMostProcesses = 4096;
+
 std::string hash_of(const std::string& token) { return to_hex(crypto::sha256(as_bytes(token))); }
+
+tee::GroupLimits limits_of(const wire::InstanceLimits& limits) {
+  return {.memory = limits.memory(),
+          .processes = limits.processes() != 0 ? limits.processes() : kMostProcesses,
+          .millicores = limits.millicores(),
+          .most_millicores = limits.most_millicores()};
+}
 
 } // namespace
 
@@ -28,7 +38,8 @@ Launches::~Launches() {
   reaper_.join();
 }
 
-Result<pid_t> Launches::launch(const wire::LaunchInstance& command, std::map<std::string, std::string> environment) {
+Result<wire::LaunchedInstance> Launches::launch(const wire::LaunchInstance& command,
+                                                std::map<std::string, std::string> environment) {
   {
     const std::scoped_lock lock(mutex_);
     if (processes_.contains(command.instance())) {
@@ -49,15 +60,19 @@ Result<pid_t> Launches::launch(const wire::LaunchInstance& command, std::map<std
   // The lock is held over the start, so that the reaper knows the process before it can learn of its end.
   const std::scoped_lock lock(mutex_);
   tee::LaunchSettings settings{std::move(environment), logged ? command.log() : std::string(), command.instance(),
-                               command.memory()};
+                               limits_of(command.limits())};
   TCFDL_ASSIGN(auto launched, tee::launch(bundle, settings, sandbox_));
-  const auto pid = launched.pid;
+  wire::LaunchedInstance reply;
+  reply.set_pid(static_cast<std::uint32_t>(launched.pid));
+  if (launched.control) {
+    for (const auto& path : launched.control->paths()) reply.add_groups(path.string());
+  }
   record.layers = launched.layers;
   tokens_[hash_of(token)] = command.instance();
   processes_.insert_or_assign(command.instance(),
-                              Process{std::move(record), std::move(launched), command.memory(), {}});
+                              Process{std::move(record), std::move(launched), command.limits().memory(), {}});
   changed_.notify_all();
-  return pid;
+  return reply;
 }
 
 Status Launches::kill(const std::string& instance) {
@@ -115,7 +130,7 @@ void Launches::handle_exit(pid_t pid, int status) {
     event.set_no_identity(!process.lacks_identity.empty());
     ended = std::move(process.launched);
     ::kill(-ended.group, SIGKILL); // what it started
-    if (ended.memory && ended.memory->kills() > 0) {
+    if (ended.control && ended.control->kills() > 0) {
       event.set_note(fmt::format("over its memory limit of {} MiB", process.memory >> 20U));
     }
     processes_.erase(found);

@@ -36,7 +36,8 @@ public:
   ~Launches();
 
   /// Measures and starts an instance. ALREADY_EXISTS while one of that name runs.
-  Result<pid_t> launch(const wire::LaunchInstance& command, std::map<std::string, std::string> environment);
+  Result<wire::LaunchedInstance> launch(const wire::LaunchInstance& command,
+                                        std::map<std::string, std::string> environment);
 
   /// Kills an instance and all that it started. NOT_FOUND when none of that name runs.
   Status kill(const std::string& instance);

@@ -85,8 +85,7 @@ private:
 Result<wire::ProxyCommandReply> handle(TeeProxy& proxy, const wire::ProxyCommand& command) {
   wire::ProxyCommandReply reply;
   if (command.has_launch()) {
-    TCFDL_ASSIGN(const auto pid, proxy.launch(command.launch()));
-    reply.mutable_launched()->set_pid(static_cast<std::uint32_t>(pid));
+    TCFDL_ASSIGN(*reply.mutable_launched(), proxy.launch(command.launch()));
   } else if (command.has_kill()) {
     TCFDL_TRY(proxy.kill(command.kill().instance()));
   } else if (command.has_identity()) {

@@ -119,7 +119,7 @@ Status TeeProxy::check_function(const wire::LaunchInstance& command) const {
   return self->names->check(descriptor, command.descriptor());
 }
 
-Result<pid_t> TeeProxy::launch(const wire::LaunchInstance& command) {
+Result<wire::LaunchedInstance> TeeProxy::launch(const wire::LaunchInstance& command) {
   if (settings_.tee.tee == "gramine") {
     return make_error(Code::kUnimplemented,
                       "{} is not started: this proxy is in an SGX enclave, whose memory a program would share",

@@ -51,7 +51,7 @@ public:
   /// another manifest, UNAUTHENTICATED for another signature, PERMISSION_DENIED for another owner or a cluster that may
   /// not provide it, FAILED_PRECONDITION for a version below one that was seen, DATA_LOSS for a file that was changed,
   /// UNIMPLEMENTED in an SGX enclave.
-  Result<pid_t> launch(const wire::LaunchInstance& command);
+  Result<wire::LaunchedInstance> launch(const wire::LaunchInstance& command);
   Status kill(const std::string& instance) { return launches_.kill(instance); }
 
   /// Takes a newer RevocationList: forgets keys and ends processes that it voids; the number that is known now.

@@ -70,6 +70,19 @@ TEST_F(SandboxE2e, ADeployedFunctionReachesNothingButItsOwn) {
   EXPECT_EQ(platform_.invoke("echo", "unharmed").out, "unharmed");
 }
 
+TEST_F(SandboxE2e, WhatAFunctionUsesIsBoundedAndCounted) {
+  const auto layers = platform_.json({"status"})["nodes"].dump();
+  if (layers.find("processes/cgroup") == std::string::npos) GTEST_SKIP() << "no control groups with pids here";
+  ASSERT_EQ(deploy("shell", "resources: {memory: 256MiB, processes: 40, most_millicores: 1000}\n").exit_code, 0);
+  EXPECT_THAT(within("i=0; while [ $i -lt 80 ]; do sleep 9 & i=$((i+1)); done; echo all"), HasSubstr("annot fork"));
+  const auto uses = [&] {
+    const auto instance = platform_.json({"function", "show", "shell"})["instances"].at(0);
+    return instance["memory"] > 0 && instance["processes"] > 0 && instance["cpu_ms"] > 0;
+  };
+  EXPECT_TRUE(eventually(uses));
+  EXPECT_THAT(platform_.tcfdl({"function", "show", "shell"}).out, HasSubstr("s of processor"));
+}
+
 TEST_F(SandboxE2e, TheStatusNamesTheLayers) {
   const auto status = platform_.json({"status"});
   ASSERT_TRUE(status.is_object());

@@ -29,7 +29,12 @@ TEST_F(FunctionRoutes, AreNotFoundAndMisnamedAsProblems) {
 TEST_F(FunctionRoutes, AreDeployedWithTheirSettings) {
   auto body = deployment();
   body["settings"] = {{"scale", {{"min", 2}, {"max", 5}, {"response_time_ms", 250}}},
-                      {"resources", {{"memory", "512MiB"}, {"enclave_memory", "64MiB"}, {"millicores", 1500}}},
+                      {"resources",
+                       {{"memory", "512MiB"},
+                        {"enclave_memory", "64MiB"},
+                        {"millicores", 1500},
+                        {"most_millicores", 2000},
+                        {"processes", 64}}},
                       {"labels", {{"zone", "a"}}}};
   const auto response = post("/v1/functions", body.dump());
   EXPECT_EQ(response.status, 201) << response.text();
@@ -42,6 +47,8 @@ TEST_F(FunctionRoutes, AreDeployedWithTheirSettings) {
   EXPECT_EQ(functions.last->settings.response_time_ms, 250U);
   EXPECT_EQ(functions.last->settings.enclave_memory, 64ULL << 20U);
   EXPECT_EQ(functions.last->settings.millicores, 1500U);
+  EXPECT_EQ(functions.last->settings.most_millicores, 2000U);
+  EXPECT_EQ(functions.last->settings.processes, 64U);
   EXPECT_EQ(functions.last->settings.labels.front().second, "a");
 }
 

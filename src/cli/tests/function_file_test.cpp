@@ -36,20 +36,22 @@ TEST(FunctionFile, HasDefaults) {
 }
 
 TEST(FunctionFile, ReadsEveryKey) {
-  const auto function = parse_function_file(std::string(kSmall) + "version: 7\n"
-                                                                  "env: {B: '2', A: '1'}\n"
-                                                                  "concurrency: 4\n"
-                                                                  "scale: {min: 0, max: 3}\n"
-                                                                  "resources: {memory: 512MiB}\n"
-                                                                  "idempotent: true\n"
-                                                                  "protection: [eae, none]\n"
-                                                                  "tee: [software]\n"
-                                                                  "labels: {zone: a}\n"
-                                                                  "logs: none\n"
-                                                                  "queue_limit: 10\n"
-                                                                  "max_body: 4MiB\n"
-                                                                  "providers: [roadside]\n",
-                                            kPlace);
+  const auto function =
+      parse_function_file(std::string(kSmall) + "version: 7\n"
+                                                "env: {B: '2', A: '1'}\n"
+                                                "concurrency: 4\n"
+                                                "scale: {min: 0, max: 3}\n"
+                                                "resources: {memory: 512MiB, millicores: 500, most_millicores: 500, "
+                                                "processes: 16}\n"
+                                                "idempotent: true\n"
+                                                "protection: [eae, none]\n"
+                                                "tee: [software]\n"
+                                                "labels: {zone: a}\n"
+                                                "logs: none\n"
+                                                "queue_limit: 10\n"
+                                                "max_body: 4MiB\n"
+                                                "providers: [roadside]\n",
+                          kPlace);
   ASSERT_TRUE(function) << function.error().message();
   EXPECT_EQ(function->version, 7U);
   EXPECT_EQ(function->environment.front().first, "A");
@@ -98,6 +100,10 @@ TEST(FunctionFile, RefusesWrongValuesWithLineAndRemedy) {
       {small + "scale: {min: -1}\n", "/functions/f.yaml:5: scale: 'min': '-1' is no whole number"},
       {small + "resources: {memory: 512}\n",
        "/functions/f.yaml:5: resources: 'memory': '512' is no whole number with a unit"},
+      {small + "resources: {processes: 15}\n",
+       "/functions/f.yaml:5: resources: 'processes': '15' is no whole number from 16"},
+      {small + "resources: {millicores: 9, most_millicores: 8}\n",
+       "/functions/f.yaml:5: resources: 'most_millicores': '8' is no whole number from 9"},
       {small + "concurrency: 0\n", "/functions/f.yaml:5: 'concurrency': '0' is no whole number from 1"},
       {small + "idempotent: yes\n", "/functions/f.yaml:5: 'idempotent': 'yes' is neither true nor false"},
       {small + "protection: [tls]\n", "/functions/f.yaml:5: 'protection': 'tls' is none of eae, hse, none"},

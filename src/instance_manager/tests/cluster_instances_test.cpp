@@ -392,7 +392,7 @@ TEST_F(ClusterInstancesTest, StartsWhereMemoryIsLeftAndSaysWhereItIsNot) {
   want_with({.memory = 100 << 20U}, 3);
   advance(milliseconds(600));
   ASSERT_EQ(nodes_.started.size(), 2U) << "what was ordered takes its room";
-  EXPECT_EQ(nodes_.started[0].second.memory(), 100U << 20U) << "what it needs is its limit";
+  EXPECT_EQ(nodes_.started[0].second.limits().memory(), 100U << 20U) << "what it needs is its limit";
   EXPECT_EQ(problem(), "no node has room for an instance: worker-1: memory: 100.0 MiB wanted, 50.0 MiB of 1000.0 MiB "
                        "left");
   EXPECT_EQ(events_.problems.back(), problem());

@@ -41,10 +41,13 @@ public:
 
 class FakeProxy final : public Proxy {
 public:
-  Result<std::uint32_t> launch(const wire::LaunchInstance& order, Deadline) override {
+  Result<wire::LaunchedInstance> launch(const wire::LaunchInstance& order, Deadline) override {
     launched.push_back(order);
     if (refusal) return *refusal;
-    return static_cast<std::uint32_t>(1000 + launched.size());
+    wire::LaunchedInstance process;
+    process.set_pid(static_cast<std::uint32_t>(1000 + launched.size()));
+    for (const auto& group : groups) process.add_groups(group);
+    return process;
   }
   Status kill(const InstanceId& instance) override {
     killed.push_back(instance.str());
@@ -54,6 +57,7 @@ public:
 
   std::vector<wire::LaunchInstance> launched;
   std::vector<std::string> killed;
+  std::vector<std::string> groups;
   std::optional<Error> refusal;
 };
 

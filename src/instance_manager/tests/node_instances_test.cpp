@@ -1,12 +1,10 @@
 #include "instance_manager/node_instances.hpp"
 
 #include "base/file.hpp"
-#include "instance_manager/system_status.hpp"
 #include "instance_manager/tests/fakes.hpp"
 
 #include <csignal>
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 namespace tcfdl::instance_manager::testing {
 namespace {
@@ -379,14 +377,17 @@ TEST_F(NodeInstancesTest, KillsWhatIsLaunchedAfterItStopped) {
   EXPECT_EQ(proxy_.killed, std::vector<std::string>{kId});
 }
 
-TEST(SystemStatus, TellsOfThisMachineAndThisProcess) {
-  wire::NodeStatus status;
-  fill_system_status(status);
-  EXPECT_GT(status.memory_total(), status.memory_available());
-  EXPECT_GT(status.memory_available(), 0U);
-  EXPECT_GT(status.cores(), 0U);
-  EXPECT_GT(resident_bytes(static_cast<std::uint32_t>(::getpid())), 1'000'000U);
-  EXPECT_EQ(resident_bytes(0), 0U);
+TEST_F(NodeInstancesTest, TellsWhatTheGroupsOfItsInstancesCount) {
+  const auto group = directory_.path() / "group";
+  std::filesystem::create_directories(group);
+  ASSERT_TRUE(write_file(group / "pids.current", as_bytes("5\n")));
+  proxy_.groups = {group.string()};
+  auto limited = order();
+  limited.mutable_limits()->set_processes(33);
+  ASSERT_TRUE(instances_.start_instance(limited));
+  settle();
+  EXPECT_EQ(proxy_.launched.back().limits().processes(), 33U);
+  EXPECT_EQ(status().processes(), 5U);
 }
 
 TEST_F(NodeInstancesTest, AnInstanceThatDoesNotAnswerIsKilledAndStartedAgain) {

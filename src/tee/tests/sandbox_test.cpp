@@ -73,7 +73,7 @@ protected:
     if (!started) return started.error().to_string();
     status_ = 0;
     ::waitpid(started->pid, &status_, 0);
-    kills_ = started->memory ? started->memory->kills() : 0;
+    kills_ = started->control ? started->control->kills() : 0;
     end(*started);
     return read_text_file(settings_.log).value_or("");
   }
@@ -159,7 +159,7 @@ TEST_F(SandboxTest, ConfidentialFilesOpenIntoMemoryInThePlaceOfTheEncryptedOnes)
 
 TEST_F(SandboxTest, ConfidentialFilesFitIntoTheMemoryLimit) {
   add_confidential("model", 2'000'000);
-  settings_.memory = 1 << 20U;
+  settings_.limits.memory = 1 << 20U;
   const auto started = start({"nothing"});
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code(), Code::kResourceExhausted);
@@ -242,18 +242,49 @@ TEST_F(SandboxTest, WhatRunsIsWhatWasMeasured) {
 
 TEST_F(SandboxTest, MemoryAboveTheLimitEndsItAndIsTold) {
 #ifdef __SANITIZE_ADDRESS__
-  if (sandbox().memory().version() == 0) GTEST_SKIP() << "the sanitizer's own memory counts as data of the program";
+  if (sandbox().groups().version(Controller::kMem) == 0)
+    GTEST_SKIP() << "the sanitizer's own memory counts as data of the program";
 #endif
-  settings_.memory = std::uint64_t{64} << 20U; // the program's libraries and its start count as well
+  settings_.limits.memory = std::uint64_t{64} << 20U; // the program's libraries and its start count as well
   EXPECT_EQ(run({"eat=8"}), "eat=8: done\n");
   EXPECT_EQ(kills_, 0U);
   const auto said = run({"eat=128"});
-  if (sandbox().memory().version() == 0) {
+  if (sandbox().groups().version(Controller::kMem) == 0) {
     EXPECT_THAT(said, HasSubstr(fmt::format("errno {}", ENOMEM)));
   } else {
     EXPECT_EQ(said, fmt::format("eat=128: signal {}\n", SIGKILL));
     EXPECT_EQ(kills_, 1U);
   }
+}
+
+TEST_F(SandboxTest, ItHasNoMoreProcessesThanItsLimit) {
+  if (sandbox().groups().version(Controller::kPids) == 0) GTEST_SKIP() << "no control groups with pids here";
+  settings_.limits.processes = 20;
+  const auto said = run({"-c", "i=0; while [ $i -lt 40 ]; do sleep 60 & i=$((i+1)); done; echo all"}, "/bin/sh");
+  EXPECT_THAT(said, HasSubstr("annot fork"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("all")));
+}
+
+/// The kernel counts the tenths of a second in which it had used what it may.
+TEST_F(SandboxTest, ItUsesNoMoreOfAProcessorThanItsLimit) {
+  if (sandbox().groups().version(Controller::kCpu) == 0) GTEST_SKIP() << "no control groups with cpu here";
+  settings_.limits.most_millicores = 100;
+  const auto started = start({"-c", "while :; do :; done"}, "/bin/sh");
+  ASSERT_TRUE(started) << started.error().to_string();
+  const auto throttled = [&] {
+    for (const auto& path : started->control->paths()) {
+      std::ifstream file(path / "cpu.stat");
+      std::string name;
+      for (std::uint64_t value = 0; file >> name >> value;) {
+        if (name == "nr_throttled") return value;
+      }
+    }
+    return std::uint64_t{0};
+  };
+  const auto limit = Deadline::after(std::chrono::seconds(20));
+  while (throttled() < 3 && !limit.expired()) std::this_thread::yield();
+  EXPECT_GE(throttled(), 3U);
+  end(*started);
 }
 
 TEST_F(SandboxTest, EverythingItStartedDiesWithItsGroup) {
