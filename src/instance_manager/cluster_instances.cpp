@@ -176,6 +176,7 @@ void ClusterInstances::update(const NodeId& node, const wire::InstanceStatus& st
   if (is_new) known.found = !was_ordered;
   const auto before = std::exchange(known.status, status);
   known.node = node;
+  measure(known, before);
   const bool ready = status.state() == wire::INSTANCE_STATE_READY;
   if (is_new || before.state() == wire::INSTANCE_STATE_READY) known.not_ready_since = queue_.now();
   note_trial(id, status);
@@ -238,6 +239,7 @@ void ClusterInstances::drop_node(const NodeId& node, const std::string& why) {
 void ClusterInstances::reconcile() {
   stop_unwanted();
   rooms_ = measure_rooms();
+  relieve();
   for (auto& [name, wanted] : functions_) {
     reconcile(name, wanted);
     tell_problem(name, wanted);
@@ -285,7 +287,7 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
                      .version = known.status.version(),
                      .ready = ready,
                      .counts = ready || first_start || fresh,
-                     .leaves = drained_.contains(known.node),
+                     .leaves = leaves(id, known.node),
                      .warm = is_warm(known)});
   }
   for (const auto& [id, ordered] : ordered_) {
@@ -295,7 +297,7 @@ std::vector<InstanceView> ClusterInstances::views_of(const FunctionName& name) c
                      .version = ordered.version,
                      .ready = false,
                      .counts = true,
-                     .leaves = drained_.contains(ordered.node)});
+                     .leaves = leaves(id, ordered.node)});
   }
   return views;
 }

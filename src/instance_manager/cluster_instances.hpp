@@ -25,6 +25,10 @@ struct ClusterInstancesSettings {
   std::chrono::milliseconds probe_within{2000};   ///< a node answers
   std::chrono::milliseconds ask_lost_every{2000}; ///< nodes that were lost, whether they are back
   std::chrono::milliseconds ask_lost_for{600'000};
+  std::chrono::milliseconds loaded_for{30'000};   ///< a node, before an instance leaves it
+  std::chrono::milliseconds move_within{120'000}; ///< else it stays
+  std::chrono::milliseconds move_pause{60'000};   ///< until another one moves
+  std::chrono::milliseconds stays_for{600'000};   ///< a function, once an instance of it was moved
 };
 
 /// When a run of an instance has failed, which its node decides, and when a trial is over.
@@ -155,12 +159,14 @@ private:
     std::string problem;
     bool fits_nowhere = false; // what `problem` is about
     std::string told;          // of the problem, to others
+    TimePoint stays_until{};   // no instance is moved before
   };
   struct Node {
     wire::NodeStatus status;
     TimePoint seen;
     TimePoint avoid_until;
     bool probed = false; // an answer is awaited
+    std::optional<TimePoint> loaded_since;
   };
   /// An instance that a node reports.
   struct Known {
@@ -172,6 +178,15 @@ private:
     bool found = false;                  // it was started before this master was
     std::optional<TimePoint> stop_since; // set once it is to stop
     TimePoint stop_again{};              // when to look at it next, then
+    double cores = 0;                    // of processors, that it uses
+    TimePoint measured_at{};
+  };
+  /// An instance that is to leave a loaded node.
+  struct Move {
+    InstanceId instance;
+    FunctionName function;
+    NodeId from;
+    TimePoint until; // it is given up
   };
   /// An instance that a node was told to start and does not report yet.
   struct Ordered {
@@ -209,6 +224,11 @@ private:
   [[nodiscard]] std::optional<std::string> trial_failure(const Trial& trial) const;
   void note_trial(const InstanceId& id, const wire::InstanceStatus& status);
   void stop_unwanted();
+  void measure(Known& known, const wire::InstanceStatus& before);
+  void relieve();
+  void begin_move(const NodeId& from);
+  [[nodiscard]] bool has_better_place(const Version& wanted, const NodeId& from) const;
+  [[nodiscard]] bool leaves(const InstanceId& instance, const NodeId& node) const;
   void judge(const FunctionName& name, Wanted& wanted, const Plan& plan, std::size_t ready);
   void tell_problem(const FunctionName& name, Wanted& wanted);
   [[nodiscard]] std::vector<InstanceView> views_of(const FunctionName& name) const;
@@ -239,6 +259,8 @@ private:
   TimePoint expected_until_;
   TimePoint ticked_;
   std::set<NodeId> drained_;
+  std::optional<Move> move_;
+  TimePoint no_move_before_{};
   std::map<NodeId, NodeRoom> rooms_; // as of the present reconciliation
   std::vector<Handler> outbox_;
   EventQueue queue_;

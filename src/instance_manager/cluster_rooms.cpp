@@ -1,9 +1,9 @@
 // Where the instances of a cluster have room, and what is said where they have none.
 #include "base/log.hpp"
 #include "instance_manager/cluster_instances.hpp"
+#include "instance_manager/system_status.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace tcfdl::instance_manager {
 namespace {
@@ -23,12 +23,6 @@ NodeRoom whole(const wire::NodeStatus& status) {
   room.millicores = {millicores, millicores};
   room.labels.insert(status.labels().begin(), status.labels().end());
   return room;
-}
-
-/// Tenths of the processor that the last minute kept busy.
-unsigned busy_tenths(const wire::NodeStatus& status) {
-  if (status.cores() == 0 || !(status.load() > 0)) return 0;
-  return static_cast<unsigned>(std::min(10.0, std::floor(status.load() * 10 / status.cores())));
 }
 
 } // namespace
@@ -53,6 +47,7 @@ std::vector<NodeChoice> ClusterInstances::choices_for(const Version& wanted) con
   for (const auto& [id, node] : nodes_) {
     if (!admits(wanted.descriptor, node.status.tee_kind()) || queue_.now() < node.avoid_until) continue;
     if (drained_.contains(id)) continue;
+    if (move_ && move_->from == id && move_->function.str() == wanted.descriptor.name()) continue;
     const auto& room = rooms_.at(id);
     const auto ordered = std::ranges::count_if(ordered_, [&](const auto& each) { return each.second.node == id; });
     choices.push_back({.node = id,

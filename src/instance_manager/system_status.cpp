@@ -1,5 +1,7 @@
 #include "instance_manager/system_status.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -46,6 +48,11 @@ void fill_system_status(wire::NodeStatus& status) {
   double load = 0;
   if (std::ifstream("/proc/loadavg") >> load) status.set_load(load);
   status.set_cores(std::thread::hardware_concurrency());
+}
+
+unsigned busy_tenths(const wire::NodeStatus& status) {
+  if (status.cores() == 0 || !(status.load() > 0)) return 0;
+  return static_cast<unsigned>(std::min(10.0, std::floor(status.load() * 10 / status.cores())));
 }
 
 std::uint64_t enclave_bytes(const wire::NodeStatus& status) {

@@ -11,6 +11,9 @@ namespace tcfdl::instance_manager {
 /// Sets memory, cores and load. What cannot be read stays 0.
 void fill_system_status(wire::NodeStatus& status);
 
+/// Tenths of a machine's processors that the last minute kept busy.
+unsigned busy_tenths(const wire::NodeStatus& status);
+
 /// Bytes of all enclaves of this machine together, 0 where they are not known: with SGX the memory that Linux tells in
 /// /sys/devices/system/node/node*/x86/sgx_total_bytes (Documentation/ABI/stable/sysfs-devices-node), with other kinds
 /// of TEE the machine's, since there it is the enclave.
