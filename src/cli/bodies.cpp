@@ -1,6 +1,7 @@
 #include "cli/bodies.hpp"
 
 #include "base/file.hpp"
+#include "base/ids.hpp"
 
 #include <cerrno>
 #include <cstdlib>

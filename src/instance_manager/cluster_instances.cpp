@@ -150,6 +150,7 @@ void ClusterInstances::handle_status(const wire::NodeStatus& report) {
   expected_.erase(report.node());
   at->second.status = report;
   at->second.seen = queue_.now();
+  at->second.measured_at = queue_.now();
   at->second.probed = false;
   std::vector<InstanceId> missing;
   for (const auto& [instance, known] : known_) {

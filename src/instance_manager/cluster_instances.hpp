@@ -25,6 +25,7 @@ struct ClusterInstancesSettings {
   std::chrono::milliseconds probe_within{2000};   ///< a node answers
   std::chrono::milliseconds ask_lost_every{2000}; ///< nodes that were lost, whether they are back
   std::chrono::milliseconds ask_lost_for{600'000};
+  std::chrono::milliseconds load_counts_for{15'000}; ///< as a node has told it
   std::chrono::milliseconds loaded_for{30'000};   ///< a node, before an instance leaves it
   std::chrono::milliseconds move_within{120'000}; ///< else it stays
   std::chrono::milliseconds move_pause{60'000};   ///< until another one moves
@@ -166,6 +167,8 @@ private:
     TimePoint seen;
     TimePoint avoid_until;
     bool probed = false; // an answer is awaited
+    TimePoint measured_at{};
+    TimePoint measure_asked_at{};
     std::optional<TimePoint> loaded_since;
   };
   /// An instance that a node reports.
@@ -226,6 +229,8 @@ private:
   void stop_unwanted();
   void measure(Known& known, const wire::InstanceStatus& before);
   void relieve();
+  void ask_loads();
+  [[nodiscard]] bool is_fresh(const Node& node) const;
   void begin_move(const NodeId& from);
   [[nodiscard]] bool has_better_place(const Version& wanted, const NodeId& from) const;
   [[nodiscard]] bool leaves(const InstanceId& instance, const NodeId& node) const;

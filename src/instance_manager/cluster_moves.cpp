@@ -38,7 +38,7 @@ void ClusterInstances::measure(Known& known, const wire::InstanceStatus& before)
 void ClusterInstances::relieve() {
   const auto now = queue_.now();
   for (auto& [id, node] : nodes_) {
-    if (measured_tenths(node.status) < kLoaded) {
+    if (!is_fresh(node) || measured_tenths(node.status) < kLoaded) {
       node.loaded_since.reset();
     } else if (!node.loaded_since) {
       node.loaded_since = now;
@@ -51,9 +51,24 @@ void ClusterInstances::relieve() {
   if (move_ || now < no_move_before_) return;
   for (const auto& [id, node] : nodes_) {
     if (!node.loaded_since || now - *node.loaded_since < settings_.loaded_for) continue;
+    ask_loads();
     begin_move(id);
     if (move_) return;
   }
+}
+
+/// Nodes that are idle say seldom how they are.
+void ClusterInstances::ask_loads() {
+  const auto now = queue_.now();
+  for (auto& [id, node] : nodes_) {
+    if (is_fresh(node) || now - node.measure_asked_at < settings_.load_counts_for) continue;
+    node.measure_asked_at = now;
+    outbox_.emplace_back([this, id] { commands_.ask_status(id); });
+  }
+}
+
+bool ClusterInstances::is_fresh(const Node& node) const {
+  return queue_.now() - node.measured_at <= settings_.load_counts_for;
 }
 
 /// Of what has a better place, the one that uses most.
@@ -82,7 +97,8 @@ void ClusterInstances::begin_move(const NodeId& from) {
 bool ClusterInstances::has_better_place(const Version& wanted, const NodeId& from) const {
   const auto load = measured_tenths(nodes_.at(from).status);
   return std::ranges::any_of(choices_for(wanted), [&](const NodeChoice& choice) {
-    return choice.node != from && choice.room > 0 && measured_tenths(nodes_.at(choice.node).status) + kLess <= load;
+    const auto& node = nodes_.at(choice.node);
+    return choice.node != from && choice.room > 0 && is_fresh(node) && measured_tenths(node.status) + kLess <= load;
   });
 }
 

@@ -126,6 +126,30 @@ TEST_F(ClusterMovesTest, NobodyMovesToANodeThatIsLoadedTooOrHasNoRoom) {
   EXPECT_EQ(places(), std::vector<std::string>{"there"});
 }
 
+TEST_F(ClusterMovesTest, AnIdleNodeIsAskedHowItIsBeforeAnInstanceMovesThere) {
+  add(here_, "a");
+  want(1);
+  pass(seconds(20));
+  here_.set_load(10);
+  nodes_.asked.clear();
+  const auto idle = [&](seconds time) {
+    for (; time.count() > 0; --time) {
+      time_.advance(seconds(1));
+      report(here_);
+      wire::NodeStatus unchanged;
+      unchanged.set_node("there");
+      unchanged.set_unchanged(true);
+      report(unchanged);
+    }
+  };
+  idle(seconds(40));
+  EXPECT_EQ(nodes_.asked, std::vector<std::string>{"there"});
+  EXPECT_TRUE(nodes_.started.empty()) << "what it said long ago does not count";
+  report(there_);
+  idle(seconds(2));
+  EXPECT_EQ(places(), std::vector<std::string>{"there"});
+}
+
 TEST_F(ClusterMovesTest, MemoryThatIsShortIsALoad) {
   add(here_, "a");
   want(1);
