@@ -3,8 +3,8 @@
 
 A file that passed is not read again until what it is made of changes: the key of build/tidy-cache is the hash of
 .clang-tidy, the file, every header of the project (generated ones too) that it includes, and its compile flags.
-Files of one folder and the same flags are read as one translation unit, as most of the time goes into the headers that
-they share; where they do not go together (two file-local names that are the same) each half is read by itself.
+Files of the same flags are read as one translation unit, as most of the time goes into the headers that they share; where
+they do not go together (two file-local names that are the same) each half is read by itself.
 Usage: tidy.py BUILD_DIRECTORY [PART-OF-A-PATH …]
 Without a part of a path: everything but tests, which are linted where a part names `tests`.
 """
@@ -27,8 +27,9 @@ FOLDERS = {"src", "include", "apps", "examples", "fuzz", "tests", "benchmarks"}
 TOOL = "clang-tidy-19"
 KEEP_SECONDS = 30 * 24 * 3600
 INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.MULTILINE)
-GROUP = 16
-ALONE = re.compile(rb"^(?:int main\(|extern \"C\" int LLVMFuzzerTestOneInput\()", re.MULTILINE)
+GROUP = 24
+# What each program has one of.
+ENTRY = re.compile(rb"^(?:extern \"C\" )?int (main|LLVMFuzzerTestOneInput)\(", re.MULTILINE)
 NOISE = re.compile(r"^\d+ (warnings?|errors?)( and \d+ errors?)? (generated|treated as errors?)\.?$")
 
 
@@ -130,13 +131,23 @@ def generated_missing(build):
 
 
 def groups_of(pending, entries):
-    """Lists of files that are read together: one folder, the same flags, at most GROUP files; programs alone."""
+    """Lists of files that are read together: the same flags, folder by folder, at most GROUP files."""
     alike = {}
     for path in sorted(pending):
-        flags = entries[path]["flags"]
-        alone = path if ALONE.search(path.read_bytes()) else None
-        alike.setdefault((path.parent, alone, tuple(flags)), []).append(path)
+        alike.setdefault(tuple(entries[path]["flags"]), []).append(path)
     return [files[at : at + GROUP] for files in alike.values() for at in range(0, len(files), GROUP)]
+
+
+def unit_of(paths):
+    """A translation unit of the files, with the entries of programs under names of their own."""
+    lines = []
+    for number, path in enumerate(paths):
+        entry = ENTRY.search(path.read_bytes())
+        name = entry.group(1).decode() if entry else None
+        lines += [f"#define {name} entry_{number} // NOLINT(readability-identifier-naming)"] if name else []
+        lines += [f'#include "{path}"']
+        lines += [f"#undef {name}"] if name else []
+    return "".join(f"{line}\n" for line in lines)
 
 
 def tidy(paths, flags, together):
@@ -146,7 +157,7 @@ def tidy(paths, flags, together):
     main = paths[0]
     if len(paths) > 1:
         main = together / (hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest() + ".cpp")
-        main.write_text("".join(f'#include "{path}"\n' for path in paths), encoding="utf-8")
+        main.write_text(unit_of(paths), encoding="utf-8")
         checks.append("-bugprone-suspicious-include")
     run = subprocess.run([*command, f"--checks={','.join(checks)}", str(main), "--", *flags], capture_output=True,
                          text=True, check=False)
