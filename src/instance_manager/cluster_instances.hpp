@@ -26,10 +26,10 @@ struct ClusterInstancesSettings {
   std::chrono::milliseconds ask_lost_every{2000}; ///< nodes that were lost, whether they are back
   std::chrono::milliseconds ask_lost_for{600'000};
   std::chrono::milliseconds load_counts_for{15'000}; ///< as a node has told it
-  std::chrono::milliseconds loaded_for{30'000};   ///< a node, before an instance leaves it
-  std::chrono::milliseconds move_within{120'000}; ///< else it stays
-  std::chrono::milliseconds move_pause{60'000};   ///< until another one moves
-  std::chrono::milliseconds stays_for{600'000};   ///< a function, once an instance of it was moved
+  std::chrono::milliseconds loaded_for{30'000};      ///< a node, before an instance leaves it
+  std::chrono::milliseconds move_within{120'000};    ///< else it stays
+  std::chrono::milliseconds move_pause{60'000};      ///< until another one moves
+  std::chrono::milliseconds stays_for{600'000};      ///< a function, once an instance of it was moved
 };
 
 /// When a run of an instance has failed, which its node decides, and when a trial is over.

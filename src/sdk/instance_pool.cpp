@@ -3,6 +3,7 @@
 #include "sdk/task_manager_client.hpp"
 #include "wire/socket.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace tcfdl::sdk {
@@ -13,7 +14,10 @@ using std::chrono::seconds;
 constexpr std::size_t kMostIdle = 32;
 /// A direct route that has not answered by then gives way to the next one.
 constexpr seconds kDirectWithin{2};
+/// The first time, and at most.
 constexpr seconds kSilentFor{30};
+constexpr seconds kSilentAtMost{1800};
+constexpr std::size_t kMostSilent = 1024;
 
 constexpr const char* kRelay = "relay";
 
@@ -29,7 +33,7 @@ bool is_open_network(const wire::Address& address) {
 
 } // namespace
 
-std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& kept_as) {
+std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& kept_as, bool relays) {
   for (;;) {
     auto idle = idle_.with([&](auto& kept) -> std::unique_ptr<InstanceConnection> {
       auto& connections = kept[kept_as];
@@ -40,6 +44,7 @@ std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& k
     });
     if (!idle) return nullptr;
     if (idle->path && idle->path->renewal.expired()) continue;
+    if (!relays && idle->way == kRelay) continue;
     if (is_fresh(*idle->connection)) return idle;
   }
 }
@@ -48,7 +53,10 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
                                                                const CallOptions& options, Deadline deadline,
                                                                const std::string& traceparent) {
   const auto kept_as = fmt::format("{} {} {}", protection_name(options.protection), options.route, grant.instance());
-  if (auto idle = take_idle(kept_as)) return idle;
+  const bool straight = std::ranges::any_of(grant.routes(), [&](const wire::Route& route) {
+    return route.kind() != wire::ROUTE_KIND_RELAY && is_of_use(route, options);
+  });
+  if (auto idle = take_idle(kept_as, !straight)) return idle;
   Error last(Code::kUnavailable,
              fmt::format("{} has no route{}", grant.instance(), options.route.empty() ? "" : " by " + options.route));
   for (const auto& route : grant.routes()) {
@@ -56,6 +64,7 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
     const bool direct = route.kind() != wire::ROUTE_KIND_RELAY;
     auto opened = open(grant, route, direct ? deadline.earlier(Deadline::after(kDirectWithin)) : deadline, traceparent);
     if (opened) {
+      if (direct) note_answer(route.address());
       (*opened)->kept_as = kept_as;
       return opened;
     }
@@ -67,9 +76,16 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
 
 void InstancePool::note_silence(const std::string& address) {
   silent_.with([&](auto& silent) {
-    std::erase_if(silent, [](const auto& each) { return each.second.expired(); });
-    silent.insert_or_assign(address, Deadline::after(kSilentFor));
+    if (silent.size() >= kMostSilent) silent.clear();
+    const auto [at, is_new] = silent.try_emplace(address, Silence{Deadline::after(kSilentFor), kSilentFor});
+    if (is_new) return;
+    at->second.pause = std::min(at->second.pause * 2, kSilentAtMost);
+    at->second.until = Deadline::after(at->second.pause);
   });
+}
+
+void InstancePool::note_answer(const std::string& address) {
+  silent_.with([&](auto& silent) { silent.erase(address); });
 }
 
 bool InstancePool::is_of_use(const wire::Route& route, const CallOptions& options) const {
@@ -84,7 +100,7 @@ bool InstancePool::is_of_use(const wire::Route& route, const CallOptions& option
   }
   return silent_.with([&](const auto& silent) {
     const auto found = silent.find(route.address());
-    return found == silent.end() || found->second.expired();
+    return found == silent.end() || found->second.until.expired();
   });
 }
 

@@ -29,8 +29,9 @@ public:
   InstancePool(const Identity& identity, TaskManager& task_manager, const Clock& clock)
       : identity_(identity), task_manager_(task_manager), clock_(clock) {}
 
-  /// An idle connection to the instance of a grant, or a new one by its best route that answers. What has no protection
-  /// takes no connection that the network could read. `options.route` may name the only one. `traceparent`: of the call
+  /// An idle connection to the instance of a grant, or a new one by its best route that answers. One through the master
+  /// is of no more use once a straight one is to be tried again. What has no protection takes no connection that the
+  /// network could read. `options.route` may name the only one. `traceparent`: of the call
   /// that needs it.
   Result<std::unique_ptr<InstanceConnection>> take(const wire::LeaseGrant& grant, const CallOptions& options,
                                                    Deadline deadline, const std::string& traceparent = {});
@@ -40,9 +41,17 @@ public:
   void give_back(std::unique_ptr<InstanceConnection> connection);
 
 private:
-  std::unique_ptr<InstanceConnection> take_idle(const std::string& kept_as);
-  /// The address is not tried for a while.
+  /// When an address that did not answer is tried again.
+  struct Silence {
+    Deadline until;
+    std::chrono::seconds pause;
+  };
+
+  /// `relays`: those through the master, too; else they are dropped.
+  std::unique_ptr<InstanceConnection> take_idle(const std::string& kept_as, bool relays = true);
+  /// The address is not tried for a while, which grows.
   void note_silence(const std::string& address);
+  void note_answer(const std::string& address);
   [[nodiscard]] bool is_of_use(const wire::Route& route, const CallOptions& options) const;
   Result<std::unique_ptr<InstanceConnection>> open(const wire::LeaseGrant& grant, const wire::Route& route,
                                                    Deadline deadline, const std::string& traceparent);
@@ -53,7 +62,7 @@ private:
   TaskManager& task_manager_;
   const Clock& clock_;
   Guarded<std::map<std::string, std::vector<std::unique_ptr<InstanceConnection>>>> idle_;
-  Guarded<std::map<std::string, Deadline>> silent_; ///< addresses that did not answer, until they are tried again
+  Guarded<std::map<std::string, Silence>> silent_; ///< addresses that did not answer
 };
 
 } // namespace tcfdl::sdk

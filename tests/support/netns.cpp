@@ -20,7 +20,7 @@ bool succeeds(const std::vector<std::string>& command) { return run(command).exi
 
 std::string Network::missing() {
   if (::geteuid() != 0) return "only root makes network namespaces";
-  const auto made = run({"unshare", "--net", "ip", "link", "add", "a", "type", "veth", "peer", "name", "b"});
+  const auto made = run({"unshare", "--net", "ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1"});
   return made.exit_code == 0 ? std::string() : "no network namespaces with veth links here: " + made.err;
 }
 
