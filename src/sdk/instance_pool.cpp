@@ -33,7 +33,7 @@ bool is_open_network(const wire::Address& address) {
 
 } // namespace
 
-std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& kept_as, bool relays) {
+std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& kept_as, const IsOutdated& is_outdated) {
   for (;;) {
     auto idle = idle_.with([&](auto& kept) -> std::unique_ptr<InstanceConnection> {
       auto& connections = kept[kept_as];
@@ -43,9 +43,7 @@ std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& k
       return last;
     });
     if (!idle) return nullptr;
-    if (idle->path && idle->path->renewal.expired()) continue;
-    if (!relays && idle->way == kRelay) continue;
-    if (is_fresh(*idle->connection)) return idle;
+    if (!is_outdated(*idle) && is_fresh(*idle->connection)) return idle;
   }
 }
 
@@ -53,10 +51,13 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
                                                                const CallOptions& options, Deadline deadline,
                                                                const std::string& traceparent) {
   const auto kept_as = fmt::format("{} {} {}", protection_name(options.protection), options.route, grant.instance());
-  const bool straight = std::ranges::any_of(grant.routes(), [&](const wire::Route& route) {
+  const auto is_straight = [&](const wire::Route& route) {
     return route.kind() != wire::ROUTE_KIND_RELAY && is_of_use(route, options);
-  });
-  if (auto idle = take_idle(kept_as, !straight)) return idle;
+  };
+  const auto is_detour = [&](const InstanceConnection& idle) {
+    return idle.way == kRelay && std::ranges::any_of(grant.routes(), is_straight);
+  };
+  if (auto idle = take_idle(kept_as, is_detour)) return idle;
   Error last(Code::kUnavailable,
              fmt::format("{} has no route{}", grant.instance(), options.route.empty() ? "" : " by " + options.route));
   for (const auto& route : grant.routes()) {
@@ -134,7 +135,8 @@ Result<std::unique_ptr<wire::Connection>> InstancePool::open_relay(const wire::L
 Result<std::unique_ptr<InstanceConnection>> InstancePool::take_path(const wire::LeaseGrant& grant,
                                                                     const std::string& function, Deadline deadline) {
   auto kept_as = fmt::format("path {} {}", function, grant.instance());
-  if (auto idle = take_idle(kept_as)) return idle;
+  const auto is_over = [](const InstanceConnection& idle) { return idle.path->renewal.expired(); };
+  if (auto idle = take_idle(kept_as, is_over)) return idle;
   auto fresh = std::make_unique<InstanceConnection>();
   fresh->kept_as = std::move(kept_as);
   TCFDL_ASSIGN(fresh->path, open_hop_path(identity_, task_manager_, grant, function, clock_.now(), deadline));

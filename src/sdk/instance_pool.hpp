@@ -5,6 +5,7 @@
 #include "base/guarded.hpp"
 #include "sdk/hop_path.hpp"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <tcfdl/client.hpp>
@@ -47,8 +48,9 @@ private:
     std::chrono::seconds pause;
   };
 
-  /// `relays`: those through the master, too; else they are dropped.
-  std::unique_ptr<InstanceConnection> take_idle(const std::string& kept_as, bool relays = true);
+  using IsOutdated = std::function<bool(const InstanceConnection&)>;
+  /// Those that are outdated are dropped.
+  std::unique_ptr<InstanceConnection> take_idle(const std::string& kept_as, const IsOutdated& is_outdated);
   /// The address is not tried for a while, which grows.
   void note_silence(const std::string& address);
   void note_answer(const std::string& address);
