@@ -3,7 +3,6 @@
 #include "base/log.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace tcfdl {
 namespace {
@@ -18,10 +17,6 @@ milliseconds retry_pause(const Lifetime& lifetime, UnixSeconds now) {
 }
 
 } // namespace
-
-seconds Lifetime::until_half(UnixSeconds now) const {
-  return seconds(std::max<std::int64_t>(std::midpoint(issued, expires) - now, 0));
-}
 
 Renewal::Renewal(RenewalSettings settings, const Clock& clock, std::function<Lifetime()> lifetime,
                  std::function<Status()> renew)

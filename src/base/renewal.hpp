@@ -1,10 +1,9 @@
 // Renews what expires, in time and again after failures.
 #pragma once
 
-#include "base/clock.hpp"
+#include "base/lifetime.hpp"
 #include "base/result.hpp"
 
-#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -13,19 +12,10 @@
 
 namespace tcfdl {
 
-/// From when to when something is good, Unix seconds.
-struct Lifetime {
-  UnixSeconds issued = 0;
-  UnixSeconds expires = 0;
-
-  /// How long its first half lasts; 0 when that has passed.
-  [[nodiscard]] std::chrono::seconds until_half(UnixSeconds now) const;
-};
-
 struct RenewalSettings {
   std::string what; ///< for the log
   /// How often it looks at the clock at least, which may jump while waits do not.
-  std::chrono::milliseconds look_every = std::chrono::minutes(10);
+  std::chrono::milliseconds look_every = std::chrono::seconds(20);
 };
 
 /// One thread, from construction to `stop`.

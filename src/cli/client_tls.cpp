@@ -40,7 +40,7 @@ Result<Lifetime> lifetime_of(const crypto::Certificate& leaf) {
   TCFDL_ASSIGN(const auto statement, crypto::client_statement_of(leaf));
   TCFDL_ASSIGN(const auto carried, wire::parse<wire::Signed>(statement));
   TCFDL_ASSIGN(const auto certificate, wire::parse<wire::Certificate>(carried.statement()));
-  return Lifetime{certificate.issued(), certificate.expires()};
+  return wire::lifetime_of(certificate);
 }
 
 Result<Lifetime> lifetime_of_shown(const sdk::Context& context) {

@@ -1,11 +1,9 @@
 #include "node/client_certificates.hpp"
 
-#include "base/renewal.hpp"
-
 namespace tcfdl::node {
 
 bool ClientCertificates::is_fresh(const wire::Certificate& certificate) const {
-  const auto left = Lifetime{certificate.issued(), certificate.expires()}.until_half(clock_.now());
+  const auto left = wire::lifetime_of(certificate).until_half(clock_.now());
   return left > std::chrono::seconds(0) && revocations_.check(certificate);
 }
 
@@ -19,7 +17,7 @@ Result<std::optional<ClientCertificates::Newer>> ClientCertificates::newer_than(
 }
 
 Result<ClientCertificates::Newer> ClientCertificates::current(const wire::Signed& unverified) {
-  TCFDL_ASSIGN(const auto present, wire::verify_certificate(authority_, unverified, {wire::ROLE_CLIENT}, clock_.now()));
+  TCFDL_ASSIGN(const auto present, wire::verify_renewable(authority_, unverified, {wire::ROLE_CLIENT}, clock_.now()));
   TCFDL_TRY(revocations_.check_key(present.verify_key(), present.subject()));
   return kept_or_renewed(present);
 }

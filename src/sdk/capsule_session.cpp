@@ -23,8 +23,7 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::provide(const Wish& 
   if (!lock) return Deadline::exceeded("the wait for keys that another call gets");
   const auto now = clock_.now();
   if (found->is_void.exchange(false)) found->capsule.reset();
-  if (shared && found->capsule && found->capsule->good_until > now &&
-      found->capsule->header.epoch() >= wish.least_epoch) {
+  if (shared && found->capsule && found->capsule->serves(now) && found->capsule->header.epoch() >= wish.least_epoch) {
     return found->capsule;
   }
   if (const auto& key = found->key;
@@ -120,7 +119,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& en
                                                                  Deadline deadline) {
   const auto& key = entry.key;
   if (!key) return Error(Code::kFailedPrecondition, "there is no key to make a capsule with");
-  auto made = wire::make_capsule(*key, identity_.signing, clock_.now(), wish.instance);
+  const auto now = clock_.now();
+  auto made = wire::make_capsule(*key, identity_.signing, now, wish.instance);
   wire::ProxyRequest request;
   request.set_traceparent(wish.traceparent);
   *request.mutable_turn() = made.capsule;
@@ -134,8 +134,8 @@ Result<std::shared_ptr<const ReadyCapsule>> CapsuleSession::make(const Entry& en
   // Verified with the capsule.
   TCFDL_ASSIGN(const auto turner, wire::parse<wire::Certificate>(reply.capsule().proxy_certificate().statement()));
   const auto until = good_until(header, turner);
-  return std::make_shared<const ReadyCapsule>(
-      ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret), key->scope, until, made.capsule.ek2()});
+  return std::make_shared<const ReadyCapsule>(ReadyCapsule{reply.capsule(), std::move(header), std::move(made.secret),
+                                                           key->scope, now, until, made.capsule.ek2()});
 }
 
 } // namespace tcfdl::sdk

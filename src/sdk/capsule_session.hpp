@@ -19,9 +19,14 @@ struct ReadyCapsule {
   wire::CapsuleHeader header;
   crypto::CapsuleSecret secret;
   wire::KeyScope scope = {}; ///< of the sender's key: whose the function is, as the authority states it
-  /// Unix seconds: no task begins with it later. Capsule and countersigner's certificate outlive that.
-  std::int64_t good_until = 0;
+  UnixSeconds made = 0;
+  /// No task begins with it later. Capsule and countersigner's certificate outlive that.
+  UnixSeconds good_until = 0;
   std::string own_ek2 = {}; ///< EK2 in the sender's form
+
+  /// Whether a task may begin with it. None does before it was made, by a clock that was set back since: instances
+  /// would find that it lives too long.
+  [[nodiscard]] bool serves(UnixSeconds now) const noexcept { return made <= now && now < good_until; }
 };
 
 /// Thread-safe. A function's keys and capsule are asked for once, also by callers that come at the same time.

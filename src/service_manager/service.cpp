@@ -29,7 +29,7 @@ wire::AuthenticatedRequest make_request(const crypto::SigningKey& master, const 
 Result<OpenedRequest> open_request(const crypto::VerifyKey& authority, BytesView request,
                                    std::initializer_list<wire::Role> roles, UnixSeconds now) {
   TCFDL_ASSIGN(const auto unverified, wire::parse<wire::AuthenticatedRequest>(request));
-  TCFDL_ASSIGN(auto certificate, wire::verify_certificate(authority, unverified.certificate(), roles, now));
+  TCFDL_ASSIGN(auto certificate, wire::verify_renewable(authority, unverified.certificate(), roles, now));
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(certificate.verify_key())));
   TCFDL_TRY(wire::verify_labelled(key, kLabel, {request_time(unverified.time()), as_bytes(unverified.body())},
                                   as_bytes(unverified.signature())));

@@ -54,7 +54,7 @@ Result<Slot> make_slot(crypto::SigningKey signing, crypto::HpkePrivateKey sealin
              {measurement.begin(), measurement.end()},
              {statement.layers().begin(), statement.layers().end()}},
             descriptor.version(),
-            {certificate.issued(), certificate.expires()}};
+            wire::lifetime_of(certificate)};
   const bool fits = certificate.subject() == slot.instance && certificate.role() == statement.role() &&
                     descriptor.name() == slot.kind.function &&
                     certificate.verify_key() == wire::field(slot.signing.public_key().bytes()) &&

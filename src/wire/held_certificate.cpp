@@ -19,7 +19,7 @@ Status HeldCertificate::adopt(const Signed& unverified, const crypto::VerifyKey&
 
 Lifetime HeldCertificate::lifetime() const {
   const auto certificate = parse<Certificate>(get().statement());
-  return certificate ? Lifetime{certificate->issued(), certificate->expires()} : Lifetime{};
+  return certificate ? lifetime_of(*certificate) : Lifetime{};
 }
 
 } // namespace tcfdl::wire

@@ -1,6 +1,7 @@
 // Signed statements: what is signed is the serialised message under the name of its type. docs/formats/statements.md.
 #pragma once
 
+#include "base/lifetime.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/signature.hpp"
 #include "wire/messages.hpp"
@@ -40,10 +41,16 @@ template <class Message> Result<Message> verify(const crypto::VerifyKey& key, co
   return parse<Message>(unverified.statement());
 }
 
+Lifetime lifetime_of(const Certificate& certificate) noexcept;
+
 /// A certificate that the authority signed, in one of the wanted roles, valid at `now`.
-/// UNAUTHENTICATED for a foreign signature or an expired one, PERMISSION_DENIED for another role.
+/// UNAUTHENTICATED for a foreign signature, an expired one and one of the future, PERMISSION_DENIED for another role.
 Result<Certificate> verify_certificate(const crypto::VerifyKey& authority, const Signed& unverified,
                                        std::initializer_list<Role> roles, std::int64_t now);
+
+/// The same for those who give its holder the next one: it may be of the future, as all are once clocks were set back.
+Result<Certificate> verify_renewable(const crypto::VerifyKey& authority, const Signed& unverified,
+                                     std::initializer_list<Role> roles, std::int64_t now);
 
 /// A descriptor, checked against the owner's key that it names: whether that owner owns the name is the registry's to
 /// say.

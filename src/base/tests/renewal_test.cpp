@@ -55,6 +55,8 @@ TEST(Renewal, KnowsTheHalfOfALifetime) {
   EXPECT_EQ((Lifetime{100, 200}.until_half(120)), seconds(30));
   EXPECT_EQ((Lifetime{100, 200}.until_half(150)), seconds(0));
   EXPECT_EQ((Lifetime{100, 200}.until_half(1000)), seconds(0));
+  EXPECT_EQ((Lifetime{5000, 9000}.until_half(5000 - kClockDifference)), seconds(2300));
+  EXPECT_EQ((Lifetime{5000, 9000}.until_half(4999 - kClockDifference)), seconds(0)) << "a clock was set back";
   constexpr auto kMost = std::numeric_limits<UnixSeconds>::max();
   EXPECT_EQ((Lifetime{kMost - 2, kMost}.until_half(kMost)), seconds(0));
 }

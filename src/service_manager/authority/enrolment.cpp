@@ -88,8 +88,8 @@ Result<wire::EnrolReply> Authority::enrol(const wire::EnrolRequest& request) {
 
 Result<wire::EnrolReply> Authority::renew_node(const wire::RenewNode& request, const std::string& cluster) {
   TCFDL_TRY(check_label(request.node(), "node"));
-  TCFDL_ASSIGN(const auto present, wire::verify_certificate(public_key(), request.proxy_certificate(),
-                                                            {wire::ROLE_PROXY}, parts_.clock.now()));
+  TCFDL_ASSIGN(const auto present, wire::verify_renewable(public_key(), request.proxy_certificate(), {wire::ROLE_PROXY},
+                                                          parts_.clock.now()));
   TCFDL_TRY(check_enrolled(present));
   if (present.node() != request.node() || present.cluster() != cluster) {
     return make_error(Code::kUnauthenticated, "the certificate is of {} of cluster {}, not of the proxy of {}",
