@@ -27,6 +27,10 @@ std::string Chaos::default_topology() { return "clusters:\n  - {name: local, wor
 
 void Chaos::SetUp() {
   ASSERT_EQ(platform_.up(), "");
+  deploy_functions();
+}
+
+void Chaos::deploy_functions() {
   deploy("once", "concurrency: 4\nscale: {min: 2, max: 2}\n");
   deploy("again", "idempotent: true\nconcurrency: 4\nscale: {min: 2, max: 2}\n");
   auto client = Client::connect("local");

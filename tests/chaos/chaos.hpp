@@ -23,6 +23,7 @@ protected:
   explicit Chaos(const std::string& topology = {}) : platform_(topology.empty() ? default_topology() : topology) {}
   /// Starts the platform with the functions `once`, which may not run twice, and `again`, which is idempotent.
   void SetUp() override;
+  void deploy_functions();
 
   static std::string default_topology();
   /// Of a function around `chaos_function`.

@@ -1,9 +1,11 @@
-// A function under faults: its body is "PORT MS ID". It tells the journal on that port that it runs ID, works so many
-// milliseconds and gives ID.
+// A function under faults: its body is "HOST PORT MS ID". It tells the journal at that address that it runs ID, works
+// so many milliseconds and gives ID. What comes after a further space fills the body and is not looked at.
+#include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
+#include <string>
 #include <sys/socket.h>
 #include <tcfdl/function.hpp>
 #include <unistd.h>
@@ -15,35 +17,43 @@ using tcfdl::Code;
 using tcfdl::Error;
 using tcfdl::Result;
 
+Error no_body() { return Error(Code::kInvalidArgument, "the body is no 'HOST PORT MS ID'"); }
+
+std::string_view take_word(std::string_view& text) {
+  const auto word = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(text.size(), word.size() + 1));
+  return word;
+}
+
 Result<unsigned> take_number(std::string_view& text) {
+  const auto word = take_word(text);
   unsigned number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  const auto used = static_cast<std::size_t>(parsed.ptr - text.data());
-  if (parsed.ec != std::errc() || used == text.size()) {
-    return Error(Code::kInvalidArgument, "the body is no 'PORT MS ID'");
-  }
-  text.remove_prefix(used + 1);
+  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size()) return no_body();
   return number;
 }
 
 /// Loopback keeps what was sent until the journal reads it, whatever becomes of this process.
-void note(unsigned port, std::string_view id) {
+void note(const std::string& host, unsigned port, std::string_view id) {
   const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_in journal{};
   journal.sin_family = AF_INET;
   journal.sin_port = htons(static_cast<std::uint16_t>(port));
-  journal.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::inet_pton(AF_INET, host.c_str(), &journal.sin_addr);
   (void)::sendto(fd, id.data(), id.size(), 0, reinterpret_cast<const sockaddr*>(&journal), sizeof(journal));
   ::close(fd);
 }
 
 Result<Bytes> handle(tcfdl::TaskContext& task, tcfdl::BytesView body) {
-  auto id = tcfdl::as_text(body);
-  const auto port = take_number(id);
+  auto text = tcfdl::as_text(body);
+  const std::string host(take_word(text));
+  const auto port = take_number(text);
   if (!port) return port.error();
-  const auto millis = take_number(id);
+  const auto millis = take_number(text);
   if (!millis) return millis.error();
-  note(*port, id);
+  const auto id = take_word(text);
+  if (id.empty()) return no_body();
+  note(host, *port, id);
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);

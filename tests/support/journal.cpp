@@ -12,10 +12,10 @@ namespace tcfdl::test {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-Journal::Journal() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+Journal::Journal(std::string host) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), host_(std::move(host)) {
   sockaddr_in here{};
   here.sin_family = AF_INET;
-  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::inet_pton(AF_INET, host_.c_str(), &here.sin_addr);
   socklen_t size = sizeof(here);
   const int room = 8 << 20;
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
@@ -51,7 +51,7 @@ unsigned Journal::runs(const std::string& id) const {
 }
 
 std::string Journal::body(milliseconds work, const std::string& id) const {
-  return fmt::format("{} {} {}", port_, work.count(), id);
+  return fmt::format("{} {} {} {}", host_, port_, work.count(), id);
 }
 
 MachineNoise::MachineNoise() {

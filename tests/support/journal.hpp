@@ -12,16 +12,16 @@
 
 namespace tcfdl::test {
 
-/// Takes what handlers of `chaos_function` say over loopback: whose run it is, once a run. The kernel has it before the
-/// handler goes on, so that no kill takes it away.
+/// Takes what handlers of `chaos_function` say: whose run it is, once a run. Over loopback the kernel has it before the
+/// handler goes on, so that no kill takes it away; over a network its link must be up.
 class Journal {
 public:
-  Journal();
+  /// `host`: an IPv4 address of this machine that the handlers reach.
+  explicit Journal(std::string host = "127.0.0.1");
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
   ~Journal();
 
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   /// How often a task began.
   [[nodiscard]] unsigned runs(const std::string& id) const;
   /// The body of a task that notes `id` here and works so long.
@@ -31,6 +31,7 @@ private:
   void read_loop();
 
   UniqueFd socket_;
+  const std::string host_;
   std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
   std::map<std::string, unsigned> runs_; // guarded by mutex_

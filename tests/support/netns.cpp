@@ -1,7 +1,11 @@
 #include "support/netns.hpp"
 
+#include "base/fd.hpp"
+
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <sched.h>
 #include <unistd.h>
 
 namespace tcfdl::test {
@@ -63,6 +67,19 @@ bool Network::set_link(const std::string& one, const std::string& other, bool up
   const bool set = succeeds(on(one, {"ip", "link", "set", link_name(right.number), state}));
   // The other end stays, so that its side hears of nothing; a link that was down has lost its route.
   return set && (!up || connect(left, right));
+}
+
+bool Network::set_rate(const std::string& one, const std::string& other, const std::string& rate) {
+  const auto bound = [&](const std::string& from, const std::string& to) {
+    return succeeds(on(from, {"tc", "qdisc", "replace", "dev", link_name(machines_.at(to).number), "root", "tbf",
+                              "rate", rate, "burst", "4kb", "latency", "400ms"}));
+  };
+  return bound(one, other) && bound(other, one);
+}
+
+bool Network::enter(const std::string& machine) const {
+  const UniqueFd there(::open(namespace_of(machines_.at(machine).keeper->pid()).c_str(), O_RDONLY | O_CLOEXEC));
+  return there.valid() && ::setns(there.get(), CLONE_NEWNET) == 0;
 }
 
 std::string Network::address(const std::string& machine) const { return address_of(machines_.at(machine).number); }

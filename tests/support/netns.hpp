@@ -23,6 +23,12 @@ public:
   /// Takes the link down, so that what is sent is dropped without a word, or up again.
   bool set_link(const std::string& one, const std::string& other, bool up);
 
+  /// Bounds what passes a link in each direction, as `256kbit`; `tc-tbf(8)`.
+  bool set_rate(const std::string& one, const std::string& other, const std::string& rate);
+
+  /// What this thread, and those that it starts, do from now on they do on that machine.
+  bool enter(const std::string& machine) const;
+
   [[nodiscard]] std::string address(const std::string& machine) const;
   /// The command line that runs a program on a machine.
   [[nodiscard]] std::vector<std::string> on(const std::string& machine, std::vector<std::string> command) const;

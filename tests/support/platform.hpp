@@ -27,6 +27,8 @@ public:
   Platform& operator=(const Platform&) = delete;
   ~Platform();
 
+  /// Adds to the environment of all that it starts; before it is up.
+  void add_environment(const Environment& more) { environment_.insert(more.begin(), more.end()); }
   /// Starts it detached, and has the SDK in this process use its contexts; the output of `tcfdl up` when it fails.
   std::string up();
   Finished down();
