@@ -73,7 +73,7 @@ struct CallReport {
   std::string instance;
   std::string tee_kind;
   Protection protection = Protection::kEae;
-  /// The way to the instance: `local` (a socket of its node), `tcp`, `relay` (through the cluster's master) or
+  /// The way to the instance: `local` (a socket of its node), `tcp`, `tls`, `relay` (through the cluster's master) or
   /// `proxies`.
   std::string route;
   /// Under `kHse` the TEE proxies that opened and sealed the data, in order from the caller.

@@ -110,6 +110,7 @@ wire::Descriptor make_descriptor(const FunctionFile& function, const Bundle& bun
   descriptor.set_concurrency(function.concurrency);
   descriptor.set_idempotent(function.idempotent);
   descriptor.set_isolate_instance(function.isolate_instance);
+  descriptor.set_direct_tls(function.direct_tls);
   for (const auto& topic : function.topics) descriptor.add_triggers(topic);
   for (const auto& expression : function.cron) descriptor.add_cron(expression);
   descriptor.set_queue_limit(function.queue_limit);

@@ -137,6 +137,7 @@ void read_policy(ConfigMapping& root, FunctionFile& function) {
     root.refuse("isolate", fmt::format("'{}' is neither none nor instance", isolate));
   }
   function.isolate_instance = isolate == "instance";
+  function.direct_tls = root.boolean_or("direct_tls", false);
   read_triggers(root, function);
   function.tee_kinds = words(root, "tee", {"software"}, {"software", "sgx", "tdx", "snp"});
   function.assurance = words(root, "assurance", classes_of(function.tee_kinds), {"software", "hardware"});

@@ -52,6 +52,7 @@ struct FunctionFile {
   bool idempotent = false;
   std::vector<std::string> protections;
   bool isolate_instance = false;
+  bool direct_tls = false;
   std::vector<std::string> topics; ///< whose messages it handles
   std::vector<std::string> cron;   ///< when it runs by itself
   std::vector<std::string> tee_kinds;

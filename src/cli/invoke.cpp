@@ -118,8 +118,8 @@ void add_invoke_command(CLI::App& app, Session& session) {
   command->add_option("--assurance", options->assurance, "the least class that may see the data: software or hardware")
       ->check(CLI::IsMember({"software", "hardware"}));
   command->add_option("--cluster", options->cluster, "only there")->type_name("NAME");
-  command->add_option("--route", options->route, "only by this way to the instance: local, tcp or relay")
-      ->check(CLI::IsMember({"local", "tcp", "relay"}));
+  command->add_option("--route", options->route, "only by this way to the instance: local, tcp, tls or relay")
+      ->check(CLI::IsMember({"local", "tcp", "tls", "relay"}));
   add_duration(*command, "--timeout", options->timeout, "of the whole call; default 30s");
   command->add_option("--priority", options->priority, "low, normal or high; high where the cluster permits it")
       ->check(CLI::IsMember({"low", "normal", "high"}));

@@ -362,7 +362,8 @@ private:
                           config_.cluster,
                           config_.host.node,
                           identity_->proxy_certificate,
-                          config_.call_rate};
+                          config_.call_rate,
+                          entrance_.root};
     auto stored = config_.async_tasks;
     stored.directory = config_.host.state / "tasks";
     TCFDL_ASSIGN(async_, AsyncTasks::open(*database_, std::move(stored), config_.callbacks, config_.cluster,

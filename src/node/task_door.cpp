@@ -153,9 +153,9 @@ Result<wire::Certificate> TaskDoor::admit(wire::Connection& connection, wire::Ca
                  "the token is not this cluster's; `tcfdl up` writes a context with the right one");
   }
   TCFDL_ASSIGN(auto caller,
-               wire::verify_certificate(parts_.authority, answer.certificate(),
-                                        {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_WORKER},
-                                        parts_.clock.now()));
+               wire::verify_renewable(parts_.authority, answer.certificate(),
+                                      {wire::ROLE_CLIENT, wire::ROLE_INSTANCE, wire::ROLE_GATEWAY, wire::ROLE_WORKER},
+                                      parts_.clock.now()));
   TCFDL_ASSIGN(const auto key, crypto::VerifyKey::from_bytes(as_bytes(caller.verify_key())));
   TCFDL_TRY(wire::verify_labelled(key, "Hello", {nonce, as_bytes(settings_.node)}, as_bytes(answer.signature())));
   if (caller.role() == wire::ROLE_CLIENT) {
@@ -226,7 +226,7 @@ Result<wire::Signed> TaskDoor::newest(const wire::Certificate& caller, const wir
                       caller.subject());
   }
   TCFDL_ASSIGN(const auto client,
-               wire::verify_certificate(parts_.authority, unverified, {wire::ROLE_CLIENT}, parts_.clock.now()));
+               wire::verify_renewable(parts_.authority, unverified, {wire::ROLE_CLIENT}, parts_.clock.now()));
   TCFDL_ASSIGN(auto newer, parts_.certificates.newer_than(client));
   return newer ? std::move(newer->certificate) : wire::Signed();
 }
@@ -250,6 +250,8 @@ Result<wire::LeaseGrant> TaskDoor::lease(wire::Connection& connection, const Cal
   TCFDL_ASSIGN(auto grant, std::move(granted));
   spdlog::debug("lease of {} on {} for {}", grant.instance(), grant.node(), owner.name);
   if (peer.origin == Origin::kNetwork) keep_relays(grant);
+  const auto is_in_tls = [](const wire::Route& route) { return route.address().starts_with("tls:"); };
+  if (std::ranges::any_of(grant.routes(), is_in_tls)) grant.set_tls_root(wire::field(settings_.tls_root));
   return grant;
 }
 

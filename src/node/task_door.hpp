@@ -34,6 +34,7 @@ struct TaskDoorSettings {
   std::string node;
   wire::HeldCertificate entry_proxy; ///< certificate of the cluster's entry proxy
   unsigned call_rate = 0;            ///< calls a second of one caller; 0: no limit
+  Bytes tls_root = {};               ///< the authority's, X.509 in DER, for callers of instances in TLS
 };
 
 /// Connections of one caller that is no gateway; each of its calls that waits has one.

@@ -341,7 +341,7 @@ Result<std::unique_ptr<InstanceConnection>> Caller::connect(Attempt& attempt, co
   if (attempt.options.protection != Protection::kHse) {
     attempt.report.seals = attempt.options.protection == Protection::kEae ? 1 : 0;
     if (attempt.burst && attempt.burst->connection) return std::move(attempt.burst->connection);
-    return pool_.take(attempt.grant, attempt.options, deadline, traceparent);
+    return pool_.take(attempt.grant, attempt.descriptor, attempt.options, deadline, traceparent);
   }
   TCFDL_ASSIGN(const auto task, wire::hop_task(attempt.request.task_id()));
   TCFDL_ASSIGN(auto instance, pool_.take_path(attempt.grant, attempt.request.function(), deadline));

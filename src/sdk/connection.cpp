@@ -1,4 +1,3 @@
-// Apart from the rest of the SDK, so that functions do not load a TLS library.
 #include "sdk/connection.hpp"
 
 #include "base/log.hpp"
@@ -7,16 +6,11 @@
 namespace tcfdl::sdk {
 namespace {
 
-constexpr std::string_view kTlsScheme = "tls:";
-
 /// By TLS where the address says so: to a server that the context names, of the root that it has.
 Result<Connector> connector_of(const Context& context) {
-  const std::string_view text = context.tasks_address;
-  if (!text.starts_with(kTlsScheme)) {
-    TCFDL_ASSIGN(auto address, wire::parse_address(text));
-    return connector_to(std::move(address));
-  }
-  TCFDL_ASSIGN(auto address, wire::parse_address(fmt::format("tcp:{}", text.substr(kTlsScheme.size()))));
+  TCFDL_ASSIGN(auto address, wire::parse_address(context.tasks_address));
+  const auto* tcp = std::get_if<wire::TcpAddress>(&address);
+  if (tcp == nullptr || !tcp->tls) return connector_to(std::move(address));
   TCFDL_ASSIGN(auto tls, crypto::TlsContext::client(context.tls_root));
   return [address = std::move(address), tls = std::move(tls), server = context.tls_server_name](Deadline deadline) {
     return wire::connect_tls(address, tls, server, deadline);

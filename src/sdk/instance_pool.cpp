@@ -1,7 +1,9 @@
 #include "sdk/instance_pool.hpp"
 
+#include "sdk/instance_tls.hpp"
 #include "sdk/task_manager_client.hpp"
-#include "wire/socket.hpp"
+#include "wire/server_names.hpp"
+#include "wire/tls_connection.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -22,13 +24,15 @@ constexpr std::size_t kMostSilent = 1024;
 constexpr const char* kRelay = "relay";
 
 const char* way_of(const wire::Address& address) {
-  return std::holds_alternative<wire::UnixAddress>(address) ? "local" : "tcp";
+  const auto* tcp = std::get_if<wire::TcpAddress>(&address);
+  if (tcp == nullptr) return "local";
+  return tcp->tls ? "tls" : "tcp";
 }
 
 /// Whether others than the two machines' users may read what passes there.
 bool is_open_network(const wire::Address& address) {
   const auto* tcp = std::get_if<wire::TcpAddress>(&address);
-  return tcp != nullptr && !wire::is_loopback(*tcp);
+  return tcp != nullptr && !tcp->tls && !wire::is_loopback(*tcp);
 }
 
 } // namespace
@@ -48,11 +52,13 @@ std::unique_ptr<InstanceConnection> InstancePool::take_idle(const std::string& k
 }
 
 Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::LeaseGrant& grant,
+                                                               const wire::Descriptor& descriptor,
                                                                const CallOptions& options, Deadline deadline,
                                                                const std::string& traceparent) {
   const auto kept_as = fmt::format("{} {} {}", protection_name(options.protection), options.route, grant.instance());
+  const bool closed = options.protection == Protection::kNone || descriptor.direct_tls();
   const auto is_straight = [&](const wire::Route& route) {
-    return route.kind() != wire::ROUTE_KIND_RELAY && is_of_use(route, options);
+    return route.kind() != wire::ROUTE_KIND_RELAY && is_of_use(route, options.route, closed);
   };
   const auto is_detour = [&](const InstanceConnection& idle) {
     return idle.way == kRelay && std::ranges::any_of(grant.routes(), is_straight);
@@ -61,7 +67,7 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::take(const wire::Lease
   Error last(Code::kUnavailable,
              fmt::format("{} has no route{}", grant.instance(), options.route.empty() ? "" : " by " + options.route));
   for (const auto& route : grant.routes()) {
-    if (!is_of_use(route, options)) continue;
+    if (!is_of_use(route, options.route, closed)) continue;
     const bool direct = route.kind() != wire::ROUTE_KIND_RELAY;
     auto opened = open(grant, route, direct ? deadline.earlier(Deadline::after(kDirectWithin)) : deadline, traceparent);
     if (opened) {
@@ -89,12 +95,12 @@ void InstancePool::note_answer(const std::string& address) {
   silent_.with([&](auto& silent) { silent.erase(address); });
 }
 
-bool InstancePool::is_of_use(const wire::Route& route, const CallOptions& options) const {
-  const auto is_wanted = [&](const char* way) { return options.route.empty() || options.route == way; };
+bool InstancePool::is_of_use(const wire::Route& route, const std::string& wanted, bool closed) const {
+  const auto is_wanted = [&](const char* way) { return wanted.empty() || wanted == way; };
   if (route.kind() == wire::ROUTE_KIND_RELAY) return is_wanted(kRelay);
   const auto address = wire::parse_address(route.address());
   if (!address || !is_wanted(way_of(*address))) return false;
-  if (options.protection == Protection::kNone && is_open_network(*address)) return false;
+  if (closed && is_open_network(*address)) return false;
   if (const auto* local = std::get_if<wire::UnixAddress>(&*address)) {
     std::error_code unreachable;
     return std::filesystem::exists(local->path, unreachable);
@@ -114,12 +120,20 @@ Result<std::unique_ptr<InstanceConnection>> InstancePool::open(const wire::Lease
     fresh->way = kRelay;
   } else {
     TCFDL_ASSIGN(const auto address, wire::parse_address(route.address()));
-    TCFDL_ASSIGN(fresh->connection, wire::connect(address, deadline));
+    TCFDL_ASSIGN(fresh->connection, connect(address, grant, deadline));
     fresh->way = way_of(address);
   }
   TCFDL_ASSIGN(fresh->hello, wire::receive_message<wire::Hello>(*fresh->connection, deadline));
   if (fresh->hello.name() == grant.instance()) return fresh;
   return make_error(Code::kUnavailable, "{} answers where {} was expected", fresh->hello.name(), grant.instance());
+}
+
+Result<std::unique_ptr<wire::Connection>> InstancePool::connect(const wire::Address& address,
+                                                                const wire::LeaseGrant& grant, Deadline deadline) {
+  const auto* tcp = std::get_if<wire::TcpAddress>(&address);
+  if (tcp == nullptr || !tcp->tls) return wire::connect(address, deadline);
+  TCFDL_ASSIGN(const auto trusted, trust_instances(as_bytes(grant.tls_root()), identity_, clock_.now()));
+  return wire::connect_tls(address, trusted, wire::instance_server(grant.instance()), deadline);
 }
 
 Result<std::unique_ptr<wire::Connection>> InstancePool::open_relay(const wire::LeaseGrant& grant, Deadline deadline,

@@ -10,6 +10,7 @@
 #include "sdk/revocation_watch.hpp"
 #include "sdk/task_manager_client.hpp"
 #include "wire/descriptor.hpp"
+#include "wire/tls_connection.hpp"
 
 #include <charconv>
 #include <csignal>
@@ -58,19 +59,25 @@ Status take_slot(const wire::ProxyAttached& attached, crypto::SigningKey& signin
 /// The listening sockets of an instance, best first.
 using Doors = std::vector<std::unique_ptr<wire::Listener>>;
 
-/// For callers on other nodes, at the first port that is free.
-Result<std::unique_ptr<wire::Listener>> open_network_door(const InstanceEnvironment& environment, TaskServer& server) {
-  const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kNetwork); };
+/// For callers on other nodes, at the first port that is free; in TLS where there is what to show.
+Result<std::unique_ptr<wire::Listener>> open_network_door(const InstanceEnvironment& environment, TaskServer& server,
+                                                          const std::shared_ptr<InstanceTls>& tls) {
+  const auto reach = tls ? Reach::kClosed : Reach::kOpen;
+  const auto serve = [&server, reach](wire::Connection& connection) { server.serve(connection, reach); };
   const auto& [first, last] = environment.listen_ports;
   for (std::uint32_t port = first;; ++port) {
-    const wire::TcpAddress address{environment.listen, static_cast<std::uint16_t>(port)};
-    auto door = wire::Listener::start(address, {.name = "network", .exposure = wire::Exposure::kNetwork}, serve);
+    const wire::TcpAddress address{environment.listen, static_cast<std::uint16_t>(port), tls != nullptr};
+    const wire::ListenerSettings settings{.name = "network", .exposure = wire::Exposure::kNetwork};
+    auto door = tls ? wire::listen_tls(
+                          address, settings, [tls] { return tls->context(); }, serve)
+                    : wire::Listener::start(address, settings, serve);
     if (door || port >= last) return door;
   }
 }
 
-Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& server) {
-  const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kMachine); };
+Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& server,
+                         const std::shared_ptr<InstanceTls>& tls) {
+  const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kClosed); };
   Doors doors;
   if (!environment.run_directory.empty()) {
     TCFDL_ASSIGN(const auto path,
@@ -81,7 +88,7 @@ Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& ser
   TCFDL_ASSIGN(auto tcp, wire::Listener::start(wire::TcpAddress{"127.0.0.1", 0}, {.name = "tcp"}, serve));
   doors.push_back(std::move(tcp));
   if (environment.listen.empty()) return doors;
-  TCFDL_ASSIGN(auto network, open_network_door(environment, server));
+  TCFDL_ASSIGN(auto network, open_network_door(environment, server, tls));
   doors.push_back(std::move(network));
   return doors;
 }
@@ -90,12 +97,6 @@ Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& ser
 std::uint64_t max_body(const wire::Descriptor& descriptor) {
   constexpr std::uint64_t kDefault = std::uint64_t{1} << 30U;
   return descriptor.max_body() == 0 ? kDefault : descriptor.max_body();
-}
-
-TlsChain chain_of(const wire::ProxyAttached& attached) {
-  TlsChain chain;
-  for (const auto& certificate : attached.tls_chain()) chain.push_back(to_bytes(certificate));
-  return chain;
 }
 
 Result<InstanceEnvironment> begin_instance() {
@@ -227,12 +228,8 @@ Result<Attachment> attach(const InstanceEnvironment& environment, ProxyClient& p
   }
   Attachment attachment{Identity{certificate.subject(), std::move(signing), std::move(sealing),
                                  wire::HeldCertificate(attached.certificate()), std::move(authority)},
-                        std::nullopt,
-                        {}};
-  if (certificate.role() == wire::ROLE_GATEWAY) {
-    attachment.tls_chain = chain_of(attached);
-    return attachment;
-  }
+                        chain_of(attached)};
+  if (certificate.role() == wire::ROLE_GATEWAY) return attachment;
   wire::KeyScope scope;
   TCFDL_ASSIGN(const auto x, open_key_package(attachment.identity, attached.processor_key(), wire::KEY_ROLE_PROCESSOR,
                                               clock.now(), scope));
@@ -329,6 +326,10 @@ Status run_instance(Attended& instance, Work work) {
       spans_as_told(environment.instance, [&agent](const wire::Spans& some) { return agent->spans(some); });
   Caller outgoing(attachment.identity, task_manager, *proxy, clock, nullptr, spans.get());
   wire::Revocations revocations(attachment.identity.authority);
+  std::shared_ptr<InstanceTls> tls;
+  if (attachment.descriptor.direct_tls()) {
+    TCFDL_ASSIGN(tls, InstanceTls::make(attachment.identity, attachment.tls_chain, clock));
+  }
   TaskServer server(
       {.instance = environment.instance,
        .function = environment.function,
@@ -338,6 +339,7 @@ Status run_instance(Attended& instance, Work work) {
        .descriptor = attachment.signed_descriptor,
        .topics = {attachment.descriptor.triggers().begin(), attachment.descriptor.triggers().end()},
        .isolated = attachment.descriptor.isolate_instance(),
+       .tls = tls,
        .spans = spans.get()},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
       revocations);
@@ -350,7 +352,7 @@ Status run_instance(Attended& instance, Work work) {
   const Renewal renewal(
       {.what = "the certificate"}, clock, [&] { return certificate.lifetime(); },
       [&] { return server.renew(Deadline::after(seconds(20))); });
-  TCFDL_ASSIGN(const auto doors, open_doors(environment, server));
+  TCFDL_ASSIGN(const auto doors, open_doors(environment, server, tls));
   std::vector<wire::Address> addresses;
   addresses.reserve(doors.size());
   for (const auto& door : doors) addresses.push_back(door->address());

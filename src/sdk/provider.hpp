@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sdk/confidential_files.hpp"
+#include "sdk/instance_tls.hpp"
 #include "sdk/task_server.hpp"
 #include "wire/listener.hpp"
 #include "wire/request_line.hpp"
@@ -42,17 +43,14 @@ private:
   wire::RequestLine<wire::ProxyReply> line_;
 };
 
-/// X.509 in DER for the identity's key as a server: the leaf and the authority's root, as they came: unverified.
-using TlsChain = std::vector<Bytes>;
-
 /// What attaching to the proxy gave.
 struct Attachment {
   Identity identity;
-  std::optional<ProcessorKey> processor; ///< none for a gateway
-  wire::Descriptor descriptor;           ///< of the function; empty for a gateway
-  wire::Signed signed_descriptor = {};   ///< likewise
-  TlsChain tls_chain = {};               ///< of a gateway alone
-  Content content = {};                  ///< of the confidential files of the bundle; empty without such files
+  TlsChain tls_chain;
+  std::optional<ProcessorKey> processor = {}; ///< none for a gateway
+  wire::Descriptor descriptor = {};           ///< of the function; empty for a gateway
+  wire::Signed signed_descriptor = {};        ///< likewise
+  Content content = {};                       ///< of the confidential files of the bundle; empty without such files
 };
 
 /// The authority's key, once the proxy has shown that it is the node's: certified by the authority whose hash the

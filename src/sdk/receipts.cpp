@@ -9,7 +9,7 @@
 namespace tcfdl::sdk {
 namespace {
 
-constexpr std::array<std::string_view, 4> kWays{"local", "tcp", "relay", "proxies"};
+constexpr std::array<std::string_view, 5> kWays{"local", "tcp", "tls", "relay", "proxies"};
 
 /// What certificate and descriptor state of this instance.
 Result<wire::ReceiptStatement> receipt_statement_of(const wire::Signed& signed_certificate,

@@ -46,8 +46,8 @@ Status check_size(const wire::Descriptor& descriptor, std::uint64_t size) {
 Status check_route(const CallOptions& options) {
   const auto& route = options.route;
   if (route.empty()) return {};
-  if (route != "local" && route != "tcp" && route != "relay") {
-    return make_error(Code::kInvalidArgument, "there is no route '{}'; there are local, tcp and relay", route);
+  if (route != "local" && route != "tcp" && route != "tls" && route != "relay") {
+    return make_error(Code::kInvalidArgument, "there is no route '{}'; there are local, tcp, tls and relay", route);
   }
   if (options.protection != Protection::kHse) return {};
   return Error(Code::kInvalidArgument, "under hse a task goes through the proxies; it has no other route");

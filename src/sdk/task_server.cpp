@@ -34,8 +34,9 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
                        TaskEvents& events, Client& outgoing, Work work, const Clock& clock,
                        const wire::Revocations& revocations)
     : settings_(std::move(settings)), identity_(identity), events_(events), outgoing_(outgoing), work_(std::move(work)),
-      clock_(clock), revocations_(revocations), keys_({settings_.instance, settings_.function, settings_.isolated},
-                                                      identity, std::move(key), proxy, clock, revocations),
+      clock_(clock), revocations_(revocations),
+      keys_({settings_.instance, settings_.function, settings_.isolated, settings_.tls}, identity, std::move(key),
+            proxy, clock, revocations),
       topic_keys_(identity, proxy, clock), outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
       bursts_(settings_.instance, events), receipts_(identity, settings_.descriptor) {}
 
@@ -261,8 +262,8 @@ Status TaskServer::check_protection(const Session& session, const Task& task) co
     return make_error(Code::kPermissionDenied, "a task of protection '{}' came {}", protection,
                       session.hop == nullptr ? "without a path of proxies" : "over a path of proxies");
   }
-  if (session.reach == Reach::kNetwork && protection == "none") {
-    return Error(Code::kPermissionDenied, "a task without protection came over the network; it has to be relayed");
+  if (session.reach == Reach::kOpen && protection == "none") {
+    return Error(Code::kPermissionDenied, "a task without protection came over an open network; it has to be relayed");
   }
   if (session.hop == nullptr) return {};
   TCFDL_ASSIGN(const auto named, wire::hop_task(task.header.task_id()));

@@ -22,8 +22,11 @@ namespace tcfdl::sdk {
 
 using Work = std::variant<Handler, StreamHandler>;
 
-/// From where a connection comes, and so who reads what passes on it.
-enum class Reach : std::uint8_t { kMachine, kNetwork };
+/// Who reads what passes on a connection.
+enum class Reach : std::uint8_t {
+  kClosed, ///< its ends alone: within a machine, or in TLS
+  kOpen,   ///< the network between
+};
 
 struct TaskServerSettings {
   std::string instance;
@@ -34,8 +37,9 @@ struct TaskServerSettings {
   std::size_t outcome_budget = std::size_t{64} << 20U; ///< bytes of outcomes kept for repeats
   wire::Signed descriptor = {};                        ///< of the function, for receipts
   std::vector<std::string> topics = {};                ///< whose messages the function handles
-  bool isolated = false;           ///< capsules are for one lease of one instance, as the function's owner wants it
-  wire::SpanSink* spans = nullptr; ///< where spans of tasks go; nullptr: nowhere
+  bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
+  std::shared_ptr<InstanceTls> tls = {}; ///< what it shows to callers in TLS; none: no TLS
+  wire::SpanSink* spans = nullptr;       ///< where spans of tasks go; nullptr: nowhere
 };
 
 /// Serves each connection on the thread that calls `serve`. Thread-safe.
@@ -44,7 +48,7 @@ public:
   TaskServer(TaskServerSettings settings, const Identity& identity, ProcessorKey key, Proxy& proxy, TaskEvents& events,
              Client& outgoing, Work work, const Clock& clock, const wire::Revocations& revocations);
 
-  /// Runs the tasks of one connection until it ends. From the network it takes none that are not sealed.
+  /// Runs the tasks of one connection until it ends. From an open one it takes none that are not sealed.
   void serve(wire::Connection& connection, Reach reach);
 
   /// Gets the certificate and keys of now from the proxy, and goes on with those. Errors of the proxy and the

@@ -9,7 +9,7 @@ namespace tcfdl::sdk {
 /// One caller's connection.
 struct TaskServer::Session {
   wire::Connection& connection;
-  Reach reach = Reach::kMachine;
+  Reach reach = Reach::kClosed;
   std::array<std::uint8_t, 32> nonce = crypto::random_array<32>();
   std::string caller_key = {};                ///< or a presenting master's; proven; empty before
   const wire::HopChannel* hop = nullptr;      ///< `connection`, where it is the end of a path of proxies

@@ -72,7 +72,7 @@ constexpr std::size_t kCodes = 17; ///< gRPC's: 0 for success, then `Code`
 using CodeCounts = std::array<std::uint64_t, kCodes>;
 
 /// Ways from a caller to an instance, as callers name them; the last stands for all that they may say besides.
-constexpr std::array<std::string_view, 6> kWays{"local", "tcp", "relay", "proxies", "courier", "other"};
+constexpr std::array<std::string_view, 7> kWays{"local", "tcp", "tls", "relay", "proxies", "courier", "other"};
 
 /// Bytes of bodies and results, before sealing.
 struct Traffic {

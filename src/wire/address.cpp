@@ -24,11 +24,11 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-Result<Address> parse_tcp(std::string_view text) {
+Result<Address> parse_tcp(std::string_view text, bool tls) {
   const auto colon = text.rfind(':');
   const auto port = colon == std::string_view::npos ? std::nullopt : parse_port(text.substr(colon + 1));
   if (port && parse_ipv4(std::string(text.substr(0, colon)))) {
-    return Address(TcpAddress{std::string(text.substr(0, colon)), *port});
+    return Address(TcpAddress{std::string(text.substr(0, colon)), *port, tls});
   }
   return make_error(Code::kInvalidArgument, "'{}' is no IPv4 address and port", text);
 }
@@ -37,8 +37,9 @@ Result<Address> parse_tcp(std::string_view text) {
 
 Result<Address> parse_address(std::string_view text) {
   if (text.starts_with("unix:")) return parse_unix(text.substr(5));
-  if (text.starts_with("tcp:")) return parse_tcp(text.substr(4));
-  return make_error(Code::kInvalidArgument, "address '{}' begins with neither unix: nor tcp:", text);
+  if (text.starts_with("tcp:")) return parse_tcp(text.substr(4), false);
+  if (text.starts_with("tls:")) return parse_tcp(text.substr(4), true);
+  return make_error(Code::kInvalidArgument, "address '{}' begins with none of unix:, tcp: and tls:", text);
 }
 
 Result<PortRange> parse_ports(std::string_view text) {
@@ -52,7 +53,7 @@ Result<PortRange> parse_ports(std::string_view text) {
 std::string to_string(const Address& address) {
   if (const auto* local = std::get_if<UnixAddress>(&address)) return fmt::format("unix:{}", local->path);
   const auto& tcp = std::get<TcpAddress>(address);
-  return fmt::format("tcp:{}:{}", tcp.host, tcp.port);
+  return fmt::format("{}:{}:{}", tcp.tls ? "tls" : "tcp", tcp.host, tcp.port);
 }
 
 bool is_loopback(const TcpAddress& address) { return is_ipv4_loopback(address.host); }

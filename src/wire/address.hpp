@@ -1,4 +1,4 @@
-// Addresses of local connections: `unix:PATH` and `tcp:HOST:PORT`.
+// Addresses of connections: `unix:PATH`, `tcp:HOST:PORT` and, in TLS, `tls:HOST:PORT`.
 #pragma once
 
 #include "base/result.hpp"
@@ -15,6 +15,7 @@ struct UnixAddress {
 struct TcpAddress {
   std::string host; ///< an IPv4 address
   std::uint16_t port = 0;
+  bool tls = false; ///< what passes there is in TLS
 };
 
 using Address = std::variant<UnixAddress, TcpAddress>;

@@ -138,6 +138,9 @@ Result<UniqueFd> connect_socket(const Address& address, Deadline deadline) {
 }
 
 Result<std::unique_ptr<SocketConnection>> connect(const Address& address, Deadline deadline) {
+  if (const auto* tcp = std::get_if<TcpAddress>(&address); tcp != nullptr && tcp->tls) {
+    return make_error(Code::kInvalidArgument, "{} is spoken to in TLS", to_string(address));
+  }
   TCFDL_ASSIGN(auto fd, connect_socket(address, deadline));
   return std::make_unique<SocketConnection>(std::move(fd));
 }
@@ -169,7 +172,9 @@ Result<Address> bound_address(int fd, const Address& asked) {
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&actual), &size) != 0) {
     return errno_error("cannot find the port of", to_string(asked));
   }
-  return Address(TcpAddress{std::get<TcpAddress>(asked).host, ntohs(actual.sin_port)});
+  auto bound = std::get<TcpAddress>(asked);
+  bound.port = ntohs(actual.sin_port);
+  return Address(std::move(bound));
 }
 
 } // namespace tcfdl::wire

@@ -107,6 +107,16 @@ TEST_F(Calls, WithoutProtectionDoNotGoOverAnOpenNetwork) {
   EXPECT_THAT(refusal(offered, Protection::kNone).message(), HasSubstr("echo-1 has no route"));
 }
 
+TEST_F(Calls, DoNotGoOverAnOpenNetworkWhereTheOwnerWantsTls) {
+  auto offered = grant(5);
+  offered.mutable_routes(0)->set_kind(wire::ROUTE_KIND_TCP);
+  offered.mutable_routes(0)->set_address("tcp:192.0.2.1:4000");
+  auto wanting = descriptor(5);
+  wanting.set_direct_tls(true);
+  *offered.mutable_descriptor() = wire::sign(owner_, wanting);
+  EXPECT_THAT(refusal(offered, Protection::kEae).message(), HasSubstr("echo-1 has no route"));
+}
+
 /// Greets, takes a request and goes without a word.
 void die_after_request(wire::Connection& connection) {
   wire::Hello hello;

@@ -121,7 +121,7 @@ protected:
     start_echo();
     listener_ =
         wire::Listener::start(wire::UnixAddress{(directory_.path() / "echo.sock").string()}, {.name = "echo"},
-                              [this](wire::Connection& connection) { server_->serve(connection, Reach::kMachine); })
+                              [this](wire::Connection& connection) { server_->serve(connection, Reach::kClosed); })
             .value();
     leases_.master = &master_;
     leases_.caller_key = wire::field(anna_.signing.public_key().bytes());

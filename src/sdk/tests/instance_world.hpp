@@ -138,7 +138,7 @@ public:
 /// A caller's connection; the server's side runs on a thread of its own.
 class Session {
 public:
-  explicit Session(TaskServer& server, Reach reach = Reach::kMachine) {
+  explicit Session(TaskServer& server, Reach reach = Reach::kClosed) {
     auto near = std::make_unique<Tap>(std::move(pipe_.left));
     tap = near.get();
     instance.connection = std::move(near);

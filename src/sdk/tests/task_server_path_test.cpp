@@ -34,7 +34,7 @@ protected:
     hang_up();
     pipe_ = std::make_unique<wire::Pipe>();
     server_thread_ = std::jthread([this, carrier = pipe_->right.get()] {
-      server_->serve(*carrier, Reach::kMachine);
+      server_->serve(*carrier, Reach::kClosed);
       carrier->shutdown();
     });
     const auto deadline = Deadline::after(seconds(10));

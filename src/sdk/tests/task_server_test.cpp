@@ -102,13 +102,13 @@ TEST_F(TaskServerTest, GivesAResultWhileItIsMade) {
 
 TEST_F(TaskServerTest, TakesFromTheNetworkWhatIsSealedAndNothingElse) {
   start_echo();
-  Session session(*server_, Reach::kNetwork);
+  Session session(*server_, Reach::kOpen);
   auto sealed = call_of(anna_, &capsule_);
   EXPECT_TRUE(exchange(session, sealed));
   auto open = call_of(anna_, nullptr);
   const auto refused = refusal(session, open);
   EXPECT_EQ(refused.code(), Code::kPermissionDenied);
-  EXPECT_THAT(refused.message(), HasSubstr("came over the network"));
+  EXPECT_THAT(refused.message(), HasSubstr("came over an open network"));
 }
 
 TEST_F(TaskServerTest, TellsTheHandlerWhoseTaskItIs) {

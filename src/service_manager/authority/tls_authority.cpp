@@ -32,8 +32,10 @@ Result<std::vector<crypto::Certificate>> TlsAuthority::chain_of(const wire::Sign
     TCFDL_ASSIGN(auto leaf, issue(key, {wire::client_name(parsed.subject(), parsed.cluster())}, parsed.expires(),
                                   wire::serialize(certificate)));
     chain = {std::move(leaf), root_};
-  } else if (parsed.role() == wire::ROLE_GATEWAY) {
-    TCFDL_ASSIGN(auto leaf, issue(key, {wire::gateway_server(parsed.cluster())}, parsed.expires()));
+  } else if (parsed.role() == wire::ROLE_GATEWAY || parsed.role() == wire::ROLE_INSTANCE) {
+    const bool is_gateway = parsed.role() == wire::ROLE_GATEWAY;
+    const auto name = is_gateway ? wire::gateway_server(parsed.cluster()) : wire::instance_server(parsed.subject());
+    TCFDL_ASSIGN(auto leaf, issue(key, {name}, parsed.expires()));
     chain = {std::move(leaf), root_};
   }
   return chain;

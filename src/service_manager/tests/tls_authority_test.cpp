@@ -2,6 +2,7 @@
 
 #include "crypto/hash.hpp"
 #include "service_manager/tests/world.hpp"
+#include "wire/server_names.hpp"
 
 namespace tcfdl::service_manager {
 namespace {
@@ -25,7 +26,7 @@ TEST_F(TlsRoot, OfARestartedAuthorityVouchesForWhatItIssuedBefore) {
   must(crypto::check_tls_certificate(leaf, authority_->tls().root(), key.public_key(), "a.tcfdl.internal", kNow + 10));
 }
 
-TEST_F(TlsRoot, PutsCertificatesOfClientsAndGatewaysIntoTheFormOfTlsAndNoOthers) {
+TEST_F(TlsRoot, PutsCertificatesOfClientsGatewaysAndInstancesIntoTheFormOfTlsAndNoOthers) {
   const auto key = crypto::SigningKey::generate();
   const auto tls = authority_->tls();
   wire::Certificate certificate;
@@ -50,7 +51,14 @@ TEST_F(TlsRoot, PutsCertificatesOfClientsAndGatewaysIntoTheFormOfTlsAndNoOthers)
   must(crypto::check_tls_certificate(gateway[0], gateway[1], key.public_key(), "west.gateway.tcfdl.internal", kNow));
   EXPECT_EQ(crypto::client_statement_of(gateway[0]).error().code(), Code::kNotFound);
 
-  for (const auto role : {wire::ROLE_INSTANCE, wire::ROLE_PROXY, wire::ROLE_MASTER, wire::ROLE_WORKER}) {
+  certificate.set_role(wire::ROLE_INSTANCE);
+  wire::Signed of_instance;
+  of_instance.set_statement(certificate.SerializeAsString());
+  const auto instance = must(tls.chain_of(of_instance));
+  ASSERT_EQ(instance.size(), 2U);
+  must(crypto::check_tls_certificate(instance[0], instance[1], key.public_key(), wire::instance_server("anna"), kNow));
+
+  for (const auto role : {wire::ROLE_PROXY, wire::ROLE_MASTER, wire::ROLE_WORKER}) {
     certificate.set_role(role);
     wire::Signed other;
     other.set_statement(certificate.SerializeAsString());
