@@ -32,7 +32,7 @@ Refusals::~Refusals() {
 }
 
 void Refusals::note(const http::Answered& request) {
-  if (request.status != 401 && request.status != 403) return;
+  if (!request.was_refused()) return;
   wire::Refusal refusal;
   if (request.caller) {
     refusal.set_who(request.caller->name);

@@ -24,6 +24,13 @@ Result<nlohmann::json> parse_json(BytesView text, JsonLimits limits = {});
 /// The text of a document. Bytes that are no UTF-8 become U+FFFD. An indent below 0 gives one line.
 std::string dump_json(const nlohmann::json& document, int indent = -1);
 
+/// An array of what is in a list of texts, as a protobuf message has it.
+nlohmann::json list_of(const auto& texts) {
+  auto array = nlohmann::json::array();
+  for (const auto& text : texts) array.push_back(text);
+  return array;
+}
+
 /// Reads one object. Getters remember the first error; `finish()` returns it, or the first key nobody asked for. Null
 /// counts as absent. Errors are INVALID_ARGUMENT and name the path, as `body.stages[2]: 'name' is missing`.
 class JsonObject {

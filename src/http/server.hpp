@@ -25,6 +25,9 @@ struct Answered {
   std::string remote;
   std::optional<Caller> caller;
   int status = 0;
+
+  /// Because of who asked, not of what was asked for.
+  [[nodiscard]] bool was_refused() const noexcept { return status == 401 || status == 403; }
 };
 
 class ServerTls;

@@ -29,7 +29,7 @@ http::Identify identify_with(const security_manager::AccessControl& access, cons
 
 std::function<void(const http::Answered&)> record_in(security_manager::AuditLog& audit) {
   return [&audit](const http::Answered& request) {
-    const bool allowed = request.status != 401 && request.status != 403;
+    const bool allowed = !request.was_refused();
     if (allowed && (request.method == "GET" || request.method == "HEAD")) return;
     const auto caller = request.caller.value_or(http::Caller{});
     audit.add({caller.name, caller.role, request.remote, request.method, request.path, allowed,

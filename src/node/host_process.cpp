@@ -37,15 +37,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 /// What happens between fork and exec: calls that are safe there, and nothing else.
-[[noreturn]] void become(const ProcessOrder& order, const char* directory, int log, pid_t parent,
-                         char* const* arguments, char* const* environment) {
+[[noreturn]] void become(const ProcessOrder& order, int log, pid_t parent, char* const* arguments,
+                         char* const* environment) {
   begin_child(parent);
-  if (order.own_group) ::setsid();
   ::dup2(log, 1);
   ::dup2(log, 2);
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   if (order.prepare) order.prepare();
-  if (*directory != '\0' && ::chdir(directory) != 0) ::_exit(127);
   ::execve(arguments[0], arguments, environment);
   ::_exit(127);
 }
@@ -60,11 +58,10 @@ Result<HostProcess> start_process(const ProcessOrder& order) {
   auto environment = merged_environment(order.environment);
   const auto arguments = pointers(command);
   const auto variables = pointers(environment);
-  const auto directory = order.directory.string();
   const auto parent = ::getpid();
   const auto pid = ::fork();
   if (pid < 0) return errno_error("cannot start", order.command.front());
-  if (pid == 0) become(order, directory.c_str(), output.get(), parent, arguments.data(), variables.data());
+  if (pid == 0) become(order, output.get(), parent, arguments.data(), variables.data());
   HostProcess process{pid, UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};
   if (process.exited.valid()) return process;
   auto failure = errno_error("cannot watch", order.command.front());

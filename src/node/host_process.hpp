@@ -15,9 +15,7 @@ namespace tcfdl::node {
 struct ProcessOrder {
   std::vector<std::string> command = {};     ///< a path, and arguments
   std::vector<std::string> environment = {}; ///< NAME=VALUE, in place of the daemon's own where it has the name
-  std::filesystem::path directory = {};      ///< to work in; empty: the daemon's
   std::filesystem::path log = {};            ///< takes standard output and error; empty: they go nowhere
-  bool own_group = false;                    ///< a session and process group of its own, to be killed as a whole
   /// In the new process, before its exec, after standard output and error are set and descriptors from 3 on are marked
   /// to be closed: nothing that takes a lock or memory. Empty: nothing.
   std::function<void()> prepare = {};

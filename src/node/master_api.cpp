@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "collaboration/subjects.hpp"
+#include "http/json.hpp"
 #include "node/instance_state.hpp"
 #include "node/log_follower.hpp"
 #include "wire/descriptor.hpp"
@@ -19,31 +20,25 @@ constexpr seconds kAuthorityTime{10};
 /// So many runs that failed one after the other are a program that does not work.
 constexpr std::uint32_t kCrashLoop = 3;
 
-template <class Texts> Json list_of(const Texts& texts) {
-  Json result = Json::array();
-  for (const auto& text : texts) result.push_back(text);
-  return result;
-}
-
 Json describe(const wire::Descriptor& descriptor) {
   return {{"name", descriptor.name()},
           {"version", descriptor.version()},
-          {"protections", list_of(descriptor.protections())},
+          {"protections", http::list_of(descriptor.protections())},
           {"idempotent", descriptor.idempotent()},
           {"concurrency", descriptor.concurrency()},
           {"measurement", to_hex(as_bytes(descriptor.measurement()))},
-          {"tee", list_of(descriptor.tee_kinds())},
-          {"assurance", list_of(descriptor.assurance())},
-          {"providers", list_of(descriptor.providers())},
+          {"tee", http::list_of(descriptor.tee_kinds())},
+          {"assurance", http::list_of(descriptor.assurance())},
+          {"providers", http::list_of(descriptor.providers())},
           {"queue_limit", descriptor.queue_limit()},
           {"max_body", descriptor.max_body()},
           {"epoch", descriptor.epoch()},
-          {"topics", list_of(descriptor.triggers())},
+          {"topics", http::list_of(descriptor.triggers())},
           {"owner", wire::fingerprint(as_bytes(descriptor.owner_key()))}};
 }
 
 Json describe(const wire::EnrolledClient& client) {
-  return {{"name", client.name()}, {"grants", list_of(client.grants())}, {"enrolled", client.enrolled()}};
+  return {{"name", client.name()}, {"grants", http::list_of(client.grants())}, {"enrolled", client.enrolled()}};
 }
 
 /// The TEE kind that a node reports; its instances run in that one.
@@ -138,7 +133,7 @@ Json own_function(const MasterApiParts& parts, const function_manager::FunctionR
   function["cluster"] = parts.cluster;
   function["local"] = true;
   const auto manifest = wire::parse_manifest(record.manifest);
-  function["confidential"] = list_of(manifest ? wire::confidential_paths(*manifest) : std::vector<std::string>());
+  function["confidential"] = http::list_of(manifest ? wire::confidential_paths(*manifest) : std::vector<std::string>());
   const FunctionName name(record.descriptor.name());
   add_instances(function, name, progress);
   add_tasks(function, name, progress);
@@ -184,7 +179,7 @@ Json node_json(const MasterApiParts& parts, const instance_manager::NodeView& no
   return {{"name", status.node()},
           {"role", status.role()},
           {"tee_kind", status.tee_kind()},
-          {"layers", list_of(status.layers())},
+          {"layers", http::list_of(status.layers())},
           {"slots", slots_json(status)},
           {"cluster", parts.cluster},
           {"state", node_state_name(node)},

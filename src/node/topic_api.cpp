@@ -1,15 +1,11 @@
 #include "node/topic_api.hpp"
 
+#include "http/json.hpp"
+
 namespace tcfdl::node {
 namespace {
 
 using api_service::Json;
-
-Json texts_of(const auto& texts) {
-  auto array = Json::array();
-  for (const auto& text : texts) array.push_back(text);
-  return array;
-}
 
 Json describe_subscription(const wire::SubscriptionInfo& info) {
   return {{"owner", info.owner()},
@@ -27,8 +23,8 @@ Result<Json> TopicApi::describe(const topics::TopicRecord& topic) {
   Json document{{"name", descriptor.name()},
                 {"version", descriptor.version()},
                 {"owner", wire::fingerprint(as_bytes(descriptor.owner_key()))},
-                {"protections", texts_of(descriptor.protections())},
-                {"assurance", texts_of(descriptor.assurance())},
+                {"protections", http::list_of(descriptor.protections())},
+                {"assurance", http::list_of(descriptor.assurance())},
                 {"epoch", descriptor.epoch()},
                 {"max_body", descriptor.max_body()},
                 {"retention_s", policy.retention_s()},
@@ -37,7 +33,7 @@ Result<Json> TopicApi::describe(const topics::TopicRecord& topic) {
                 {"most_deliveries", policy.most_deliveries()},
                 {"handling_ms", policy.handling_ms()},
                 {"publishers_sign", policy.publishers_sign()},
-                {"functions", texts_of(policy.functions())},
+                {"functions", http::list_of(policy.functions())},
                 {"created_ms", topic.created_ms},
                 {"first", topic.first},
                 {"last", topic.last},

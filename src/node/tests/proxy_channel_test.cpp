@@ -25,7 +25,7 @@ Deadline soon() { return Deadline::after(seconds(20)); }
 class ProxyChannelTest : public testing::Test {
 protected:
   void SetUp() override {
-    auto process = start_process({.command = {"/bin/sleep", "600"}, .environment = {}, .directory = {}, .log = {}});
+    auto process = start_process({.command = {"/bin/sleep", "600"}, .environment = {}, .log = {}});
     ASSERT_TRUE(process) << process.error().to_string();
     process_ = *std::move(process);
   }
@@ -178,29 +178,26 @@ TEST_F(ProxyChannelTest, AProcessHasTheOrdersVariablesInPlaceOfTheDaemons) {
   TemporaryDirectory directory;
   ::setenv("TCFDL_TEST_KEPT", "kept", 1);
   ::setenv("TCFDL_TEST_SET", "before", 1);
-  const auto process = start_process({.command = {"/bin/sh", "-c", "pwd; echo $TCFDL_TEST_KEPT $TCFDL_TEST_SET"},
+  const auto process = start_process({.command = {"/bin/sh", "-c", "echo $TCFDL_TEST_KEPT $TCFDL_TEST_SET"},
                                       .environment = {"TCFDL_TEST_SET=after"},
-                                      .directory = directory.path(),
                                       .log = directory.path() / "log"})
                            .value();
   ASSERT_TRUE(await_end(process, soon()));
   EXPECT_EQ(end_process(process, seconds(1)), 0);
-  EXPECT_THAT(read_text_file(directory.path() / "log").value(),
-              HasSubstr(std::filesystem::canonical(directory.path()).string() + "\nkept after\n"));
+  EXPECT_EQ(read_text_file(directory.path() / "log").value(), "kept after\n");
 }
 
 TEST_F(ProxyChannelTest, AProcessThatIgnoresItsEndIsKilled) {
-  const auto deaf = start_process({.command = {"/bin/sh", "-c", "trap '' TERM; sleep 600 & wait; sleep 600"},
-                                   .environment = {},
-                                   .directory = {},
-                                   .log = {}})
-                        .value();
+  const auto deaf =
+      start_process(
+          {.command = {"/bin/sh", "-c", "trap '' TERM; sleep 600 & wait; sleep 600"}, .environment = {}, .log = {}})
+          .value();
   const auto status = end_process(deaf, milliseconds(1));
   EXPECT_TRUE(WIFSIGNALED(status));
 }
 
 TEST_F(ProxyChannelTest, AProgramThatCannotBeExecutedEndsWith127) {
-  const auto process = start_process({.command = {"/nowhere/program"}, .environment = {}, .directory = {}, .log = {}});
+  const auto process = start_process({.command = {"/nowhere/program"}, .environment = {}, .log = {}});
   ASSERT_TRUE(process);
   EXPECT_TRUE(await_end(*process, soon()));
   const auto status = end_process(*process, seconds(1));
