@@ -133,7 +133,7 @@ Result<std::unique_ptr<wire::Connection>> InstancePool::connect(const wire::Addr
   const auto* tcp = std::get_if<wire::TcpAddress>(&address);
   if (tcp == nullptr || !tcp->tls) return wire::connect(address, deadline);
   TCFDL_ASSIGN(const auto trusted, trust_instances(as_bytes(grant.tls_root()), identity_, clock_.now()));
-  return wire::connect_tls(address, trusted, wire::instance_server(grant.instance()), deadline);
+  return wire::connect_tls(address, trusted, wire::instance_server(grant.instance(), grant.cluster()), deadline);
 }
 
 Result<std::unique_ptr<wire::Connection>> InstancePool::open_relay(const wire::LeaseGrant& grant, Deadline deadline,

@@ -10,10 +10,11 @@ namespace {
 
 constexpr const char* kPemLabel = "CERTIFICATE";
 
-Result<crypto::TlsContext> make_context(const Identity& identity, const TlsChain& chain, UnixSeconds now) {
+Result<crypto::TlsContext> make_context(const Identity& identity, const std::string& cluster, const TlsChain& chain,
+                                        UnixSeconds now) {
   TCFDL_ASSIGN(const auto checked,
                crypto::check_tls_chain(chain, crypto::sha256(identity.authority.bytes()), identity.signing.public_key(),
-                                       wire::instance_server(identity.name), now));
+                                       wire::instance_server(identity.name, cluster), now));
   const auto key = crypto::private_key_pem(identity.signing);
   return crypto::TlsContext::server(crypto::to_pem(checked.leaf.der(), kPemLabel), key.span());
 }
@@ -26,14 +27,14 @@ TlsChain chain_of(const wire::ProxyAttached& attached) {
   return chain;
 }
 
-Result<std::shared_ptr<InstanceTls>> InstanceTls::make(const Identity& identity, const TlsChain& chain,
-                                                       const Clock& clock) {
-  TCFDL_ASSIGN(auto context, make_context(identity, chain, clock.now()));
-  return std::shared_ptr<InstanceTls>(new InstanceTls(identity, clock, std::move(context)));
+Result<std::shared_ptr<InstanceTls>> InstanceTls::make(const Identity& identity, const std::string& cluster,
+                                                       const TlsChain& chain, const Clock& clock) {
+  TCFDL_ASSIGN(auto context, make_context(identity, cluster, chain, clock.now()));
+  return std::shared_ptr<InstanceTls>(new InstanceTls(identity, cluster, clock, std::move(context)));
 }
 
 Status InstanceTls::replace(const TlsChain& chain) {
-  TCFDL_ASSIGN(auto next, make_context(identity_, chain, clock_.now()));
+  TCFDL_ASSIGN(auto next, make_context(identity_, cluster_, chain, clock_.now()));
   context_.with([&](crypto::TlsContext& context) { context = std::move(next); });
   return {};
 }

@@ -19,9 +19,10 @@ TlsChain chain_of(const wire::ProxyAttached& attached);
 class InstanceTls {
 public:
   /// Shows the first of `chain`, which is checked: the root is of the authority's key, the leaf of that root, of the
-  /// identity's key, in force and for this instance. UNAUTHENTICATED names what is not so, FAILED_PRECONDITION for no
-  /// chain.
-  static Result<std::shared_ptr<InstanceTls>> make(const Identity& identity, const TlsChain& chain, const Clock& clock);
+  /// identity's key, in force and for this instance of `cluster`. UNAUTHENTICATED names what is not so,
+  /// FAILED_PRECONDITION for no chain.
+  static Result<std::shared_ptr<InstanceTls>> make(const Identity& identity, const std::string& cluster,
+                                                   const TlsChain& chain, const Clock& clock);
 
   /// The next chain in place of the present one. After an error the present one stays.
   Status replace(const TlsChain& chain);
@@ -30,10 +31,11 @@ public:
   }
 
 private:
-  InstanceTls(const Identity& identity, const Clock& clock, crypto::TlsContext context)
-      : identity_(identity), clock_(clock), context_(std::move(context)) {}
+  InstanceTls(const Identity& identity, std::string cluster, const Clock& clock, crypto::TlsContext context)
+      : identity_(identity), cluster_(std::move(cluster)), clock_(clock), context_(std::move(context)) {}
 
   const Identity& identity_;
+  const std::string cluster_;
   const Clock& clock_;
   Guarded<crypto::TlsContext> context_;
 };

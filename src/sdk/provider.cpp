@@ -328,7 +328,7 @@ Status run_instance(Attended& instance, Work work) {
   wire::Revocations revocations(attachment.identity.authority);
   std::shared_ptr<InstanceTls> tls;
   if (attachment.descriptor.direct_tls()) {
-    TCFDL_ASSIGN(tls, InstanceTls::make(attachment.identity, attachment.tls_chain, clock));
+    TCFDL_ASSIGN(tls, InstanceTls::make(attachment.identity, environment.cluster, attachment.tls_chain, clock));
   }
   TaskServer server(
       {.instance = environment.instance,

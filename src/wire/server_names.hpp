@@ -20,9 +20,9 @@ inline std::string node_server(const std::string& node, const std::string& clust
 }
 /// The gateways of a cluster, which their master is not.
 inline std::string gateway_server(const std::string& cluster) { return cluster + ".gateway.tcfdl.internal"; }
-/// An instance: by the first half of the SHA-256 of its name, which may be longer than DNS permits.
-inline std::string instance_server(const std::string& instance) {
-  return to_hex(crypto::sha256(as_bytes(instance))).substr(0, 32) + ".instance.tcfdl.internal";
+/// An instance of a cluster: by the first half of the SHA-256 of its name, which may be longer than DNS permits.
+inline std::string instance_server(const std::string& instance, const std::string& cluster) {
+  return to_hex(crypto::sha256(as_bytes(instance))).substr(0, 32) + "." + cluster + ".instance.tcfdl.internal";
 }
 /// A client of a cluster, which is no server.
 inline std::string client_name(const std::string& client, const std::string& cluster) {

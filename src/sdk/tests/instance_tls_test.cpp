@@ -12,6 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr const char* kInstance = "plates/read-1";
+constexpr const char* kCluster = "road";
 
 class InstanceInTls : public testing::Test {
 protected:
@@ -22,13 +23,13 @@ protected:
     return {leaf.der(), root.der()};
   }
   [[nodiscard]] TlsChain good() const {
-    return chain(authority_, identity_.signing.public_key(), wire::instance_server(kInstance));
+    return chain(authority_, identity_.signing.public_key(), wire::instance_server(kInstance, kCluster));
   }
   void expect_refused(const TlsChain& given, const std::string& words) const {
-    const auto made = InstanceTls::make(identity_, given, clock_);
+    const auto made = InstanceTls::make(identity_, kCluster, given, clock_);
     ASSERT_FALSE(made);
     EXPECT_THAT(made.error().to_string(), HasSubstr(words));
-    EXPECT_FALSE(InstanceTls::make(identity_, good(), clock_).value()->replace(given));
+    EXPECT_FALSE(InstanceTls::make(identity_, kCluster, good(), clock_).value()->replace(given));
   }
 
   const SystemClock clock_;
@@ -39,7 +40,7 @@ protected:
 };
 
 TEST_F(InstanceInTls, AnswersCallersThatKnowTheAuthorityAndUnderNoOtherName) {
-  const auto tls = InstanceTls::make(identity_, good(), clock_).value();
+  const auto tls = InstanceTls::make(identity_, kCluster, good(), clock_).value();
   ASSERT_TRUE(tls->replace(good()));
   const auto door = wire::listen_tls(
                         wire::TcpAddress{"127.0.0.1", 0, true}, {.name = "test"}, [tls] { return tls->context(); },
@@ -52,14 +53,16 @@ TEST_F(InstanceInTls, AnswersCallersThatKnowTheAuthorityAndUnderNoOtherName) {
   const auto trusted = trust_instances(good().back(), identity_, now_);
   ASSERT_TRUE(trusted) << trusted.error().to_string();
   const auto deadline = Deadline::after(std::chrono::seconds(10));
-  const auto met = wire::connect_tls(door->address(), *trusted, wire::instance_server(kInstance), deadline);
+  const auto met = wire::connect_tls(door->address(), *trusted, wire::instance_server(kInstance, kCluster), deadline);
   ASSERT_TRUE(met) << met.error().to_string();
   Bytes said;
   ASSERT_TRUE((*met)->receive(said, deadline));
   EXPECT_EQ(as_text(said), "inside");
-  const auto another = wire::connect_tls(door->address(), *trusted, wire::instance_server("plates/read-2"), deadline);
+  const auto another =
+      wire::connect_tls(door->address(), *trusted, wire::instance_server("plates/read-2", kCluster), deadline);
   ASSERT_FALSE(another) << "its certificate is of one instance";
   EXPECT_EQ(another.error().code(), Code::kUnauthenticated);
+  EXPECT_FALSE(wire::connect_tls(door->address(), *trusted, wire::instance_server(kInstance, "rail"), deadline));
   const auto plain = wire::connect(door->address(), deadline);
   ASSERT_FALSE(plain);
   EXPECT_EQ(plain.error().code(), Code::kInvalidArgument);
@@ -67,12 +70,12 @@ TEST_F(InstanceInTls, AnswersCallersThatKnowTheAuthorityAndUnderNoOtherName) {
 
 TEST_F(InstanceInTls, IsRefusedWhereOneOfThemIsAnother) {
   const auto& key = identity_.signing.public_key();
-  const auto name = wire::instance_server(kInstance);
+  const auto name = wire::instance_server(kInstance, kCluster);
   const auto other = crypto::SigningKey::generate();
   expect_refused({}, "no certificate for TLS");
   expect_refused(chain(other, key, name), "of another key than the authority's");
   expect_refused(chain(authority_, other.public_key(), name), "is of another key");
-  expect_refused(chain(authority_, key, wire::instance_server("plates/read-2")), "is not for " + name);
+  expect_refused(chain(authority_, key, wire::instance_server("plates/read-2", kCluster)), "is not for " + name);
   expect_refused(chain(authority_, key, name, -100), "UNAUTHENTICATED");
 }
 

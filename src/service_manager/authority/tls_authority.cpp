@@ -34,7 +34,8 @@ Result<std::vector<crypto::Certificate>> TlsAuthority::chain_of(const wire::Sign
     chain = {std::move(leaf), root_};
   } else if (parsed.role() == wire::ROLE_GATEWAY || parsed.role() == wire::ROLE_INSTANCE) {
     const bool is_gateway = parsed.role() == wire::ROLE_GATEWAY;
-    const auto name = is_gateway ? wire::gateway_server(parsed.cluster()) : wire::instance_server(parsed.subject());
+    const auto name =
+        is_gateway ? wire::gateway_server(parsed.cluster()) : wire::instance_server(parsed.subject(), parsed.cluster());
     TCFDL_ASSIGN(auto leaf, issue(key, {name}, parsed.expires()));
     chain = {std::move(leaf), root_};
   }
