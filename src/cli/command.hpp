@@ -69,6 +69,7 @@ void add_topic_commands(CLI::App& app, Session& session);   ///< topic create, p
 void add_receipt_commands(CLI::App& app, Session& session); ///< receipt verify
 void add_backup_commands(CLI::App& app, Session& session);
 void add_bench_commands(CLI::App& app, Session& session);
+void add_model_commands(CLI::App& app, Session& session); ///< model
 void add_simulate_command(CLI::App& app, Session& session);
 void add_completion_command(CLI::App& app, Session& session); ///< completion, version
 

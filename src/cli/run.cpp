@@ -26,6 +26,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_invoke_command(app, session);
   add_task_commands(app, session);
   add_topic_commands(app, session);
+  add_model_commands(app, session);
   add_simulate_command(app, session);
   add_receipt_commands(app, session);
   add_context_commands(app, session);
