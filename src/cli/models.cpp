@@ -1,9 +1,7 @@
 #include "cli/models.hpp"
 
-#include "base/file.hpp"
 #include "cli/layout.hpp"
 #include "cli/owner_key.hpp"
-#include "inference/synthesis.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -178,6 +176,9 @@ void add_model_commands(CLI::App& app, Session& session) {
   auto* removing = group->add_subcommand("remove", "a version, or all versions, with what was made of them");
   add_model_options(*removing, options);
   removing->callback(session.run([&session, options] { return remove_model(session, *options); }));
+  add_model_profile_command(*group, session);
+  add_model_plan_command(*group, session);
+  add_model_verify_command(*group, session);
   add_model_synthesis_command(*group, session);
 }
 

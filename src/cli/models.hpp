@@ -27,6 +27,10 @@ Result<inference::ModelRecord> find_model(const inference::ModelStore& store, co
 /// `4.5 MiB`.
 std::string bytes_text(std::uint64_t bytes);
 
-void add_model_synthesis_command(CLI::App& group, Session& session); ///< of the group `model`
+// Of the group `model`.
+void add_model_profile_command(CLI::App& group, Session& session);
+void add_model_plan_command(CLI::App& group, Session& session);
+void add_model_verify_command(CLI::App& group, Session& session);
+void add_model_synthesis_command(CLI::App& group, Session& session);
 
 } // namespace tcfdl::cli

@@ -241,19 +241,26 @@ Status ModelStore::put_out(const std::vector<StoredFile>& files, const std::file
   return {};
 }
 
-Result<Bytes> ModelStore::plan(const ModelRecord& record) const {
-  auto text = read_signed_document(plan_file(record), kPlanLabel, owner_.public_key());
-  if (text || text.error().code() != Code::kNotFound) return text;
-  return make_error(Code::kNotFound,
-                    "there is no plan of {}@{}; `tcfdl model plan {} --enclave-memory 90MiB` makes one", record.name,
-                    record.version, record.name);
+Result<ModelPlan> ModelStore::plan(const ModelRecord& record) const {
+  const auto text = read_signed_document(plan_file(record), kPlanLabel, owner_.public_key());
+  if (!text && text.error().code() == Code::kNotFound) {
+    return make_error(Code::kNotFound,
+                      "there is no plan of {}@{}; `tcfdl model plan {} --enclave-memory 90MiB` makes one", record.name,
+                      record.version, record.name);
+  }
+  if (!text) return text.error();
+  auto plan = parse_model_plan(*text);
+  if (!plan) return plan.error().within(plan_file(record).string());
+  if (plan->model == record.id()) return plan;
+  return make_error(Code::kDataLoss, "{} is the plan of another model; plan anew", plan_file(record).string());
 }
 
-Status ModelStore::keep_plan(const ModelRecord& record, const nlohmann::json& plan,
-                             const std::vector<StoredFile>& files) {
-  auto document = plan;
-  document["files"] = to_json(files);
-  return write_signed_document(plan_file(record), kPlanLabel, document, owner_);
+Status ModelStore::keep_plan(const ModelRecord& record, ModelPlan& plan, const std::filesystem::path& directory) {
+  TCFDL_ASSIGN(const auto lock, objects_.lock(false));
+  for (auto& stage : plan.stages) {
+    TCFDL_ASSIGN(stage.file, objects_.put(directory / stage.file.path, stage.file.path));
+  }
+  return write_signed_document(plan_file(record), kPlanLabel, to_json(plan), owner_);
 }
 
 } // namespace tcfdl::inference

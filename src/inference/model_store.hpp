@@ -2,7 +2,7 @@
 #pragma once
 
 #include "crypto/signature.hpp"
-#include "inference/model_record.hpp"
+#include "inference/model_plan.hpp"
 #include "inference/runtime_process.hpp"
 
 #include <set>
@@ -35,14 +35,12 @@ public:
   /// Puts files into a directory of `work()`.
   [[nodiscard]] Status put_out(const std::vector<StoredFile>& files, const std::filesystem::path& directory) const;
   [[nodiscard]] Result<WorkDirectory> work() const { return objects_.work(); }
-  [[nodiscard]] Result<StoredFile> keep(const std::filesystem::path& file, std::string path) const {
-    return objects_.put(file, std::move(path));
-  }
 
-  /// The plan of a model, as text whose signature was checked. NOT_FOUND says how to make one.
-  [[nodiscard]] Result<Bytes> plan(const ModelRecord& record) const;
-  /// Keeps a plan in place of the former one; `files` are its objects.
-  Status keep_plan(const ModelRecord& record, const nlohmann::json& plan, const std::vector<StoredFile>& files);
+  /// The plan of a model. NOT_FOUND says how to make one.
+  [[nodiscard]] Result<ModelPlan> plan(const ModelRecord& record) const;
+  /// Keeps a plan in place of the former one, and its stages' files, which lie in `directory`: their hashes and sizes
+  /// are written into the plan.
+  Status keep_plan(const ModelRecord& record, ModelPlan& plan, const std::filesystem::path& directory);
 
   [[nodiscard]] const RuntimeProcess& runtime() const noexcept { return runtime_; }
   /// This machine's ONNX Runtime and instruction set.

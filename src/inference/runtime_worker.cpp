@@ -43,7 +43,7 @@ template <class Run> Status run_often(const RuntimeRequest& request, RuntimeAnsw
     TCFDL_ASSIGN(const auto outputs, run(tensors));
     times.push_back(micros_since(begin));
     if (i + 1 == request.runs && !request.outputs.empty()) {
-      TCFDL_TRY(write_tensor_file(request.outputs, outputs.tensors));
+      TCFDL_TRY(write_file(request.outputs, write_tensors(outputs.tensors), kPrivateFile));
     }
   }
   if (times.size() > 1) times.erase(times.begin());

@@ -28,7 +28,4 @@ private:
   Session session_;
 };
 
-/// The tensors that a session needs, in its order. INVALID_ARGUMENT as above.
-Result<std::vector<TensorView>> select_inputs(std::span<const TensorInfo> wanted, std::span<const TensorView> tensors);
-
 } // namespace tcfdl::inference

@@ -119,6 +119,22 @@ Error truncated(const TensorView& tensor) {
                     tensor.name);
 }
 
+bool shape_fits(std::span<const std::int64_t> wanted, std::span<const std::int64_t> shape) {
+  const auto same = [](std::int64_t left, std::int64_t right) { return left < 0 || left == right; };
+  return std::ranges::equal(wanted, shape, same);
+}
+
+/// Shapes of tensors between stages are not always written in the model: rank 0 there says nothing.
+Status check_input(const TensorInfo& wanted, const TensorView& tensor) {
+  if (tensor.type != wanted.type) {
+    return make_error(Code::kInvalidArgument, "input '{}' is {}, the model wants {}", wanted.name,
+                      element_name(tensor.type), element_name(wanted.type));
+  }
+  if (wanted.shape.empty() || shape_fits(wanted.shape, tensor.shape)) return {};
+  return make_error(Code::kInvalidArgument, "input '{}' has the shape {}, the model wants {}", wanted.name,
+                    shape_text(tensor.shape), shape_text(wanted.shape));
+}
+
 } // namespace
 
 std::size_t element_size(ElementType type) noexcept { return kind_of(type).size; }
@@ -180,18 +196,6 @@ Bytes write_tensors(std::span<const TensorView> tensors) {
   return message;
 }
 
-Status write_tensor_file(const std::filesystem::path& path, std::span<const TensorView> tensors) {
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kPrivateFile));
-  if (!fd.valid()) return errno_error("cannot create", path);
-  static constexpr std::array<std::uint8_t, kTensorAlignment> kZeros{};
-  TCFDL_TRY(write_all(fd.get(), tensor_head(tensors)));
-  for (const auto& tensor : tensors) {
-    TCFDL_TRY(write_all(fd.get(), tensor.data));
-    TCFDL_TRY(write_all(fd.get(), BytesView(kZeros).first(aligned(tensor.data.size()) - tensor.data.size())));
-  }
-  return {};
-}
-
 Result<std::vector<TensorView>> parse_tensors(BytesView message) {
   TensorReader reader(message);
   BytesView magic;
@@ -232,6 +236,17 @@ Result<Bytes> read_whole(const std::filesystem::path& path, std::uint64_t limit)
     done += static_cast<std::size_t>(got);
   }
   return content;
+}
+
+Result<std::vector<TensorView>> select_inputs(std::span<const TensorInfo> wanted, std::span<const TensorView> tensors) {
+  std::vector<TensorView> selected;
+  for (const auto& info : wanted) {
+    const auto found = std::ranges::find(tensors, info.name, &TensorView::name);
+    if (found == tensors.end()) return make_error(Code::kInvalidArgument, "input '{}' is missing", info.name);
+    TCFDL_TRY(check_input(info, *found));
+    selected.push_back(*found);
+  }
+  return selected;
 }
 
 } // namespace tcfdl::inference

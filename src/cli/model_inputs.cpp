@@ -1,0 +1,78 @@
+#include "cli/model_inputs.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace tcfdl::cli {
+namespace {
+
+/// `NAME=VALUE`, where names may have `=` and values none.
+Result<std::pair<std::string, std::string>> split_pair(const std::string& text, const char* example) {
+  const auto at = text.rfind('=');
+  if (at != std::string::npos && at > 0 && at + 1 < text.size())
+    return std::pair{text.substr(0, at), text.substr(at + 1)};
+  return make_error(Code::kInvalidArgument, "'{}' is not of the form {}", text, example);
+}
+
+Result<std::map<std::string, std::vector<std::int64_t>>> shapes_of(const std::vector<std::string>& texts) {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const auto& text : texts) {
+    TCFDL_ASSIGN(const auto pair, split_pair(text, "NAME=1x3x480x640"));
+    TCFDL_ASSIGN(shapes[pair.first], inference::parse_shape(pair.second));
+  }
+  return shapes;
+}
+
+Result<inference::InputTensors> make(const std::vector<inference::TensorInfo>& inputs, const MeasureOptions& options,
+                                     const std::vector<std::string>& shapes) {
+  inference::InputSources sources{.shapes = {}, .files = {}, .seed = options.seed};
+  TCFDL_ASSIGN(sources.shapes, shapes_of(shapes));
+  for (const auto& text : options.inputs) {
+    TCFDL_ASSIGN(const auto pair, split_pair(text, "NAME=FILE.npy"));
+    sources.files[pair.first] = pair.second;
+  }
+  return inference::make_inputs(inputs, sources);
+}
+
+} // namespace
+
+void add_input_options(CLI::App& command, const std::shared_ptr<MeasureOptions>& options) {
+  command.add_option("--shape", options->shapes, "of an input, the largest: NAME=1x3x480x640")
+      ->type_name("NAME=SHAPE")
+      ->delimiter(',');
+  command.add_option("--input", options->inputs, "an input's tensor as a NumPy array: NAME=FILE.npy")
+      ->type_name("NAME=FILE");
+  command.add_option("--seed", options->seed, "of inputs without a file; default 1");
+}
+
+void add_measure_options(CLI::App& command, const std::shared_ptr<MeasureOptions>& options) {
+  add_input_options(command, options);
+  command.add_option("--typical", options->typical, "of an input, the usual one, for the times: NAME=1x3x320x320")
+      ->type_name("NAME=SHAPE")
+      ->delimiter(',');
+  command.add_option("--runs", options->runs, "that are timed; default 5")->check(CLI::Range(1, 1000));
+  command.add_option("--threads", options->threads, "of an operator; default 1")->check(CLI::Range(1, 256));
+  command.add_flag("--prepacking", options->prepacking, "copies of weights that some kernels are faster with");
+}
+
+inference::MeasureSettings settings_of(const MeasureOptions& options) {
+  return {.runs = options.runs, .threads = options.threads, .prepacking = options.prepacking};
+}
+
+Result<inference::InputTensors> inputs_of(const std::vector<inference::TensorInfo>& inputs,
+                                          const MeasureOptions& options) {
+  return make(inputs, options, options.shapes);
+}
+
+Result<MeasuredModel> measure_model(inference::ModelStore& store, const inference::ModelRecord& record,
+                                    const MeasureOptions& options) {
+  TCFDL_ASSIGN(auto inputs, inputs_of(record.inputs, options));
+  std::optional<inference::InputTensors> typical;
+  if (!options.typical.empty()) {
+    TCFDL_ASSIGN(typical, make(record.inputs, options, options.typical));
+  }
+  TCFDL_ASSIGN(auto profiled, inference::ProfiledModel::make(store, record, inputs, typical ? &*typical : nullptr,
+                                                             settings_of(options)));
+  return MeasuredModel{std::move(inputs), std::move(profiled)};
+}
+
+} // namespace tcfdl::cli
