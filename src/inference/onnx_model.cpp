@@ -233,8 +233,8 @@ Result<onnx::ModelProto> parse_onnx(BytesView file) {
   if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage()) {
     return refuse(fmt::format("the file of {} bytes is no ONNX model, or a part of one; fetch it again", file.size()));
   }
-  if (!model.has_graph() || model.graph().output_size() == 0) {
-    return refuse("the model has no graph with outputs; is this an ONNX file?");
+  if (!model.has_graph() || model.graph().output_size() == 0 || model.opset_import_size() == 0) {
+    return refuse("the model has no graph with outputs, or no set of operators; is this a whole ONNX file?");
   }
   return model;
 }
@@ -266,6 +266,20 @@ Result<std::uint64_t> onnx_tensor_bytes(const onnx::TensorProto& tensor) {
     }
   }
   return (elements * bits + 7) / 8;
+}
+
+void drop_repeated_initializers(onnx::GraphProto& graph) {
+  Names seen;
+  auto& weights = *graph.mutable_initializer();
+  for (int i = weights.size() - 1; i >= 0; --i) {
+    if (!seen.insert(weights.Get(i).name()).second) weights.DeleteSubrange(i, 1);
+  }
+  for (auto& node : *graph.mutable_node()) {
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) drop_repeated_initializers(*attribute.mutable_g());
+      for (auto& inner : *attribute.mutable_graphs()) drop_repeated_initializers(inner);
+    }
+  }
 }
 
 void visit_uses(const onnx::NodeProto& node, const std::function<void(const std::string&)>& use) {

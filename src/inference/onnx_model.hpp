@@ -39,6 +39,10 @@ bool location_is_inside(const std::string& location);
 /// 1 TiB; 0 for texts.
 Result<std::uint64_t> onnx_tensor_bytes(const onnx::TensorProto& tensor);
 
+/// Leaves the last of the initializers of one name in each graph: ONNX Runtime 1.29 writes them twice when it saves a
+/// model with its weights apart, and then refuses to load it.
+void drop_repeated_initializers(onnx::GraphProto& graph);
+
 /// Calls `use` with every name that a node reads: its inputs and what its inner graphs take from outside.
 void visit_uses(const onnx::NodeProto& node, const std::function<void(const std::string&)>& use);
 

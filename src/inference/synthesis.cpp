@@ -13,7 +13,7 @@ namespace {
 constexpr int kOpset = 13;
 constexpr int kIrVersion = 8;
 constexpr unsigned kRepeatedBlocks = 5;                  ///< of 14x14x512 in the original
-constexpr std::uint64_t kOriginalParameters = 4'253'864; ///< with its 54 numbers a batch normalisation left out
+constexpr std::uint64_t kOriginalParameters = 4'253'864; ///< with those of batch normalisation
 
 /// Normal numbers by the sums of uniform ones (Irwin-Hall, 12 terms): the same bits everywhere, unlike the library's.
 class NormalDraws {

@@ -162,8 +162,8 @@ OutputDifference compare_tensors(const TensorView& left, const TensorView& right
   return difference;
 }
 
-bool Verification::passed() const {
-  const auto close = [](const OutputDifference& each) { return each.comparable && each.relative <= kTolerance; };
+bool Verification::passed(double tolerance) const {
+  const auto close = [&](const OutputDifference& each) { return each.comparable && each.relative <= tolerance; };
   return std::ranges::all_of(optimised, &OutputDifference::equal) && std::ranges::all_of(original, close);
 }
 

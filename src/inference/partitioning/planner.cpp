@@ -189,45 +189,68 @@ Status check_settings(const Graph& graph, const PlannerSettings& settings) {
 
 std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / 1048576); }
 
-/// The pieces between neighbouring cuts are the smallest stages: the largest of them decides what can ever fit.
-Error explain_infeasible(const Graph& graph, const MemoryModel& memory, const PlannerSettings& settings) {
+/// The piece between two neighbouring cuts that needs the most memory in whatever stage it lies, and that least of it.
+struct Demand {
+  std::size_t begin = 0; ///< operators [begin, end)
+  std::size_t end = 0;
+  StageFigures figures = {}; ///< of the smallest stage that holds it
+};
+
+Demand largest_demand(const Graph& graph, const MemoryModel& memory) {
   const auto lifetimes = lifetimes_of(graph);
   const auto cuts = cut_positions(graph, lifetimes, graph.operators.size() + 1);
-  const auto most = std::ranges::max_element(settings.nodes, {}, &NodeType::memory)->memory;
-  std::size_t worst = 0;
-  StageFigures figures;
-  for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
-    const auto each = stage_figures(graph, lifetimes, memory, cuts[i], cuts[i + 1]);
-    if (each.memory > figures.memory) {
-      figures = each;
-      worst = i;
+  std::vector<StageFigures> least(cuts.size() - 1, {.memory = std::numeric_limits<std::uint64_t>::max()});
+  StageScan scan(graph, lifetimes, memory);
+  for (std::size_t from = 0; from + 1 < cuts.size(); ++from) {
+    std::vector<StageFigures> figures(cuts.size());
+    scan.start(cuts[from]);
+    for (auto to = from + 1; to < cuts.size(); ++to) {
+      while (scan.end() < cuts[to]) scan.extend();
+      figures[to] = scan.figures();
+    }
+    auto best = figures.back();
+    for (auto to = cuts.size() - 1; to > from; --to) {
+      if (figures[to].memory < best.memory) best = figures[to];
+      if (best.memory < least[to - 1].memory) least[to - 1] = best;
     }
   }
-  if (figures.memory <= most) {
-    return make_error(Code::kResourceExhausted,
-                      "the model does not fit {}; its largest operator alone needs {} of the {}: allow more nodes, or "
-                      "nodes with more memory",
-                      settings.stages > 0 ? fmt::format("{} stages on these nodes", settings.stages)
-                                          : std::string("these nodes together"),
-                      mebibytes(figures.memory), mebibytes(most));
-  }
-  auto heaviest = cuts[worst];
-  for (auto k = cuts[worst]; k < cuts[worst + 1]; ++k) {
+  const auto worst = std::ranges::max_element(least, {}, &StageFigures::memory) - least.begin();
+  const auto piece = static_cast<std::size_t>(worst);
+  return {cuts[piece], cuts[piece + 1], least[piece]};
+}
+
+std::string subject_of(const Graph& graph, const Demand& demand) {
+  auto heaviest = demand.begin;
+  for (auto k = demand.begin; k < demand.end; ++k) {
     if (graph.operators[k].time_us > graph.operators[heaviest].time_us) heaviest = k;
   }
   const auto& step = graph.operators[heaviest];
-  const bool whole = cuts.size() == 2;
-  return make_error(Code::kResourceExhausted,
-                    "{} '{}' ({}) needs {} bytes ({}) {}, more than the {} of the largest node: {} process and "
-                    "libraries, {} weights, {} "
-                    "tensors while it runs, {} tensors in and out. A smaller input shape makes the tensors smaller; "
-                    "otherwise an enclave "
-                    "of at least {} is needed",
-                    whole ? "the model cannot be split, and its operator" : "the operator", step.name, step.type,
-                    figures.memory, mebibytes(figures.memory),
-                    cuts[worst + 1] - cuts[worst] > 1 ? "with those it cannot be cut from" : "alone", mebibytes(most),
-                    mebibytes(memory.base()), mebibytes(figures.weights), mebibytes(figures.activations),
-                    mebibytes(figures.received + figures.sent), mebibytes(figures.memory));
+  const auto apart = demand.end - demand.begin == 1
+                         ? std::string()
+                         : fmt::format(", which cannot be cut from {} others,", demand.end - demand.begin - 1);
+  return fmt::format("the operator '{}' ({}){}", step.name, step.type, apart);
+}
+
+Error explain_infeasible(const Graph& graph, const MemoryModel& memory, const PlannerSettings& settings) {
+  const auto demand = largest_demand(graph, memory);
+  const auto& figures = demand.figures;
+  const auto most = std::ranges::max_element(settings.nodes, {}, &NodeType::memory)->memory;
+  if (figures.memory <= most) {
+    return make_error(
+        Code::kResourceExhausted,
+        "the model does not fit {}, though {} needs {} and the largest node has {}: allow more stages, more "
+        "nodes, or nodes with more memory",
+        settings.stages > 0 ? fmt::format("{} stages", settings.stages) : std::string("these nodes together"),
+        subject_of(graph, demand), mebibytes(figures.memory), mebibytes(most));
+  }
+  return make_error(
+      Code::kResourceExhausted,
+      "{} needs {} bytes ({}) alone or in any stage, more than the {} of the largest node: {} process and "
+      "libraries, {} weights, {} tensors while it runs, {} tensors received and sent. No cut changes that: use a "
+      "smaller input shape, or an enclave of at least {}",
+      subject_of(graph, demand), figures.memory, mebibytes(figures.memory), mebibytes(most), mebibytes(memory.base()),
+      mebibytes(figures.weights), mebibytes(figures.activations), mebibytes(figures.received + figures.sent),
+      mebibytes(figures.memory));
 }
 
 } // namespace
