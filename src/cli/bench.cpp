@@ -105,6 +105,17 @@ void add_start(CLI::App& bench, Session& session) {
   }));
 }
 
+void add_planner(CLI::App& bench, Session& session) {
+  auto* planner = bench.add_subcommand("planner", "cutting graphs of 1000 and 10000 operators into stages");
+  auto repeats = std::make_shared<unsigned>(3);
+  planner->add_option("--repeats", *repeats, "plans a row")->check(CLI::Range(3U, 1000U));
+  planner->callback(session.run([&session, repeats]() -> Status {
+    TCFDL_ASSIGN(const auto rows, bench_planner(*repeats));
+    show(session, rows);
+    return {};
+  }));
+}
+
 } // namespace
 
 void add_bench_commands(CLI::App& app, Session& session) {
@@ -114,6 +125,7 @@ void add_bench_commands(CLI::App& app, Session& session) {
   add_crypto(*bench, session);
   add_idle(*bench, session);
   add_start(*bench, session);
+  add_planner(*bench, session);
 }
 
 } // namespace tcfdl::cli

@@ -1,6 +1,7 @@
 #include "cli/model_inputs.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 
 namespace tcfdl::cli {
 namespace {
@@ -11,6 +12,13 @@ Result<std::pair<std::string, std::string>> split_pair(const std::string& text, 
   if (at != std::string::npos && at > 0 && at + 1 < text.size())
     return std::pair{text.substr(0, at), text.substr(at + 1)};
   return make_error(Code::kInvalidArgument, "'{}' is not of the form {}", text, example);
+}
+
+Result<double> number_of(const std::string& text) {
+  double number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return number;
+  return make_error(Code::kInvalidArgument, "'{}' is no number", text);
 }
 
 Result<std::map<std::string, std::vector<std::int64_t>>> shapes_of(const std::vector<std::string>& texts) {
@@ -24,11 +32,15 @@ Result<std::map<std::string, std::vector<std::int64_t>>> shapes_of(const std::ve
 
 Result<inference::InputTensors> make(const std::vector<inference::TensorInfo>& inputs, const MeasureOptions& options,
                                      const std::vector<std::string>& shapes) {
-  inference::InputSources sources{.shapes = {}, .files = {}, .seed = options.seed};
+  inference::InputSources sources{.seed = options.seed};
   TCFDL_ASSIGN(sources.shapes, shapes_of(shapes));
   for (const auto& text : options.inputs) {
     TCFDL_ASSIGN(const auto pair, split_pair(text, "NAME=FILE.npy"));
     sources.files[pair.first] = pair.second;
+  }
+  for (const auto& text : options.values) {
+    TCFDL_ASSIGN(const auto pair, split_pair(text, "NAME=16000"));
+    TCFDL_ASSIGN(sources.values[pair.first], number_of(pair.second));
   }
   return inference::make_inputs(inputs, sources);
 }
@@ -41,6 +53,7 @@ void add_input_options(CLI::App& command, const std::shared_ptr<MeasureOptions>&
       ->delimiter(',');
   command.add_option("--input", options->inputs, "an input's tensor as a NumPy array: NAME=FILE.npy")
       ->type_name("NAME=FILE");
+  command.add_option("--value", options->values, "of all elements of an input: NAME=16000")->type_name("NAME=NUMBER");
   command.add_option("--seed", options->seed, "of inputs without a file; default 1");
 }
 

@@ -11,13 +11,14 @@ struct MeasureOptions {
   std::vector<std::string> shapes;  ///< NAME=1x3x480x640, the largest
   std::vector<std::string> typical; ///< as `shapes`
   std::vector<std::string> inputs;  ///< NAME=FILE.npy
+  std::vector<std::string> values;  ///< NAME=16000
   std::uint64_t seed = 1;
   unsigned runs = 5;
   unsigned threads = 1;
   bool prepacking = false;
 };
 
-/// `--shape`, `--input` and `--seed`.
+/// `--shape`, `--input`, `--value` and `--seed`.
 void add_input_options(CLI::App& command, const std::shared_ptr<MeasureOptions>& options);
 /// The same, and `--typical`, `--runs`, `--threads`, `--prepacking`.
 void add_measure_options(CLI::App& command, const std::shared_ptr<MeasureOptions>& options);

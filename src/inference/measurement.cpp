@@ -118,7 +118,7 @@ Result<MeasuredStage> StageMeasurement::measure(std::size_t begin, std::size_t e
   TCFDL_ASSIGN(const auto made, parse_tensors(*messages_.back()));
   for (const auto& view : made) tensors_[view.name] = view;
   stage.peak_memory = answer.peak_memory;
-  stage.arena_peak = answer.arena_peak;
+  stage.arena_size = answer.arena_size;
   stage.run_us = static_cast<double>(answer.run_us);
   measured_[{begin, end}] = stage;
   return stage;

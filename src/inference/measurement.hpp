@@ -46,7 +46,7 @@ private:
 struct MeasuredStage {
   std::string file; ///< packed, in the profiled model's directory
   std::uint64_t peak_memory = 0;
-  std::uint64_t arena_peak = 0;
+  std::uint64_t arena_size = 0;
   double run_us = 0;
 };
 

@@ -3,6 +3,7 @@
 #include "base/format.hpp"
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -72,24 +73,45 @@ Result<std::pair<std::string_view, std::size_t>> npy_header(BytesView file) {
   return std::pair{text.substr(kLengthAt + width, length), begin};
 }
 
-/// Elements of a type from a generator of raw bits.
-void draw_elements(ElementType type, std::mt19937_64& bits, Bytes& data) {
-  const auto width = element_size(type);
+/// The bits of a float16 nearest to zero from a number; enough for what is made up here: subnormal ones become 0.
+std::uint16_t half_of(float number) {
+  const auto bits = std::bit_cast<std::uint32_t>(number);
+  const auto exponent = static_cast<int>((bits >> 23U) & 0xFFU) - 127 + 15;
+  const auto sign = (bits >> 16U) & 0x8000U;
+  if (exponent <= 0) return static_cast<std::uint16_t>(sign);
+  if (exponent >= 31) return static_cast<std::uint16_t>(sign | 0x7C00U);
+  return static_cast<std::uint16_t>(sign | (static_cast<std::uint32_t>(exponent) << 10U) | ((bits >> 13U) & 0x3FFU));
+}
+
+template <class Number> void put_number(Bytes& data, std::size_t at, Number number) {
+  std::memcpy(&data[at], &number, sizeof(Number));
+}
+
+void put_element(ElementType type, double number, Bytes& data, std::size_t at) {
+  const auto single = static_cast<float>(number);
+  const auto whole = static_cast<std::int64_t>(number);
+  switch (type) {
+  case ElementType::kFloat: return put_number(data, at, single);
+  case ElementType::kDouble: return put_number(data, at, number);
+  case ElementType::kFloat16: return put_number(data, at, half_of(single));
+  case ElementType::kBfloat16:
+    return put_number(data, at, static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(single) >> 16U));
+  default: std::memcpy(&data[at], &whole, element_size(type));
+  }
+}
+
+bool is_real(ElementType type) {
+  return type == ElementType::kFloat || type == ElementType::kDouble || type == ElementType::kFloat16 ||
+         type == ElementType::kBfloat16;
+}
+
+/// Elements of one value, or drawn.
+void fill_elements(ElementType type, std::optional<double> value, std::mt19937_64& bits, Bytes& data) {
   constexpr double kScale = 1.0 / (std::uint64_t{1} << 52U);
-  for (std::size_t at = 0; at + width <= data.size(); at += width) {
+  for (std::size_t at = 0; at + element_size(type) <= data.size(); at += element_size(type)) {
     const auto raw = bits();
-    const auto real = static_cast<double>(raw >> 11U) * kScale - 1.0;
-    const auto single = static_cast<float>(real);
-    const auto whole = raw & 1U;
-    // Numbers of 16 bits: the sign and a mantissa below 1, in either format.
-    const auto half = static_cast<std::uint16_t>((raw & 0x83FFU) | 0x3800U);
-    switch (type) {
-    case ElementType::kFloat: std::memcpy(&data[at], &single, width); break;
-    case ElementType::kDouble: std::memcpy(&data[at], &real, width); break;
-    case ElementType::kFloat16: std::memcpy(&data[at], &half, width); break;
-    case ElementType::kBfloat16: std::memcpy(&data[at], reinterpret_cast<const char*>(&single) + 2, width); break;
-    default: std::memcpy(&data[at], &whole, width);
-    }
+    const auto drawn = is_real(type) ? static_cast<double>(raw >> 11U) * kScale - 1.0 : static_cast<double>(raw & 1U);
+    put_element(type, value.value_or(drawn), data, at);
   }
 }
 
@@ -109,7 +131,8 @@ Result<TensorView> draw_input(const TensorInfo& input, const InputSources& sourc
   TCFDL_ASSIGN(auto shape, shape_of(input, sources));
   TCFDL_ASSIGN(const auto bytes, tensor_bytes(input.type, shape));
   data.resize(bytes);
-  draw_elements(input.type, bits, data);
+  const auto value = sources.values.find(input.name);
+  fill_elements(input.type, value == sources.values.end() ? std::nullopt : std::optional(value->second), bits, data);
   return TensorView{.name = input.name, .type = input.type, .shape = std::move(shape), .data = data};
 }
 
@@ -130,6 +153,7 @@ Status check_sources(const std::vector<TensorInfo>& inputs, const InputSources& 
   };
   for (const auto& [name, shape] : sources.shapes) TCFDL_TRY(check(name));
   for (const auto& [name, file] : sources.files) TCFDL_TRY(check(name));
+  for (const auto& [name, value] : sources.values) TCFDL_TRY(check(name));
   return {};
 }
 

@@ -9,9 +9,10 @@ namespace tcfdl::inference {
 
 /// Where the tensors of a model's inputs come from, by input.
 struct InputSources {
-  std::map<std::string, std::vector<std::int64_t>> shapes;
-  std::map<std::string, std::filesystem::path> files; ///< NumPy arrays (.npy)
-  std::uint64_t seed = 1;                             ///< of what is drawn for inputs without a file
+  std::map<std::string, std::vector<std::int64_t>> shapes = {};
+  std::map<std::string, std::filesystem::path> files = {}; ///< NumPy arrays (.npy)
+  std::map<std::string, double> values = {};               ///< that all elements have
+  std::uint64_t seed = 1;                                  ///< of what is drawn for the other inputs
 };
 
 /// Tensors with their elements.

@@ -42,7 +42,8 @@ public:
   /// Copies a file in, once for each content. The entry's path is `path`.
   Result<StoredFile> put(const std::filesystem::path& source, std::string path) const;
 
-  /// Copies the content below `directory`, by its path there: ONNX Runtime refuses weights behind links. NOT_FOUND; DATA_LOSS when it is not what its hash says.
+  /// Copies the content below `directory`, by its path there: ONNX Runtime refuses weights behind links. NOT_FOUND;
+  /// DATA_LOSS when it is not what its hash says.
   Status get(const StoredFile& file, const std::filesystem::path& directory) const;
 
   /// Removes the objects that are not among these; how many.

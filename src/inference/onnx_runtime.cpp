@@ -165,10 +165,10 @@ Result<Outputs> Session::run(std::span<const TensorView> inputs) {
   }
 }
 
-std::uint64_t Session::arena_peak() const {
+std::uint64_t Session::arena_size() const {
   const Ort::Allocator allocator(state_->session, state_->memory);
   const auto stats = allocator.GetStats();
-  const char* const text = stats.GetValue("MaxInUse");
+  const char* const text = stats.GetValue("TotalAllocated");
   std::uint64_t bytes = 0;
   if (text != nullptr) std::from_chars(text, text + std::string_view(text).size(), bytes);
   return bytes;

@@ -45,8 +45,9 @@ public:
   /// with ONNX Runtime's reason.
   Result<Outputs> run(std::span<const TensorView> inputs);
 
-  /// The most bytes that its tensors had at once.
-  [[nodiscard]] std::uint64_t arena_peak() const;
+  /// The bytes that its arena took from the system, gaps between tensors included; it never gives any back. This is
+  /// what `arena_limit` limits.
+  [[nodiscard]] std::uint64_t arena_size() const;
 
   /// The file with the times so far, where the settings ask for one. Ends profiling.
   Result<std::filesystem::path> end_profiling();

@@ -1,11 +1,13 @@
 #include "inference/plan_model.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace tcfdl::inference {
 namespace {
 
 constexpr unsigned kMostRounds = 24;
+constexpr unsigned kMostRelaxations = 6;
 constexpr std::size_t kMostAlternatives = 8;
 
 /// Why cuts help this model little; empty where they help.
@@ -38,16 +40,12 @@ public:
     TCFDL_ASSIGN(const auto base, measurement_.measure_base());
     plain_ = learnt_ = MemoryModel(graph_.operators.size(), base);
     for (rounds = 1; rounds <= kMostRounds; ++rounds) {
-      auto planned = partition_graph(graph_, learnt_, settings_.planner);
-      if (!planned) return planned.error().within(rounds == 1 ? "predicted" : "as measured");
-      result = *std::move(planned);
+      TCFDL_TRY(partition());
       TCFDL_ASSIGN(const bool fits, measure_all());
       if (fits) return {};
     }
-    return make_error(Code::kResourceExhausted,
-                      "after {} rounds of measuring, stages still need more than their enclaves "
-                      "have; allow more memory, or more stages with --stages",
-                      kMostRounds);
+    return refused_.value_or(make_error(Code::kResourceExhausted, "stages need more than their enclaves have"))
+        .within(fmt::format("no stages were found in {} rounds whose measured memory fits", kMostRounds));
   }
 
   PlannerResult result;
@@ -62,11 +60,25 @@ public:
   }
 
 private:
+  /// Plans by what was learnt; by half of it, and again half, where that fits nothing.
+  Status partition() {
+    auto planned = partition_graph(graph_, learnt_, settings_.planner);
+    if (!planned && rounds > 1) refused_ = planned.error().within("estimated from measured stages");
+    for (unsigned i = 0; !planned && rounds > 1 && i < kMostRelaxations; ++i) {
+      learnt_.relax();
+      planned = partition_graph(graph_, learnt_, settings_.planner);
+    }
+    if (!planned) return rounds == 1 ? planned.error().within("predicted") : *refused_;
+    result = *std::move(planned);
+    return {};
+  }
+
   Result<bool> measure_all() {
     measured.clear();
     bool fits = true;
     for (const auto& stage : result.best.stages) {
       TCFDL_ASSIGN(auto figures, measurement_.measure(stage.begin, stage.end));
+      learnt_.remember(stage.begin, stage.end, figures.peak_memory);
       const auto most = settings_.planner.nodes[stage.node].memory;
       if (figures.peak_memory > most) {
         learn(stage, figures.peak_memory, most);
@@ -90,6 +102,7 @@ private:
   StageMeasurement measurement_;
   MemoryModel plain_;
   MemoryModel learnt_;
+  std::optional<Error> refused_; ///< why nothing fitted at last
 };
 
 /// The plan's form of a partition.
@@ -123,7 +136,7 @@ private:
     plan.predicted_memory = planning_.predicted(planned);
     plan.measured_memory = measured.peak_memory;
     plan.weights = planned.figures.weights;
-    plan.arena_limit = measured.arena_peak + (plan.memory - measured.peak_memory);
+    plan.arena_limit = measured.arena_size + (plan.memory - measured.peak_memory);
     plan.predicted_us = planned.compute_us;
     plan.measured_us = measured.run_us;
     plan.receive_us = planned.receive_us;

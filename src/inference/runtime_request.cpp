@@ -96,7 +96,7 @@ std::string write_answer(const Result<RuntimeAnswer>& answer) {
                           {"profile", answer->profile.string()},
                           {"peak_memory", answer->peak_memory},
                           {"memory", answer->memory},
-                          {"arena_peak", answer->arena_peak},
+                          {"arena_size", answer->arena_size},
                           {"load_us", answer->load_us},
                           {"run_us", answer->run_us}});
 }
@@ -115,7 +115,7 @@ Result<RuntimeAnswer> parse_answer(BytesView text) {
   answer.profile = object.text_or("profile", "");
   answer.peak_memory = number(object, "peak_memory");
   answer.memory = number(object, "memory");
-  answer.arena_peak = number(object, "arena_peak");
+  answer.arena_size = number(object, "arena_size");
   answer.load_us = number(object, "load_us");
   answer.run_us = number(object, "run_us");
   TCFDL_TRY(object.finish());

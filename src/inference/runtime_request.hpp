@@ -42,7 +42,7 @@ struct RuntimeAnswer {
   std::filesystem::path profile = {};
   std::uint64_t peak_memory = 0; ///< bytes, resident, of the whole process
   std::uint64_t memory = 0;      ///< bytes, resident, after the runs
-  std::uint64_t arena_peak = 0;  ///< bytes
+  std::uint64_t arena_size = 0;  ///< bytes
   std::uint64_t load_us = 0;
   std::uint64_t run_us = 0; ///< median
 };

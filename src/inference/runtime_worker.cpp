@@ -55,7 +55,7 @@ template <class Run> Status run_often(const RuntimeRequest& request, RuntimeAnsw
 void describe(RuntimeAnswer& answer, const Session& session) {
   answer.inputs = session.inputs();
   answer.outputs = session.outputs();
-  answer.arena_peak = session.arena_peak();
+  answer.arena_size = session.arena_size();
   answer.peak_memory = own_memory("VmHWM:");
   answer.memory = own_memory("VmRSS:");
 }

@@ -10,7 +10,6 @@ constexpr double kLargestFactor = 4;
 } // namespace
 
 void MemoryModel::learn(std::size_t begin, std::size_t end, const StageFigures& uncorrected, std::uint64_t measured) {
-  measured_[{begin, end}] = measured;
   const auto plain = base_ + kGraphBytes + kOperatorBytes * (end - begin) + uncorrected.weights + uncorrected.received +
                      uncorrected.sent;
   const auto tensors = measured > plain ? measured - plain : 0;
@@ -21,6 +20,11 @@ void MemoryModel::learn(std::size_t begin, std::size_t end, const StageFigures& 
     factor_[k] = factor;
     extra_[k] = tensors > explained ? tensors - explained : 0;
   }
+}
+
+void MemoryModel::relax() {
+  for (auto& factor : factor_) factor = 1 + (factor - 1) / 2;
+  for (auto& extra : extra_) extra /= 2;
 }
 
 std::uint64_t MemoryModel::measured(std::size_t begin, std::size_t end) const {

@@ -28,9 +28,15 @@ public:
   /// `base` is the peak of a process that runs an operator without weights.
   MemoryModel(std::size_t operators, std::uint64_t base) : base_(base), factor_(operators, 1.0), extra_(operators) {}
 
-  /// Takes a measured stage in: it is exact for that stage, and corrects those that share operators with it.
-  /// `uncorrected` are its figures in a model that learnt nothing.
+  /// The peak of a measured stage is exact for that stage.
+  void remember(std::size_t begin, std::size_t end, std::uint64_t measured) { measured_[{begin, end}] = measured; }
+
+  /// Corrects all stages that share operators with a measured one. `uncorrected` are its figures in a model that learnt
+  /// nothing.
   void learn(std::size_t begin, std::size_t end, const StageFigures& uncorrected, std::uint64_t measured);
+
+  /// Halves the corrections: those of a large stage are too much for the small ones within it.
+  void relax();
 
   /// The measured peak of exactly this stage; 0 when it was not measured.
   [[nodiscard]] std::uint64_t measured(std::size_t begin, std::size_t end) const;

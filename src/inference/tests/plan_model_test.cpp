@@ -55,7 +55,7 @@ protected:
   std::uint64_t base_ = 0;
 };
 
-const InputSources kWidth160{.shapes = {{"x", {1, 3, 48, 160}}}, .files = {}};
+const InputSources kWidth160{.shapes = {{"x", {1, 3, 48, 160}}}};
 
 TEST_F(PlannedModel, CountsWeightsThatLieInConstantNodes) {
   profile("ch_PP-OCRv4_rec_infer.onnx", kWidth160);
@@ -92,6 +92,9 @@ TEST_F(PlannedModel, HasStagesWhoseMeasuredMemoryFits) {
     EXPECT_LE(stage.measured_memory, base_ + above);
     EXPECT_GT(stage.measured_memory, base_ / 2);
   }
+  const auto verified = verify_model(store_, record_, *planned, inputs_);
+  ASSERT_TRUE(verified) << "with no more memory than was measured: " << verified.error().message();
+  EXPECT_TRUE(verified->passed(kTolerance));
 }
 
 TEST_F(PlannedModel, GivesTensorsStraightToLaterStages) {
@@ -118,7 +121,7 @@ TEST_F(PlannedModel, IsRefusedWithTheOperatorThatNeedsTooMuch) {
 }
 
 TEST_F(PlannedModel, OfNestedGraphsIsPlannedWholeWithANote) {
-  profile("silero_vad_v5.onnx", {.shapes = {{"input", {1, 576}}, {"state", {2, 1, 128}}}, .files = {}});
+  profile("silero_vad_v5.onnx", {.shapes = {{"input", {1, 576}}, {"state", {2, 1, 128}}}, .values = {{"sr", 16000}}});
   const auto planned = plan(std::uint64_t{1} << 30U);
   ASSERT_TRUE(planned) << planned.error().message();
   EXPECT_EQ(planned->stages.size(), 1U);

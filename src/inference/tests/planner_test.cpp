@@ -223,11 +223,16 @@ TEST(MemoryModel, TakesAMeasuredStageAsItIsAndCorrectsItsNeighbours) {
   const auto lifetimes = lifetimes_of(graph);
   MemoryModel memory(3, kBase);
   const auto before = stage_figures(graph, lifetimes, memory, 0, 2);
+  memory.remember(0, 2, before.memory + 5000);
   memory.learn(0, 2, before, before.memory + 5000);
   EXPECT_EQ(stage_figures(graph, lifetimes, memory, 0, 2).memory, before.memory + 5000);
   const MemoryModel plain(3, kBase);
   EXPECT_GT(stage_figures(graph, lifetimes, memory, 0, 1).memory, stage_figures(graph, lifetimes, plain, 0, 1).memory);
   EXPECT_EQ(stage_figures(graph, lifetimes, memory, 2, 3).memory, stage_figures(graph, lifetimes, plain, 2, 3).memory);
+  const auto corrected = stage_figures(graph, lifetimes, memory, 0, 1).memory;
+  memory.relax();
+  EXPECT_LT(stage_figures(graph, lifetimes, memory, 0, 1).memory, corrected);
+  EXPECT_EQ(stage_figures(graph, lifetimes, memory, 0, 2).memory, before.memory + 5000);
 }
 
 TEST(NodesFile, IsReadStrictly) {

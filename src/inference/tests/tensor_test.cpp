@@ -86,11 +86,11 @@ TEST(Inputs, AreTheSameForTheSameSeedAndAskForUnknownShapes) {
   const auto two = make_inputs(inputs, {});
   ASSERT_TRUE(one && two);
   EXPECT_EQ(one->owned, two->owned);
-  EXPECT_NE(one->owned, make_inputs(inputs, {.shapes = {}, .files = {}, .seed = 2})->owned);
+  EXPECT_NE(one->owned, make_inputs(inputs, {.shapes = {}, .seed = 2})->owned);
   const std::vector<TensorInfo> unknown{{.name = "x", .type = ElementType::kFloat, .shape = {1, -1}}};
   EXPECT_FALSE(make_inputs(unknown, {}));
-  EXPECT_TRUE(make_inputs(unknown, {.shapes = {{"x", {1, 7}}}, .files = {}}));
-  EXPECT_FALSE(make_inputs(inputs, {.shapes = {{"z", {1, 7}}}, .files = {}}));
+  EXPECT_TRUE(make_inputs(unknown, {.shapes = {{"x", {1, 7}}}}));
+  EXPECT_FALSE(make_inputs(inputs, {.shapes = {{"z", {1, 7}}}}));
 }
 
 } // namespace
