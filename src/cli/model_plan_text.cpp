@@ -57,6 +57,7 @@ constexpr double kBoxHeight = 92;
 constexpr double kBarsTop = 320;
 constexpr double kBarsHeight = 200;
 constexpr double kBarWidth = 46;
+constexpr double kHighestArc = 110;
 
 std::string svg_escaped(const std::string& text) {
   std::string result;
@@ -101,7 +102,7 @@ std::string svg_edge(std::size_t from, std::size_t to, std::size_t tensors, std:
                left, right - 4, middle, middle) +
            svg_text((left + right) / 2, middle + kBoxHeight / 2 + 18, label);
   }
-  const auto top = kBoxTop - 24.0 * static_cast<double>(to - from);
+  const auto top = kBoxTop - std::min(kHighestArc, 24.0 * static_cast<double>(to - from));
   const auto centre = (middle_of(from) + middle_of(to)) / 2;
   return fmt::format(
              "<path d=\"M {0:.1f} {1} C {0:.1f} {2:.1f} {3:.1f} {2:.1f} {3:.1f} {4}\" fill=\"none\" stroke=\"#d55e00\" "

@@ -1,7 +1,6 @@
 #include "inference/plan_model.hpp"
 
 #include <algorithm>
-#include <optional>
 
 namespace tcfdl::inference {
 namespace {
@@ -44,8 +43,7 @@ public:
       TCFDL_ASSIGN(const bool fits, measure_all());
       if (fits) return {};
     }
-    return refused_.value_or(make_error(Code::kResourceExhausted, "stages need more than their enclaves have"))
-        .within(fmt::format("no stages were found in {} rounds whose measured memory fits", kMostRounds));
+    return refused_.within(fmt::format("no stages were found in {} rounds whose measured memory fits", kMostRounds));
   }
 
   PlannerResult result;
@@ -68,7 +66,7 @@ private:
       learnt_.relax();
       planned = partition_graph(graph_, learnt_, settings_.planner);
     }
-    if (!planned) return rounds == 1 ? planned.error().within("predicted") : *refused_;
+    if (!planned) return rounds == 1 ? planned.error().within("predicted") : refused_;
     result = *std::move(planned);
     return {};
   }
@@ -102,7 +100,8 @@ private:
   StageMeasurement measurement_;
   MemoryModel plain_;
   MemoryModel learnt_;
-  std::optional<Error> refused_; ///< why nothing fitted at last
+  /// Why nothing fitted at last.
+  Error refused_{Code::kResourceExhausted, "stages need more than their enclaves have"};
 };
 
 /// The plan's form of a partition.

@@ -45,6 +45,19 @@ std::vector<char*> environment_of_child() {
   return environment;
 }
 
+/// Has the kernel end this process before others when memory runs out (proc(5)).
+void end_first_without_memory() {
+  const UniqueFd fd(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  constexpr std::string_view kFirst = "1000";
+  if (fd.valid()) (void)!::write(fd.get(), kFirst.data(), kFirst.size());
+}
+
+/// Half of the machine's memory: no model gets more for its tensors, whatever shapes it asks for.
+std::uint64_t most_memory() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) / 2 *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 pid_t start_child(const std::filesystem::path& program, const Streams& streams) {
   auto name = program.string();
   const std::array<char*, 2> arguments{name.data(), nullptr};
@@ -53,6 +66,7 @@ pid_t start_child(const std::filesystem::path& program, const Streams& streams) 
   const auto child = ::fork();
   if (child != 0) return child;
   begin_child(parent);
+  end_first_without_memory();
   const rlimit no_core{};
   ::setrlimit(RLIMIT_CORE, &no_core);
   ::dup2(streams.in.get(), STDIN_FILENO);
@@ -95,7 +109,9 @@ Result<RuntimeProcess> RuntimeProcess::beside_own() {
 
 Result<RuntimeAnswer> RuntimeProcess::run(const RuntimeRequest& request) const {
   const TemporaryDirectory directory;
-  TCFDL_ASSIGN(const auto streams, open_streams(directory.path(), write_request(request)));
+  auto bounded = request;
+  if (bounded.arena_limit == 0) bounded.arena_limit = most_memory();
+  TCFDL_ASSIGN(const auto streams, open_streams(directory.path(), write_request(bounded)));
   const auto child = start_child(program_, streams);
   if (child < 0) return errno_error("cannot start", program_);
   const auto status = wait_for(child, most_);

@@ -31,7 +31,7 @@ struct RuntimeRequest {
   unsigned runs = 1;                  ///< at least 1; the first one warms up where there are more
   unsigned threads = 1;
   bool prepacking = false;
-  std::uint64_t arena_limit = 0; ///< bytes; 0: no limit
+  std::uint64_t arena_limit = 0; ///< bytes; 0: half of the machine's memory
 };
 
 struct RuntimeAnswer {

@@ -73,7 +73,8 @@ Status run_packed(const RuntimeRequest& request, RuntimeAnswer& answer) {
 }
 
 Status run_onnx(const RuntimeRequest& request, RuntimeAnswer& answer) {
-  SessionSettings settings{.threads = request.threads, .prepacking = request.prepacking};
+  SessionSettings settings{
+      .threads = request.threads, .prepacking = request.prepacking, .arena_limit = request.arena_limit};
   if (request.kind == WorkKind::kOptimise) {
     settings.optimise = true;
     settings.save_onnx = request.save;
