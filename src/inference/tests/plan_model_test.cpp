@@ -138,6 +138,22 @@ TEST_F(PlannedModel, IsNotVerifiedWithAnotherRuntimeOrInstructionSet) {
   EXPECT_EQ(verify_model(store_, record_, planned, inputs_).error().code(), Code::kFailedPrecondition);
 }
 
+TEST_F(PlannedModel, FailsTheVerificationOfAnotherModelWithItsGreatestDifference) {
+  profile(tests::save(directory_, "one.onnx", tests::small_model()), {});
+  const auto planned = plan(std::uint64_t{1} << 30U);
+  ASSERT_TRUE(planned) << planned.error().message();
+  auto other = tests::small_model();
+  other.mutable_graph()->mutable_initializer(0)->mutable_raw_data()->assign(16, '\x3e');
+  const auto record = store_.import(tests::save(directory_, "other.onnx", other), {"other", 0});
+  ASSERT_TRUE(record);
+  const auto verified = verify_model(store_, *record, *planned, inputs_);
+  ASSERT_TRUE(verified) << verified.error().message();
+  EXPECT_FALSE(verified->passed(kTolerance));
+  EXPECT_EQ(verified->optimised.front().tensor, "y");
+  EXPECT_FALSE(verified->optimised.front().equal);
+  EXPECT_GT(verified->optimised.front().greatest, 0.05);
+}
+
 TEST_F(PlannedModel, RunsItsStagesInOneBufferAndRefusesWrongTensors) {
   profile("mlsd_320x320_tiny.onnx", {});
   const auto planned = plan(std::uint64_t{1} << 30U, 2);
