@@ -32,8 +32,8 @@ Result<Json> bench_start(const Session& session, unsigned repeats);
 /// What protection costs without any transport, beside single operations of OpenSSL.
 Result<Json> bench_crypto(unsigned repeats);
 
-/// How long the planner of models takes for graphs that it makes up, with enclaves of 90 MiB and with 4 GiB, where every
-/// pair of cuts is possible. Rows' sizes are operators.
+/// How long the planner of models takes for graphs that it makes up, with enclaves of 90 MiB and with 4 GiB, where
+/// every pair of cuts is possible. Rows' sizes are operators.
 Result<Json> bench_planner(unsigned repeats);
 
 /// What a worker without instances costs: memory, and bytes to and from its master. Takes `length` and the minute

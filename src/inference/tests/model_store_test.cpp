@@ -1,6 +1,6 @@
 #include "inference/model_store.hpp"
 
-#include "fixtures.hpp"
+#include "inference/tests/fixtures.hpp"
 
 #include <fstream>
 #include <gmock/gmock.h>

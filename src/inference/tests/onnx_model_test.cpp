@@ -1,6 +1,6 @@
 #include "inference/onnx_model.hpp"
 
-#include "fixtures.hpp"
+#include "inference/tests/fixtures.hpp"
 
 #include <gmock/gmock.h>
 

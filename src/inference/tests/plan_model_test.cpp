@@ -1,7 +1,7 @@
 #include "inference/plan_model.hpp"
 
-#include "fixtures.hpp"
 #include "inference/stage_runner.hpp"
+#include "inference/tests/fixtures.hpp"
 #include "inference/verify_model.hpp"
 
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 #include "inference/synthesis.hpp"
 
 #include "crypto/hash.hpp"
-#include "fixtures.hpp"
+#include "inference/tests/fixtures.hpp"
 
 namespace tcfdl::inference {
 namespace {
