@@ -88,9 +88,9 @@ std::optional<UnixSeconds> read_time(Reader& reader) {
 } // namespace
 
 std::string to_rfc3339(UnixSeconds time) {
-  constexpr UnixSeconds kFirst = -62'167'219'200;
-  constexpr UnixSeconds kLast = 253'402'300'799;
-  if (time < kFirst || time > kLast) return fmt::format("{}", time);
+  constexpr UnixSeconds kEarliest = -62'167'219'200;
+  constexpr UnixSeconds kLatest = 253'402'300'799;
+  if (time < kEarliest || time > kLatest) return fmt::format("{}", time);
   const sys_seconds point{seconds(time)};
   const auto midnight = floor<days>(point);
   const year_month_day date(midnight);
