@@ -17,6 +17,8 @@ namespace {
 constexpr std::string_view kModelLabel = "model";
 constexpr std::string_view kOptimisedLabel = "optimised_model";
 constexpr std::string_view kPlanLabel = "model_plan";
+constexpr const char* kModelFile = "model.onnx";
+constexpr const char* kOptimisedFile = "optimised.onnx";
 constexpr std::size_t kShownModels = 20;
 
 /// A name as one part of a path.
@@ -64,6 +66,28 @@ Status mend_saved_model(const std::filesystem::path& file) {
   return write_file(file, as_bytes(model.SerializeAsString()), kPrivateFile);
 }
 
+/// Checks a model and copies it with its external data into a directory; the paths of that data.
+Result<std::set<std::string>> take_in(const std::filesystem::path& source, const std::filesystem::path& directory) {
+  TCFDL_ASSIGN(const auto content, read_whole(source, kMaxOnnxFile));
+  TCFDL_ASSIGN(const auto model, parse_onnx(content));
+  TCFDL_ASSIGN(auto locations, check_onnx(model, sizes_in(source.parent_path())));
+  TCFDL_TRY(write_file(directory / kModelFile, content, kPrivateFile));
+  for (const auto& location : locations) {
+    if (location == kModelFile || location.starts_with(kOptimisedFile)) {
+      return make_error(Code::kInvalidArgument, "the model's external data is called {}; give it another name",
+                        location);
+    }
+    std::error_code failure;
+    std::filesystem::create_directories((directory / location).parent_path(), failure);
+    std::filesystem::copy_file(source.parent_path() / location, directory / location, failure);
+    if (failure) {
+      return make_error(Code::kInternal, "cannot copy {}: {}", (source.parent_path() / location).string(),
+                        failure.message());
+    }
+  }
+  return locations;
+}
+
 /// The objects that a document lists under `files`.
 Status add_objects(BytesView text, std::set<std::string>& used) {
   TCFDL_ASSIGN(const auto document, http::parse_json(text, {.depth = 16, .size = text.size()}));
@@ -102,17 +126,20 @@ Result<ModelRecord> ModelStore::read_record(const std::filesystem::path& file) c
                     record->version);
 }
 
-Result<OptimisedModel> ModelStore::optimise(const ModelRecord& record, const std::filesystem::path& model,
-                                            const std::filesystem::path& directory, RuntimeAnswer& answer) {
-  const auto saved = directory / "optimised.onnx";
-  auto made = runtime_.run({.kind = WorkKind::kOptimise, .model = model, .save = saved});
-  if (!made) return made.error().within("the model cannot be loaded");
-  answer = *std::move(made);
+Result<RuntimeAnswer> ModelStore::optimise(const std::filesystem::path& directory) const {
+  const auto saved = directory / kOptimisedFile;
+  auto answer = runtime_.run({.kind = WorkKind::kOptimise, .model = directory / kModelFile, .save = saved});
+  if (!answer) return answer.error().within("the model cannot be loaded");
   TCFDL_TRY(mend_saved_model(saved));
+  return answer;
+}
+
+Result<OptimisedModel> ModelStore::keep_optimised(const ModelRecord& record, const RuntimeAnswer& answer,
+                                                  const std::filesystem::path& directory) {
   OptimisedModel optimised{.model = record.id(), .target = {answer.runtime, answer.instruction_set}};
-  for (const auto& path : {saved, std::filesystem::path(saved.string() + ".weights")}) {
-    if (!std::filesystem::exists(path)) continue;
-    TCFDL_ASSIGN(auto file, objects_.put(path, path.filename().string()));
+  for (const auto& name : {std::string(kOptimisedFile), std::string(kOptimisedFile) + ".weights"}) {
+    if (!std::filesystem::exists(directory / name)) continue;
+    TCFDL_ASSIGN(auto file, objects_.put(directory / name, name));
     optimised.files.push_back(std::move(file));
   }
   TCFDL_TRY(write_signed_document(optimised_file(optimised.model, optimised.target), kOptimisedLabel,
@@ -120,38 +147,36 @@ Result<OptimisedModel> ModelStore::optimise(const ModelRecord& record, const std
   return optimised;
 }
 
+Result<std::uint64_t> ModelStore::version_of(const ModelReference& as) const {
+  if (as.version != 0 && std::filesystem::exists(model_file(as.name, as.version))) {
+    return make_error(Code::kAlreadyExists, "there is a model {}@{}; import it as another version", as.name,
+                      as.version);
+  }
+  if (as.version != 0) return as.version;
+  const auto newest = find({as.name, 0});
+  if (newest) return newest->version + 1;
+  if (newest.error().code() != Code::kNotFound) return newest.error();
+  return 1U;
+}
+
 Result<ModelRecord> ModelStore::import(const std::filesystem::path& file, const ModelReference& as) {
-  const auto source = std::filesystem::absolute(file);
-  TCFDL_ASSIGN(const auto locations, [&]() -> Result<std::set<std::string>> {
-    TCFDL_ASSIGN(const auto content, read_whole(source, kMaxOnnxFile));
-    TCFDL_ASSIGN(const auto model, parse_onnx(content));
-    return check_onnx(model, sizes_in(source.parent_path()));
-  }());
-  TCFDL_ASSIGN(const auto lock, objects_.lock(false));
-  ModelRecord record{.name = as.name, .version = as.version};
-  if (record.version == 0) {
-    const auto newest = find({as.name, 0});
-    if (!newest && newest.error().code() != Code::kNotFound) return newest.error();
-    record.version = newest ? newest->version + 1 : 1;
-  }
-  const auto document = model_file(record.name, record.version);
-  if (std::filesystem::exists(document)) {
-    return make_error(Code::kAlreadyExists, "there is a model {}@{}; import it as another version", record.name,
-                      record.version);
-  }
-  TCFDL_ASSIGN(auto main, objects_.put(source, "model.onnx"));
+  TCFDL_TRY(version_of(as));
+  TCFDL_ASSIGN(const auto directory, work());
+  TCFDL_ASSIGN(const auto locations, take_in(std::filesystem::absolute(file), directory.path()));
+  TCFDL_ASSIGN(auto answer, optimise(directory.path()));
+  TCFDL_ASSIGN(const auto lock, objects_.lock(true));
+  ModelRecord record{.name = as.name};
+  TCFDL_ASSIGN(record.version, version_of(as));
+  TCFDL_ASSIGN(auto main, objects_.put(directory.path() / kModelFile, kModelFile));
   record.files.push_back(std::move(main));
   for (const auto& location : locations) {
-    TCFDL_ASSIGN(auto data, objects_.put(source.parent_path() / location, location));
+    TCFDL_ASSIGN(auto data, objects_.put(directory.path() / location, location));
     record.files.push_back(std::move(data));
   }
-  TCFDL_ASSIGN(const auto directory, work());
-  TCFDL_TRY(put_out(record.files, directory.path()));
-  RuntimeAnswer answer;
-  TCFDL_TRY(optimise(record, directory.path() / "model.onnx", directory.path(), answer));
+  TCFDL_TRY(keep_optimised(record, answer, directory.path()));
   record.inputs = std::move(answer.inputs);
   record.outputs = std::move(answer.outputs);
-  TCFDL_TRY(write_signed_document(document, kModelLabel, to_json(record), owner_));
+  TCFDL_TRY(write_signed_document(model_file(record.name, record.version), kModelLabel, to_json(record), owner_));
   return record;
 }
 
@@ -202,6 +227,12 @@ Result<std::set<std::string>> ModelStore::used_objects() const {
   return used;
 }
 
+Status ModelStore::collect() const {
+  TCFDL_ASSIGN(const auto used, used_objects());
+  (void)objects_.collect(used);
+  return {};
+}
+
 Result<std::size_t> ModelStore::remove(const ModelReference& reference) {
   TCFDL_ASSIGN(const auto lock, objects_.lock(true));
   TCFDL_TRY(find(reference));
@@ -222,8 +253,7 @@ Result<std::size_t> ModelStore::remove(const ModelReference& reference) {
     const auto name = file.filename().string();
     if (!kept.contains(name.substr(0, name.find('-')))) std::filesystem::remove(file, ignored);
   }
-  TCFDL_ASSIGN(const auto used, used_objects());
-  (void)objects_.collect(used);
+  TCFDL_TRY(collect());
   return removed;
 }
 
@@ -237,11 +267,11 @@ Result<OptimisedModel> ModelStore::optimised(const ModelRecord& record) {
   const auto text = read_signed_document(optimised_file(record.id(), here), kOptimisedLabel, owner_.public_key());
   if (text) return parse_optimised_model(*text);
   if (text.error().code() != Code::kNotFound) return text.error();
-  TCFDL_ASSIGN(const auto lock, objects_.lock(false));
   TCFDL_ASSIGN(const auto directory, work());
   TCFDL_TRY(put_out(record.files, directory.path()));
-  RuntimeAnswer answer;
-  return optimise(record, directory.path() / record.files.front().path, directory.path(), answer);
+  TCFDL_ASSIGN(const auto answer, optimise(directory.path()));
+  TCFDL_ASSIGN(const auto lock, objects_.lock(false));
+  return keep_optimised(record, answer, directory.path());
 }
 
 Status ModelStore::put_out(const std::vector<StoredFile>& files, const std::filesystem::path& directory) const {
@@ -264,11 +294,12 @@ Result<ModelPlan> ModelStore::plan(const ModelRecord& record) const {
 }
 
 Status ModelStore::keep_plan(const ModelRecord& record, ModelPlan& plan, const std::filesystem::path& directory) {
-  TCFDL_ASSIGN(const auto lock, objects_.lock(false));
+  TCFDL_ASSIGN(const auto lock, objects_.lock(true));
   for (auto& stage : plan.stages) {
     TCFDL_ASSIGN(stage.file, objects_.put(directory / stage.file.path, stage.file.path));
   }
-  return write_signed_document(plan_file(record), kPlanLabel, to_json(plan), owner_);
+  TCFDL_TRY(write_signed_document(plan_file(record), kPlanLabel, to_json(plan), owner_));
+  return collect();
 }
 
 } // namespace tcfdl::inference

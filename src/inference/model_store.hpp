@@ -54,8 +54,14 @@ private:
   [[nodiscard]] std::filesystem::path plan_file(const ModelRecord& record) const;
   [[nodiscard]] std::filesystem::path optimised_file(const std::string& model, const Target& target) const;
   [[nodiscard]] Result<ModelRecord> read_record(const std::filesystem::path& file) const;
-  Result<OptimisedModel> optimise(const ModelRecord& record, const std::filesystem::path& model,
-                                  const std::filesystem::path& directory, RuntimeAnswer& answer);
+  /// Optimises the model that lies in a directory, into files beside it.
+  [[nodiscard]] Result<RuntimeAnswer> optimise(const std::filesystem::path& directory) const;
+  Result<OptimisedModel> keep_optimised(const ModelRecord& record, const RuntimeAnswer& answer,
+                                        const std::filesystem::path& directory);
+  /// The version that a model gets. ALREADY_EXISTS.
+  [[nodiscard]] Result<std::uint64_t> version_of(const ModelReference& as) const;
+  /// Removes what no document names; under the lock, alone.
+  [[nodiscard]] Status collect() const;
   /// The hashes that documents name.
   [[nodiscard]] Result<std::set<std::string>> used_objects() const;
 

@@ -85,6 +85,7 @@ TEST_F(Store, RefusesAnOperatorThatOnnxRuntimeDoesNotKnow) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
   EXPECT_THAT(refused.error().message(), HasSubstr("Teleport"));
+  EXPECT_EQ(objects(), 0U);
   EXPECT_TRUE(store_.list()->empty());
 }
 
