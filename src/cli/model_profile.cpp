@@ -24,13 +24,15 @@ std::uint64_t bytes_of(const Graph& graph, const std::vector<std::size_t>& tenso
 /// Bytes of the tensors that are alive behind each operator: what a cut there would move.
 std::vector<std::uint64_t> frontiers_of(const Graph& graph) {
   const auto lifetimes = inference::lifetimes_of(graph);
-  std::vector<std::uint64_t> bytes(graph.operators.size());
+  std::vector<std::uint64_t> change(graph.operators.size() + 2); // wraps around, and back
   for (std::size_t tensor = 0; tensor < graph.tensors.size(); ++tensor) {
-    for (auto k = std::max<std::size_t>(1, lifetimes.born[tensor]); k < lifetimes.last[tensor] && k <= bytes.size();
-         ++k) {
-      bytes[k - 1] += graph.tensors[tensor].bytes;
-    }
+    if (lifetimes.last[tensor] <= lifetimes.born[tensor]) continue;
+    change[lifetimes.born[tensor]] += graph.tensors[tensor].bytes;
+    change[lifetimes.last[tensor]] -= graph.tensors[tensor].bytes;
   }
+  std::vector<std::uint64_t> bytes(graph.operators.size());
+  auto alive = change[0];
+  for (std::size_t k = 0; k < bytes.size(); ++k) bytes[k] = alive += change[k + 1];
   return bytes;
 }
 

@@ -60,25 +60,32 @@ Result<ExternalEntry> external_entry(const onnx::TensorProto& tensor) {
 
 using Names = std::unordered_set<std::string>;
 
+/// The names that a graph defines, and those that it sees from outside.
+struct Scope {
+  const Scope* outer = nullptr;
+  Names known = {};
+  [[nodiscard]] bool sees(const std::string& name) const {
+    return known.contains(name) || (outer != nullptr && outer->sees(name));
+  }
+};
+
 /// One pass over a model and the graphs inside it.
 class OnnxCheck {
 public:
   explicit OnnxCheck(const ExternalSize& external_size) : external_size_(external_size) {}
 
-  Status check_graph(const onnx::GraphProto& graph, const Names& outer, int depth) {
+  Status check_graph(const onnx::GraphProto& graph, const Scope* outer, int depth) {
     if (depth > kMaxOnnxDepth) return refuse(fmt::format("graphs are nested deeper than {} levels", kMaxOnnxDepth));
     nodes_ += graph.node_size();
     if (nodes_ > kMaxOnnxNodes) return refuse(fmt::format("the model has more than {} nodes", kMaxOnnxNodes));
     for (const auto& info : graph.input()) TCFDL_TRY(check_value(info));
     for (const auto& info : graph.output()) TCFDL_TRY(check_value(info));
     for (const auto& info : graph.value_info()) TCFDL_TRY(check_value(info));
-    Names known;
-    TCFDL_TRY(collect(graph, known));
-    Names visible = outer;
-    visible.insert(known.begin(), known.end());
-    for (const auto& node : graph.node()) TCFDL_TRY(check_node(node, visible, depth));
+    Scope scope{.outer = outer};
+    TCFDL_TRY(collect(graph, scope.known));
+    for (const auto& node : graph.node()) TCFDL_TRY(check_node(node, scope, depth));
     for (const auto& output : graph.output()) {
-      if (!visible.contains(output.name())) {
+      if (!scope.sees(output.name())) {
         return refuse(fmt::format(
             "the graph's output '{}' is produced by no node; the model is incomplete, export it again", output.name()));
       }
@@ -114,17 +121,17 @@ private:
     return {};
   }
 
-  Status check_node(const onnx::NodeProto& node, const Names& visible, int depth) {
+  Status check_node(const onnx::NodeProto& node, const Scope& scope, int depth) {
     for (const auto& input : node.input()) {
-      if (input.empty() || visible.contains(input)) continue;
+      if (input.empty() || scope.sees(input)) continue;
       return refuse(fmt::format("the {} reads '{}', which nothing produces; the model is incomplete, export it again",
                                 called(node), input));
     }
     for (const auto& attribute : node.attribute()) {
       if (attribute.has_t()) TCFDL_TRY(check_tensor(attribute.t()));
       for (const auto& tensor : attribute.tensors()) TCFDL_TRY(check_tensor(tensor));
-      if (attribute.has_g()) TCFDL_TRY(check_graph(attribute.g(), visible, depth + 1));
-      for (const auto& graph : attribute.graphs()) TCFDL_TRY(check_graph(graph, visible, depth + 1));
+      if (attribute.has_g()) TCFDL_TRY(check_graph(attribute.g(), &scope, depth + 1));
+      for (const auto& graph : attribute.graphs()) TCFDL_TRY(check_graph(graph, &scope, depth + 1));
     }
     return {};
   }
@@ -241,7 +248,7 @@ Result<onnx::ModelProto> parse_onnx(BytesView file) {
 
 Result<std::set<std::string>> check_onnx(const onnx::ModelProto& model, const ExternalSize& external_size) {
   OnnxCheck check(external_size);
-  TCFDL_TRY(check.check_graph(model.graph(), {}, 1));
+  TCFDL_TRY(check.check_graph(model.graph(), nullptr, 1));
   return std::move(check.locations);
 }
 

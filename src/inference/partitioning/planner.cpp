@@ -11,8 +11,9 @@ namespace tcfdl::inference {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr double kMostRelaxations = 1e9; ///< a few seconds
-constexpr std::size_t kMostUses = 4096;  ///< ways to use the nodes
+constexpr double kMostRelaxations = 1e9;     ///< a few seconds
+constexpr std::size_t kMostUses = 4096;      ///< ways to use the nodes
+constexpr std::size_t kMostExplained = 8192; ///< cuts of which all pairs are tried for an explanation
 
 /// How good the stages up to a position are, and how they end.
 struct Reached {
@@ -173,6 +174,10 @@ private:
 
 Status check_settings(const Graph& graph, const PlannerSettings& settings) {
   if (graph.operators.empty()) return make_error(Code::kInvalidArgument, "the model has no operators");
+  if (graph.operators.size() > kMostOperators) {
+    return make_error(Code::kInvalidArgument, "the model has {} operators, more than {}", graph.operators.size(),
+                      kMostOperators);
+  }
   if (settings.nodes.empty()) return make_error(Code::kInvalidArgument, "there are no nodes to place stages on");
   for (const auto& type : settings.nodes) {
     if (type.count > 0 && type.speed > 0 && type.bandwidth > 0 && type.memory > 0) continue;
@@ -198,7 +203,7 @@ struct Demand {
 
 Demand largest_demand(const Graph& graph, const MemoryModel& memory) {
   const auto lifetimes = lifetimes_of(graph);
-  const auto cuts = cut_positions(graph, lifetimes, graph.operators.size() + 1);
+  const auto cuts = cut_positions(graph, lifetimes, kMostExplained);
   std::vector<StageFigures> least(cuts.size() - 1, {.memory = std::numeric_limits<std::uint64_t>::max()});
   StageScan scan(graph, lifetimes, memory);
   for (std::size_t from = 0; from + 1 < cuts.size(); ++from) {

@@ -26,6 +26,7 @@ enum class Objective : std::uint8_t {
 };
 
 constexpr std::size_t kMostStages = 64;
+constexpr std::size_t kMostOperators = 100'000;
 
 struct PlannerSettings {
   std::vector<NodeType> nodes;
