@@ -51,7 +51,7 @@ public:
 
   [[nodiscard]] Result<WorkDirectory> work() const { return WorkDirectory::make(root_ / "work"); }
 
-  /// Held by writers (shared) and who collects (alone), until it is closed.
+  /// Held by writers (shared) and by who collects (alone), until it is closed.
   [[nodiscard]] Result<UniqueFd> lock(bool alone) const;
 
 private:
