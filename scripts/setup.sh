@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build, the tests and the examples need on Debian 12, and puts ONNX Runtime and models into build/deps. Run it again at any time: what is there already is kept. Argument --checks adds the checking tools.
+# Installs what the build, the tests and the examples need on Debian 12, and puts ONNX Runtime and models into build/deps.
+# Run it again at any time: what is there already is kept. Argument --checks adds the checking tools.
 # ONNXRUNTIME_ROOT names an ONNX Runtime of one's own (include/ and lib/), which is then used instead.
 set -euo pipefail
 

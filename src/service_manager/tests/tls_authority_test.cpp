@@ -56,7 +56,8 @@ TEST_F(TlsRoot, PutsCertificatesOfClientsGatewaysAndInstancesIntoTheFormOfTlsAnd
   of_instance.set_statement(certificate.SerializeAsString());
   const auto instance = must(tls.chain_of(of_instance));
   ASSERT_EQ(instance.size(), 2U);
-  must(crypto::check_tls_certificate(instance[0], instance[1], key.public_key(), wire::instance_server("anna", "west"), kNow));
+  must(crypto::check_tls_certificate(instance[0], instance[1], key.public_key(), wire::instance_server("anna", "west"),
+                                     kNow));
 
   for (const auto role : {wire::ROLE_PROXY, wire::ROLE_MASTER, wire::ROLE_WORKER}) {
     certificate.set_role(role);
