@@ -15,6 +15,9 @@ protected:
   static std::uint64_t count_of(const CodeCounts& counts, Code code) {
     return counts.at(static_cast<std::size_t>(code));
   }
+  static const Traffic& by(std::string_view way, const FunctionStats& stats) {
+    return stats.traffic.at(static_cast<std::size_t>(std::ranges::find(kWays, way) - kWays.begin()));
+  }
   void end(const Result<wire::LeaseGrant>& grant, const std::string& way, std::uint64_t body, std::uint64_t result) {
     wire::TaskEvent event;
     event.set_lease_id(lease_of(grant).lease_id());
@@ -49,10 +52,10 @@ TEST_F(Figures, HaveTheRunTimeAndTheBytesOfTasksByTheirWays) {
   const auto now = stats();
   EXPECT_EQ(count_of(now.runs), 4U);
   EXPECT_DOUBLE_EQ(now.runs.sum, 0.008);
-  EXPECT_EQ(now.traffic[0].bodies, 30U);
-  EXPECT_EQ(now.traffic[0].results, 7U);
-  EXPECT_EQ(now.traffic[2].bodies, 100U);
-  EXPECT_EQ(now.traffic.back().bodies, 7U) << "what callers say makes no further labels";
+  EXPECT_EQ(by("local", now).bodies, 30U);
+  EXPECT_EQ(by("local", now).results, 7U);
+  EXPECT_EQ(by("relay", now).bodies, 100U);
+  EXPECT_EQ(by("other", now).bodies, 7U) << "what callers say makes no further labels";
 }
 
 TEST_F(Figures, HaveTheEndOfEachTaskOfABurst) {
@@ -73,7 +76,7 @@ TEST_F(Figures, HaveTheEndOfEachTaskOfABurst) {
   manager_.handle_event(event);
   EXPECT_EQ(stats().done[0], 3U);
   EXPECT_EQ(count_of(stats().runs), 3U);
-  EXPECT_EQ(stats().traffic[1].bodies, 7U);
+  EXPECT_EQ(by("tcp", stats()).bodies, 7U);
 }
 
 TEST_F(Figures, HaveRefusalsByWhatTheCallerWasTold) {
