@@ -86,6 +86,9 @@ constexpr unsigned kMostNewKeys = 3;
 /// lease serves, so that who gets the request later than that refuses it.
 constexpr milliseconds kAnswerWithin{6000};
 
+/// More than an answer takes from the instance to here.
+constexpr milliseconds kOneWay{200};
+
 /// 20 ms, then each time twice that, to a second.
 milliseconds back_off(unsigned times) { return milliseconds(std::min(20U << std::min(times, 6U), 1000U)); }
 
@@ -448,6 +451,11 @@ Status Caller::conclude(Attempt& attempt, ExchangeOutput& output, std::unique_pt
       capsule != nullptr) {
     attempt.refused_keys = true;
     capsules_.forget(attempt.request.function(), attempt.grant.assurance(), *capsule);
+  }
+  // The instance told the time by a clock that was set since the task was sealed: sealed anew it has time left.
+  if (!done && done.error().code() == Code::kDeadlineExceeded && output.in_step && !output.accepted &&
+      !output.answered && attempt.deadline.left() > kOneWay) {
+    done = Error(Code::kUnavailable, done.error().message());
   }
   // Of a burst the task manager does not know what began: what may have begun has.
   attempt.accepted = output.accepted || (attempt.burst && !output.in_step);

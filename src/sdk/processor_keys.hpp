@@ -40,8 +40,8 @@ public:
 
   /// What a capsule in f form holds for the task of that header and lease; known under its id from then on.
   /// PERMISSION_DENIED for a capsule of another task, caller, class, instance or lease, UNAUTHENTICATED for one that is
-  /// not signed and countersigned as it must be, FAILED_PRECONDITION for an epoch without a key here.
-  /// `traceparent`: of the task.
+  /// not signed and countersigned as it must be, FAILED_PRECONDITION for an epoch without a key here and for one whose
+  /// time is not now. `traceparent`: of the task.
   Result<CapsuleSecretPtr> open(const wire::Capsule& capsule, const wire::SealedHeader& task, const wire::Lease& lease,
                                 Deadline deadline, const std::string& traceparent = {});
   /// The same for a capsule that was opened before. FAILED_PRECONDITION when it is not known (any more).

@@ -17,17 +17,20 @@ Result<crypto::EncryptedKey> encrypted_key(const Capsule& capsule) {
   return crypto::EncryptedKey{ek1, ek2};
 }
 
-/// A topic's capsule says when it was made, a function's does not; `topic_life` is 0 for those.
+/// A topic's capsule says when it was made, a function's does not; `topic_life` is 0 for those. FAILED_PRECONDITION for
+/// one that a new one would help, as after a clock was set.
 Status check_life(const CapsuleHeader& header, std::int64_t now, std::int64_t topic_life) {
-  if (header.expires() <= now) return Error(Code::kUnauthenticated, "the capsule has expired; make a new one");
+  if (header.expires() <= now) return Error(Code::kFailedPrecondition, "the capsule has expired; make a new one");
   if ((header.issued() != 0) != (topic_life != 0)) {
     return Error(Code::kPermissionDenied, "the capsule of a topic serves no function, nor the other way around");
   }
   const auto life = topic_life == 0 ? kCapsuleLifetime : topic_life;
   const auto made = topic_life == 0 ? now : header.issued();
-  if (made > now + kClockSkew) return Error(Code::kUnauthenticated, "the capsule is of the future; check both clocks");
+  if (made > now + kClockSkew)
+    return Error(Code::kFailedPrecondition, "the capsule is of the future; check both clocks");
   if (header.expires() > made + life + (topic_life == 0 ? kClockSkew : 0)) {
-    return make_error(Code::kUnauthenticated, "the capsule lives longer than {} s", life);
+    return make_error(Code::kFailedPrecondition,
+                      "the capsule lives longer than {} s; make a new one, or check both clocks", life);
   }
   if (header.capsule_id().size() != 16) return Error(Code::kInvalidArgument, "the capsule id has not 16 bytes");
   return {};
@@ -88,7 +91,7 @@ Result<Capsule> turn_capsule(const Capsule& unverified, const ProxyKey& key, con
   TCFDL_ASSIGN(const auto header, capsule_header_unverified(unverified));
   TCFDL_TRY(check_life(header, now, key.scope.capsule_life()));
   if (header.issued() != 0 && header.issued() < now - kClockSkew) {
-    return Error(Code::kUnauthenticated, "the capsule was not made just now; make a new one");
+    return Error(Code::kFailedPrecondition, "the capsule was not made just now; make a new one");
   }
   TCFDL_TRY(check_scope(header, key.scope));
   if (header.sender() != key.scope.holder() || header.sender_key() != key.scope.holder_verify_key()) {

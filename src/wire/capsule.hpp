@@ -39,7 +39,8 @@ Result<CapsuleHeader> capsule_header_unverified(const Capsule& capsule);
 
 /// ReEnc at the provider's proxy, equation (4): checks life (for a topic as its key's scope has it, from now on), scope
 /// and the sender's signature, turns EK2 into f form
-/// and countersigns. UNAUTHENTICATED or PERMISSION_DENIED says which check failed.
+/// and countersigns. UNAUTHENTICATED or PERMISSION_DENIED says which check failed, FAILED_PRECONDITION that its time is
+/// not now: a new one helps.
 Result<Capsule> turn_capsule(const Capsule& unverified, const ProxyKey& key, const crypto::SigningKey& proxy,
                              const Signed& proxy_certificate, std::int64_t now);
 

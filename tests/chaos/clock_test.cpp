@@ -48,7 +48,7 @@ TEST_F(ClockThatIsSet, FarBeforeAllThatWasCertifiedServesAgainAfterAWhile) {
 TEST_F(ClockThatIsSet, LosesNoTaskAndServiceGoesOn) {
   Load direct(calls_of(*client_, "once"), journal_, {.name = "direct"});
   Load relayed(calls_of(*client_, "once", Protection::kHse), journal_, {.name = "relayed", .callers = 2});
-  Submissions submitted(*client_, "once", journal_, {.name = "once"});
+  Submissions submitted(*client_, "once", journal_, {.name = "once", .clocks_are_set = true});
   ASSERT_TRUE(direct.serves());
   ASSERT_TRUE(relayed.serves());
   const auto pids = instances();

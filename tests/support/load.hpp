@@ -25,6 +25,8 @@ struct LoadSettings {
   std::chrono::milliseconds work{10};  ///< of each task
   std::chrono::milliseconds pause{15}; ///< of a caller between its calls
   bool may_run_twice = false;          ///< the function is declared idempotent
+  /// Clocks are set meanwhile: what was sealed before, and is stored, may end with FAILED_PRECONDITION.
+  bool clocks_are_set = false;
 };
 
 /// How a call is made: with a body, within a time.

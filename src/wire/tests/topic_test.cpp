@@ -106,11 +106,11 @@ TEST_F(TopicTest, ACapsuleOfATopicServesNoFunctionAndTheOtherWayAround) {
 TEST_F(TopicTest, ACapsuleThatLivesLongerThanTheTopicSaysIsNotTurned) {
   const auto greedy = scope(kRetention + kCapsuleLifetime + 1);
   const auto made = make_capsule({x_i_.clone(), greedy}, publisher_, kPublished);
-  EXPECT_EQ(turn(made.capsule).error().code(), Code::kUnauthenticated);
+  EXPECT_EQ(turn(made.capsule).error().code(), Code::kFailedPrecondition);
 }
 
 TEST_F(TopicTest, AnOldCapsuleIsNotTurned) {
-  EXPECT_EQ(turn(make().capsule, kPublished + kClockSkew + 1).error().code(), Code::kUnauthenticated);
+  EXPECT_EQ(turn(make().capsule, kPublished + kClockSkew + 1).error().code(), Code::kFailedPrecondition);
 }
 
 TEST_F(TopicTest, ACountersignatureOfACertificateThatWasOverThenCounts) {
