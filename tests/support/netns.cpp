@@ -1,7 +1,5 @@
 #include "support/netns.hpp"
 
-#include "base/fd.hpp"
-
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
@@ -28,7 +26,8 @@ std::string Network::missing() {
   return made.exit_code == 0 ? std::string() : "no network namespaces with veth links here: " + made.err;
 }
 
-Network::Network(const std::vector<std::string>& machines) {
+Network::Network(const std::vector<std::string>& machines)
+    : home_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
   std::error_code ignored;
   const auto here = std::filesystem::read_symlink("/proc/self/ns/net", ignored);
   for (const auto& name : machines) {
@@ -43,6 +42,8 @@ Network::Network(const std::vector<std::string>& machines) {
     (void)run(on(name, {"ip", "address", "add", address_of(number) + "/32", "dev", "lo"}));
   }
 }
+
+Network::~Network() { (void)::setns(home_.get(), CLONE_NEWNET); }
 
 bool Network::link(const std::string& one, const std::string& other) {
   const auto& left = machines_.at(one);

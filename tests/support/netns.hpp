@@ -1,6 +1,7 @@
 // Machines on this one: network namespaces that reach each other over links which a test makes and cuts.
 #pragma once
 
+#include "base/fd.hpp"
 #include "support/process.hpp"
 
 #include <memory>
@@ -17,6 +18,7 @@ public:
   explicit Network(const std::vector<std::string>& machines);
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
+  ~Network();
 
   /// Joins two machines; whether that worked.
   bool link(const std::string& one, const std::string& other);
@@ -26,7 +28,7 @@ public:
   /// Bounds what passes a link in each direction, as `256kbit`; `tc-tbf(8)`.
   bool set_rate(const std::string& one, const std::string& other, const std::string& rate);
 
-  /// What this thread, and those that it starts, do from now on they do on that machine.
+  /// What this thread, and those that it starts, do from now on they do on that machine, until this object ends.
   bool enter(const std::string& machine) const;
 
   [[nodiscard]] std::string address(const std::string& machine) const;
@@ -40,6 +42,7 @@ private:
   };
   bool connect(const Machine& from, const Machine& to) const;
 
+  const UniqueFd home_; ///< the network namespace in which it was made
   std::map<std::string, Machine> machines_;
 };
 
