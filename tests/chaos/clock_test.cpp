@@ -35,36 +35,22 @@ TEST_F(ClockThatIsSet, FarBeforeAllThatWasCertifiedServesAgainAfterAWhile) {
   load.stop();
   clock_.set(-std::chrono::hours(30));
   EXPECT_TRUE(eventually([&] { return calls_succeed(Protection::kEae) && calls_succeed(Protection::kHse); }));
-  Load after(calls_of(*client_, "once"), journal_, {.name = "after"});
-  Load relayed(calls_of(*client_, "once", Protection::kHse), journal_, {.name = "relayed", .callers = 2});
+  MixedLoad after(*client_, "once", journal_);
   EXPECT_TRUE(after.serves());
-  EXPECT_TRUE(relayed.serves());
-  after.stop();
-  relayed.stop();
   EXPECT_EQ(after.violations(), "");
-  EXPECT_EQ(relayed.violations(), "");
 }
 
 TEST_F(ClockThatIsSet, LosesNoTaskAndServiceGoesOn) {
-  Load direct(calls_of(*client_, "once"), journal_, {.name = "direct"});
-  Load relayed(calls_of(*client_, "once", Protection::kHse), journal_, {.name = "relayed", .callers = 2});
-  Submissions submitted(*client_, "once", journal_, {.name = "once", .clocks_are_set = true});
-  ASSERT_TRUE(direct.serves());
-  ASSERT_TRUE(relayed.serves());
+  MixedLoad load(*client_, "once", journal_, {.clocks_are_set = true});
+  ASSERT_TRUE(load.serves());
   const auto pids = instances();
   for (unsigned round = 0; round < chaos_rounds(); ++round) {
     for (const auto shift : {seconds(7), seconds(3600), seconds(3500), seconds(0), seconds(-240)}) {
       clock_.set(shift);
-      EXPECT_TRUE(direct.serves()) << shift.count();
-      EXPECT_TRUE(relayed.serves()) << shift.count();
+      EXPECT_TRUE(load.serves()) << shift.count();
     }
   }
-  submitted.stop();
-  direct.stop();
-  relayed.stop();
-  EXPECT_EQ(direct.violations(), "");
-  EXPECT_EQ(relayed.violations(), "");
-  EXPECT_EQ(submitted.violations(), "");
+  EXPECT_EQ(load.violations(), "");
   EXPECT_EQ(instances(), pids) << "the very same processes";
 }
 

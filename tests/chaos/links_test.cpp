@@ -43,27 +43,18 @@ protected:
 };
 
 TEST_F(Links, ThatGoDownLoseTheNodeForTheirTimeAndNoTask) {
-  Load direct(calls_of(*client_, "once"), *journal_, {.name = "direct"});
-  Load relayed(calls_of(*client_, "once", Protection::kHse), *journal_, {.name = "relayed", .callers = 2});
-  Submissions submitted(*client_, "once", *journal_, {.name = "once"});
-  ASSERT_TRUE(direct.serves());
-  ASSERT_TRUE(relayed.serves());
+  MixedLoad load(*client_, "once", *journal_);
+  ASSERT_TRUE(load.serves());
   for (unsigned round = 0; round < chaos_rounds(); ++round) {
     for (const auto* node : {"right", "left"}) {
       ASSERT_TRUE(network_->set_link("hub", node, false));
       EXPECT_TRUE(eventually([&] { return !has_node(node); }));
-      EXPECT_TRUE(direct.serves()) << "by the other node";
-      EXPECT_TRUE(relayed.serves()) << "by the other node";
+      EXPECT_TRUE(load.serves()) << "by the other node";
       ASSERT_TRUE(network_->set_link("hub", node, true));
       EXPECT_TRUE(eventually([&] { return has_node(node); }));
     }
   }
-  submitted.stop();
-  direct.stop();
-  relayed.stop();
-  EXPECT_EQ(direct.violations(), "");
-  EXPECT_EQ(relayed.violations(), "");
-  EXPECT_EQ(submitted.violations(), "");
+  EXPECT_EQ(load.violations(), "");
 }
 
 TEST_F(Links, ThatBecomeSlowKeepTheirNodeAndBringEveryTaskToItsEnd) {

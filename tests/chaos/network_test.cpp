@@ -63,29 +63,18 @@ protected:
 
 TEST_P(WorkersWay, ThatIsBadLosesTheNodeForItsTimeAndNoTask) {
   ASSERT_TRUE(eventually([&] { return instances().size() == 4; }));
-  Load direct(calls_of(*client_, "once"), journal_, {.name = "direct", .callers = 2, .pause = milliseconds(30)});
-  Load relayed(calls_of(*client_, "once", Protection::kHse), journal_,
-               {.name = "relayed", .callers = 2, .pause = milliseconds(30)});
-  Submissions submitted(*client_, "once", journal_, {.name = "once"});
-  ASSERT_TRUE(direct.serves());
-  ASSERT_TRUE(relayed.serves());
+  MixedLoad load(*client_, "once", journal_, {.callers = 2, .pause = milliseconds(30)});
+  ASSERT_TRUE(load.serves());
   for (unsigned round = 0; round < chaos_rounds(); ++round) {
     begin(*gate_, GetParam());
     EXPECT_TRUE(eventually([&] { return !has_worker(); }));
-    EXPECT_TRUE(direct.serves());
-    EXPECT_TRUE(relayed.serves()) << "by the other node";
+    EXPECT_TRUE(load.serves()) << "by the other node";
     heal(*gate_);
     EXPECT_TRUE(eventually([&] { return has_worker(); }));
     EXPECT_TRUE(eventually([&] { return instances().size() == 4; })) << "and no more than are wanted";
-    EXPECT_TRUE(direct.serves());
-    EXPECT_TRUE(relayed.serves());
+    EXPECT_TRUE(load.serves());
   }
-  submitted.stop();
-  direct.stop();
-  relayed.stop();
-  EXPECT_EQ(direct.violations(), "");
-  EXPECT_EQ(relayed.violations(), "");
-  EXPECT_EQ(submitted.violations(), "");
+  EXPECT_EQ(load.violations(), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(To, WorkersWay, testing::Values(Fault::kCut, Fault::kSilence, Fault::kCorruption), fault_name);

@@ -179,4 +179,26 @@ std::string Submissions::violation(const Submitted& task) {
   return is_said ? std::string() : told("the wrong end");
 }
 
+namespace {
+
+LoadSettings named(LoadSettings settings, std::string name, unsigned callers) {
+  settings.name = std::move(name);
+  settings.callers = callers;
+  return settings;
+}
+
+} // namespace
+
+MixedLoad::MixedLoad(Client& client, const std::string& function, const Journal& journal, LoadSettings settings)
+    : direct_(calls_of(client, function), journal, named(settings, "direct", settings.callers)),
+      relayed_(calls_of(client, function, Protection::kHse), journal, named(settings, "relayed", 2)),
+      submitted_(client, function, journal, {.name = function, .clocks_are_set = settings.clocks_are_set}) {}
+
+std::string MixedLoad::violations() {
+  submitted_.stop();
+  direct_.stop();
+  relayed_.stop();
+  return direct_.violations() + relayed_.violations() + submitted_.violations();
+}
+
 } // namespace tcfdl::test

@@ -108,4 +108,20 @@ private:
   std::thread thread_;
 };
 
+/// Direct calls, relayed calls and submitted tasks of one function, all at once.
+class MixedLoad {
+public:
+  MixedLoad(Client& client, const std::string& function, const Journal& journal, LoadSettings settings = {});
+
+  /// Whether calls of both kinds that begin from now on succeed, before a minute is over.
+  [[nodiscard]] bool serves() const { return direct_.serves() && relayed_.serves(); }
+  /// Stops it, and tells what any of it did that it must not.
+  std::string violations();
+
+private:
+  Load direct_;
+  Load relayed_;
+  Submissions submitted_;
+};
+
 } // namespace tcfdl::test
