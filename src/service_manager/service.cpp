@@ -150,6 +150,9 @@ Result<wire::AuthorityReply> Service::instance_keys(const wire::InstanceKeysRequ
   wire::AuthorityReply reply;
   auto& keys = *reply.mutable_instance_keys();
   TCFDL_ASSIGN(keys, authority_.instance_keys(request, cluster));
+  TCFDL_ASSIGN(const auto descriptor, wire::parse<wire::Descriptor>(keys.descriptor().statement()));
+  const bool serves_in_tls = !keys.has_descriptor() || descriptor.direct_tls(); // gateways do
+  if (!serves_in_tls) return reply;
   TCFDL_ASSIGN(const auto chain, tls_.chain_of(keys.certificate()));
   for (const auto& certificate : chain) keys.add_tls_chain(wire::field(certificate.der()));
   return reply;
