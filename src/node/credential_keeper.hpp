@@ -34,7 +34,7 @@ struct CredentialKeeperSettings {
   std::string signing_key{};                      ///< masters: public nkey that is to sign the cluster's users
   std::optional<WantedCertificate> certificate{}; ///< masters: of their servers
   /// How often it looks at the clock at least, which may jump while waits do not.
-  std::chrono::milliseconds look_every = std::chrono::seconds(20);
+  std::chrono::milliseconds look_every = RenewalSettings{}.look_every;
 };
 
 /// `start` begins a thread that renews at half-life, and again after a failure; a renewed JWT is used from the

@@ -120,7 +120,7 @@ TEST_F(Store, RefusesExternalDataBehindALinkAndMissingOnes) {
 }
 
 TEST_F(Store, ForgetsTheDirectoriesOfKilledProcesses) {
-  const auto left = directory_.path() / "store/work/left";
+  const auto left = directory_.path() / "store" / "work" / "left";
   std::filesystem::create_directory(left);
   const auto held = store_.work();
   ASSERT_TRUE(held);
