@@ -6,11 +6,11 @@
 #include "gateway/refusals.hpp"
 #include "gateway/stream.hpp"
 #include "gateway/task_routes.hpp"
-#include "gateway/tls.hpp"
 #include "sdk/caller.hpp"
 #include "sdk/provider.hpp"
 #include "sdk/revocation_watch.hpp"
 #include "sdk/task_manager_client.hpp"
+#include "wire/server_names.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -47,7 +47,7 @@ struct Door {
   }
 };
 
-http::ServerSettings server_settings(const Door& door, std::shared_ptr<http::ServerTls> tls, const Callers& callers,
+http::ServerSettings server_settings(const Door& door, std::shared_ptr<crypto::ServerTls> tls, const Callers& callers,
                                      Refusals& refusals) {
   http::ServerSettings settings;
   settings.address = door.listen.host;
@@ -111,13 +111,15 @@ Status serve() {
   };
   TCFDL_ASSIGN(const auto watch, sdk::RevocationWatch::start(environment.proxy, revocations, forget_void, deadline));
   const auto& identity = attachment.identity;
-  std::shared_ptr<http::ServerTls> tls;
+  const auto server_name = wire::gateway_server(environment.cluster);
+  std::shared_ptr<crypto::ServerTls> tls;
   if (door.tls) {
-    TCFDL_ASSIGN(tls, make_server_tls(identity, attachment.tls_chain, environment.cluster, clock));
+    TCFDL_ASSIGN(
+        tls, sdk::make_server_tls(identity, attachment.tls_chain, server_name, sdk::PeerCertificates::kAsked, clock));
   }
   const auto renew = [&]() -> Status {
     TCFDL_ASSIGN(const auto chain, sdk::renew_certificate(identity, *proxy, clock, Deadline::after(seconds(20))));
-    return tls ? renew_server_tls(*tls, identity, chain, environment.cluster, clock) : Status();
+    return tls ? sdk::renew_server_tls(*tls, identity, chain, server_name, clock) : Status();
   };
   const Renewal renewal({.what = "the certificate"}, clock, [&] { return identity.certificate.lifetime(); }, renew);
   Callers callers(

@@ -3,7 +3,6 @@
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "http/problem.hpp"
-#include "http/server_tls.hpp"
 #include "http/url.hpp"
 
 #include <boost/asio/buffer.hpp>

@@ -3,7 +3,7 @@
 
 #include "base/rate_limiter.hpp"
 #include "base/worker_pool.hpp"
-#include "crypto/tls_session.hpp"
+#include "crypto/server_tls.hpp"
 #include "http/admission.hpp"
 #include "http/parser.hpp"
 

@@ -2,7 +2,6 @@
 
 #include "base/log.hpp"
 #include "http/connection.hpp"
-#include "http/server_tls.hpp"
 #include "http/url.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -6,6 +6,10 @@
 #include <chrono>
 #include <memory>
 
+namespace tcfdl::crypto {
+class ServerTls;
+}
+
 namespace tcfdl::http {
 
 /// Whose token that is; nullopt for nobody's. Called on the I/O thread.
@@ -30,12 +34,10 @@ struct Answered {
   [[nodiscard]] bool was_refused() const noexcept { return status == 401 || status == 403; }
 };
 
-class ServerTls;
-
 struct ServerSettings {
-  std::string address = "127.0.0.1"; // numeric; loopback only without TLS
-  std::uint16_t port = 0;            // 0: a free one
-  std::shared_ptr<ServerTls> tls{};  // none: plain HTTP
+  std::string address = "127.0.0.1";        // numeric; loopback only without TLS
+  std::uint16_t port = 0;                   // 0: a free one
+  std::shared_ptr<crypto::ServerTls> tls{}; // none: plain HTTP
   /// Who presents what `Authorization: Bearer` says. Without it only public routes answer.
   Authenticate authenticate{};
   /// Who presents a certificate. Without it nobody is known by one.

@@ -6,7 +6,7 @@
 #include "collaboration/link_service.hpp"
 #include "collaboration/subjects.hpp"
 #include "crypto/pem.hpp"
-#include "http/server_tls.hpp"
+#include "crypto/server_tls.hpp"
 #include "message_queue/server.hpp"
 #include "message_queue/server_config.hpp"
 #include "node/api_callers.hpp"
@@ -184,8 +184,8 @@ private:
     settings.tls = message_queue::ServerTls{certificate_pem(keeper_->reply()), tls_key_pem_};
     settings.trust = credentials_->trust();
     settings.store_is_copy = true; // of topics and routes
-    TCFDL_ASSIGN(server_tls_, http::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
-                                                    crypto::to_pem(entrance_.root, "CERTIFICATE")));
+    TCFDL_ASSIGN(server_tls_, crypto::ServerTls::make(certificate_pem(keeper_->reply()), tls_key_pem_,
+                                                      crypto::to_pem(entrance_.root, "CERTIFICATE")));
     server_ = std::make_unique<message_queue::EmbeddedServer>(std::move(settings));
     TCFDL_TRY(server_->start());
     stops_.add([this] { server_->stop(); });
@@ -458,7 +458,7 @@ private:
   NodeEntrance entrance_;
   MasterEvents events_;
   std::shared_ptr<const crypto::SecretBytes> tls_key_pem_;
-  std::shared_ptr<http::ServerTls> server_tls_;
+  std::shared_ptr<crypto::ServerTls> server_tls_;
   std::unique_ptr<CredentialKeeper> keeper_;
   std::unique_ptr<ClusterCredentials> credentials_;
   std::unique_ptr<message_queue::EmbeddedServer> server_;

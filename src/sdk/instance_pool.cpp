@@ -1,6 +1,6 @@
 #include "sdk/instance_pool.hpp"
 
-#include "sdk/instance_tls.hpp"
+#include "sdk/server_tls.hpp"
 #include "sdk/task_manager_client.hpp"
 #include "wire/server_names.hpp"
 #include "wire/tls_connection.hpp"

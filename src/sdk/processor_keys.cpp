@@ -129,7 +129,7 @@ Status ProcessorKeys::renew_key(Deadline deadline) {
                       scope.function(), scope.assurance(), scope.epoch(), settings_.function, assurance_, newest_);
   }
   TCFDL_TRY(identity_.certificate.adopt(reply->attached().certificate(), identity_.authority, clock_.now()));
-  if (settings_.tls) TCFDL_TRY(settings_.tls->replace(chain_of(reply->attached())));
+  if (settings_.renew_tls) TCFDL_TRY(settings_.renew_tls(chain_of(reply->attached())));
   newest_ = scope.epoch();
   keys_.with([&](auto& keys) {
     keys.insert_or_assign(scope.epoch(),

@@ -3,8 +3,8 @@
 
 #include "base/guarded.hpp"
 #include "sdk/identity.hpp"
-#include "sdk/instance_tls.hpp"
 #include "sdk/ports.hpp"
+#include "sdk/server_tls.hpp"
 #include "wire/capsule.hpp"
 #include "wire/revocations.hpp"
 
@@ -26,7 +26,7 @@ struct ProcessorKeysSettings {
   std::string instance;
   std::string function;
   bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
-  std::shared_ptr<InstanceTls> tls = {}; ///< is renewed with the certificate; none: no TLS
+  std::function<Status(const TlsChain&)> renew_tls = {}; ///< gets what came with a new certificate; empty: no TLS
 };
 
 /// Thread-safe; references outlive it.

@@ -10,6 +10,7 @@
 #include "sdk/revocation_watch.hpp"
 #include "sdk/task_manager_client.hpp"
 #include "wire/descriptor.hpp"
+#include "wire/server_names.hpp"
 #include "wire/tls_connection.hpp"
 
 #include <charconv>
@@ -61,7 +62,7 @@ using Doors = std::vector<std::unique_ptr<wire::Listener>>;
 
 /// For callers on other nodes, at the first port that is free; in TLS where there is what to show.
 Result<std::unique_ptr<wire::Listener>> open_network_door(const InstanceEnvironment& environment, TaskServer& server,
-                                                          const std::shared_ptr<InstanceTls>& tls) {
+                                                          const std::shared_ptr<crypto::ServerTls>& tls) {
   const auto reach = tls ? Reach::kClosed : Reach::kOpen;
   const auto serve = [&server, reach](wire::Connection& connection) { server.serve(connection, reach); };
   const auto& [first, last] = environment.listen_ports;
@@ -76,7 +77,7 @@ Result<std::unique_ptr<wire::Listener>> open_network_door(const InstanceEnvironm
 }
 
 Result<Doors> open_doors(const InstanceEnvironment& environment, TaskServer& server,
-                         const std::shared_ptr<InstanceTls>& tls) {
+                         const std::shared_ptr<crypto::ServerTls>& tls) {
   const auto serve = [&server](wire::Connection& connection) { server.serve(connection, Reach::kClosed); };
   Doors doors;
   if (!environment.run_directory.empty()) {
@@ -326,9 +327,11 @@ Status run_instance(Attended& instance, Work work) {
       spans_as_told(environment.instance, [&agent](const wire::Spans& some) { return agent->spans(some); });
   Caller outgoing(attachment.identity, task_manager, *proxy, clock, nullptr, spans.get());
   wire::Revocations revocations(attachment.identity.authority);
-  std::shared_ptr<InstanceTls> tls;
+  const auto server_name = wire::instance_server(environment.instance, environment.cluster);
+  std::shared_ptr<crypto::ServerTls> tls;
   if (attachment.descriptor.direct_tls()) {
-    TCFDL_ASSIGN(tls, InstanceTls::make(attachment.identity, environment.cluster, attachment.tls_chain, clock));
+    TCFDL_ASSIGN(tls, make_server_tls(attachment.identity, attachment.tls_chain, server_name,
+                                      PeerCertificates::kNotAsked, clock));
   }
   TaskServer server(
       {.instance = environment.instance,
@@ -339,7 +342,10 @@ Status run_instance(Attended& instance, Work work) {
        .descriptor = attachment.signed_descriptor,
        .topics = {attachment.descriptor.triggers().begin(), attachment.descriptor.triggers().end()},
        .isolated = attachment.descriptor.isolate_instance(),
-       .tls = tls,
+       .renew_tls =
+           [&](const TlsChain& chain) {
+             return tls ? renew_server_tls(*tls, attachment.identity, chain, server_name, clock) : Status();
+           },
        .spans = spans.get()},
       attachment.identity, *std::move(attachment.processor), *proxy, *agent, outgoing, std::move(work), clock,
       revocations);

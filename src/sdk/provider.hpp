@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sdk/confidential_files.hpp"
-#include "sdk/instance_tls.hpp"
+#include "sdk/server_tls.hpp"
 #include "sdk/task_server.hpp"
 #include "wire/listener.hpp"
 #include "wire/request_line.hpp"

@@ -35,7 +35,7 @@ TaskServer::TaskServer(TaskServerSettings settings, const Identity& identity, Pr
                        const wire::Revocations& revocations)
     : settings_(std::move(settings)), identity_(identity), events_(events), outgoing_(outgoing), work_(std::move(work)),
       clock_(clock), revocations_(revocations),
-      keys_({settings_.instance, settings_.function, settings_.isolated, settings_.tls}, identity, std::move(key),
+      keys_({settings_.instance, settings_.function, settings_.isolated, settings_.renew_tls}, identity, std::move(key),
             proxy, clock, revocations),
       topic_keys_(identity, proxy, clock), outcomes_(settings_.outcome_budget, kMostOutcomes, kOutcomeLifetime, clock),
       bursts_(settings_.instance, events), receipts_(identity, settings_.descriptor) {}

@@ -38,8 +38,8 @@ struct TaskServerSettings {
   wire::Signed descriptor = {};                        ///< of the function, for receipts
   std::vector<std::string> topics = {};                ///< whose messages the function handles
   bool isolated = false; ///< capsules are for one lease of one instance, as the function's owner wants it
-  std::shared_ptr<InstanceTls> tls = {}; ///< what it shows to callers in TLS; none: no TLS
-  wire::SpanSink* spans = nullptr;       ///< where spans of tasks go; nullptr: nowhere
+  std::function<Status(const TlsChain&)> renew_tls = {}; ///< as in ProcessorKeysSettings
+  wire::SpanSink* spans = nullptr;                       ///< where spans of tasks go; nullptr: nowhere
 };
 
 /// Serves each connection on the thread that calls `serve`. Thread-safe.

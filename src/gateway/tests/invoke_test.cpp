@@ -4,9 +4,9 @@
 
 #include "base/ids.hpp"
 #include "crypto/pem.hpp"
+#include "crypto/server_tls.hpp"
 #include "gateway/tests/client_world.hpp"
 #include "http/client.hpp"
-#include "http/server_tls.hpp"
 
 #include <future>
 #include <gmock/gmock.h>
@@ -234,7 +234,7 @@ protected:
                                       {world_.authority.public_key(), {name}, {world_.now - 100, world_.now + 1000}})
             .value();
     http::ServerSettings settings{.authenticate = http::single_token(kToken)};
-    settings.tls = http::ServerTls::make(pem(leaf.der()), key_of(world_.authority), pem(world_.root.der())).value();
+    settings.tls = crypto::ServerTls::make(pem(leaf.der()), key_of(world_.authority), pem(world_.root.der())).value();
     settings.identify = [this](BytesView shown) { return callers_.identify(shown); };
     secure_ = std::make_unique<http::Server>(std::move(settings));
     add_invoke_route(*secure_, {client_, callers_, figures_});

@@ -1,6 +1,6 @@
 #include "crypto/pem.hpp"
+#include "crypto/server_tls.hpp"
 #include "crypto/tls_certificate.hpp"
-#include "http/server_tls.hpp"
 #include "http/tests/fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -30,14 +30,15 @@ struct Certified {
   [[nodiscard]] std::shared_ptr<const crypto::SecretBytes> key_pem() const {
     return std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(key));
   }
-  [[nodiscard]] std::shared_ptr<ServerTls> tls(const std::string& name = kTlsName, UnixSeconds lasts = 1000) const {
-    return ServerTls::make(leaf(name, lasts), key_pem()).value();
+  [[nodiscard]] std::shared_ptr<crypto::ServerTls> tls(const std::string& name = kTlsName,
+                                                       UnixSeconds lasts = 1000) const {
+    return crypto::ServerTls::make(leaf(name, lasts), key_pem()).value();
   }
 };
 
 class HttpsTest : public ServerTest {
 protected:
-  void serve(std::shared_ptr<ServerTls> tls) {
+  void serve(std::shared_ptr<crypto::ServerTls> tls) {
     ServerSettings settings;
     settings.tls = std::move(tls);
     start(std::move(settings));
@@ -132,7 +133,8 @@ class ClientCertificates : public HttpsTest {
 protected:
   void SetUp() override {
     ServerSettings settings;
-    settings.tls = ServerTls::make(world_.leaf(kTlsName), world_.key_pem(), certificate_text(world_.root)).value();
+    settings.tls =
+        crypto::ServerTls::make(world_.leaf(kTlsName), world_.key_pem(), certificate_text(world_.root)).value();
     settings.identify = [this](BytesView certificate) -> Result<Caller> {
       if (!refusal_.empty()) return Error(Code::kUnauthenticated, refusal_);
       return Caller{crypto::Certificate::parse(certificate).value().common_name(), "client", 0};

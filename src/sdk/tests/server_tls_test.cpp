@@ -1,4 +1,4 @@
-#include "sdk/instance_tls.hpp"
+#include "sdk/server_tls.hpp"
 
 #include "crypto/tls_certificate.hpp"
 #include "wire/server_names.hpp"
@@ -11,10 +11,10 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kInstance = "plates/read-1";
-constexpr const char* kCluster = "road";
+const std::string kInstance = wire::instance_server("plates/read-1", "road");
+const std::string kGateway = wire::gateway_server("road");
 
-class InstanceInTls : public testing::Test {
+class ServerInTls : public testing::TestWithParam<std::string> {
 protected:
   [[nodiscard]] TlsChain chain(const crypto::SigningKey& authority, const crypto::VerifyKey& key,
                                const std::string& name, UnixSeconds lasts = 1000) const {
@@ -22,26 +22,30 @@ protected:
     const auto leaf = crypto::issue_tls_certificate(authority, root, {key, {name}, {now_ - 500, now_ + lasts}}).value();
     return {leaf.der(), root.der()};
   }
-  [[nodiscard]] TlsChain good() const {
-    return chain(authority_, identity_.signing.public_key(), wire::instance_server(kInstance, kCluster));
-  }
+  [[nodiscard]] TlsChain good() const { return chain(authority_, identity_.signing.public_key(), GetParam()); }
   void expect_refused(const TlsChain& given, const std::string& words) const {
-    const auto made = InstanceTls::make(identity_, kCluster, given, clock_);
+    const auto made = make(given);
     ASSERT_FALSE(made);
     EXPECT_THAT(made.error().to_string(), HasSubstr(words));
-    EXPECT_FALSE(InstanceTls::make(identity_, kCluster, good(), clock_).value()->replace(given));
+    EXPECT_FALSE(renew(*make(good()).value(), given));
+  }
+  [[nodiscard]] Result<std::shared_ptr<crypto::ServerTls>> make(const TlsChain& given) const {
+    return make_server_tls(identity_, given, GetParam(), PeerCertificates::kAsked, clock_);
+  }
+  [[nodiscard]] Status renew(crypto::ServerTls& tls, const TlsChain& given) const {
+    return renew_server_tls(tls, identity_, given, GetParam(), clock_);
   }
 
   const SystemClock clock_;
   const UnixSeconds now_ = clock_.now();
   const crypto::SigningKey authority_ = crypto::SigningKey::generate();
-  const Identity identity_{kInstance, crypto::SigningKey::generate(), crypto::HpkePrivateKey::generate(),
+  const Identity identity_{"plates/read-1", crypto::SigningKey::generate(), crypto::HpkePrivateKey::generate(),
                            wire::HeldCertificate(), authority_.public_key()};
 };
 
-TEST_F(InstanceInTls, AnswersCallersThatKnowTheAuthorityAndUnderNoOtherName) {
-  const auto tls = InstanceTls::make(identity_, kCluster, good(), clock_).value();
-  ASSERT_TRUE(tls->replace(good()));
+TEST_P(ServerInTls, AnswersCallersThatKnowTheAuthorityAndUnderNoOtherName) {
+  const auto tls = make(good()).value();
+  ASSERT_TRUE(renew(*tls, good()));
   const auto door = wire::listen_tls(
                         wire::TcpAddress{"127.0.0.1", 0, true}, {.name = "test"}, [tls] { return tls->context(); },
                         [](wire::Connection& peer) {
@@ -53,38 +57,42 @@ TEST_F(InstanceInTls, AnswersCallersThatKnowTheAuthorityAndUnderNoOtherName) {
   const auto trusted = trust_instances(good().back(), identity_, now_);
   ASSERT_TRUE(trusted) << trusted.error().to_string();
   const auto deadline = Deadline::after(std::chrono::seconds(10));
-  const auto met = wire::connect_tls(door->address(), *trusted, wire::instance_server(kInstance, kCluster), deadline);
+  const auto met = wire::connect_tls(door->address(), *trusted, GetParam(), deadline);
   ASSERT_TRUE(met) << met.error().to_string();
   Bytes said;
   ASSERT_TRUE((*met)->receive(said, deadline));
   EXPECT_EQ(as_text(said), "inside");
   const auto another =
-      wire::connect_tls(door->address(), *trusted, wire::instance_server("plates/read-2", kCluster), deadline);
+      wire::connect_tls(door->address(), *trusted, wire::instance_server("plates/read-2", "road"), deadline);
   ASSERT_FALSE(another) << "its certificate is of one instance";
   EXPECT_EQ(another.error().code(), Code::kUnauthenticated);
-  EXPECT_FALSE(wire::connect_tls(door->address(), *trusted, wire::instance_server(kInstance, "rail"), deadline));
+  EXPECT_FALSE(wire::connect_tls(door->address(), *trusted, wire::instance_server("plates/read-1", "rail"), deadline));
   const auto plain = wire::connect(door->address(), deadline);
   ASSERT_FALSE(plain);
   EXPECT_EQ(plain.error().code(), Code::kInvalidArgument);
 }
 
-TEST_F(InstanceInTls, IsRefusedWhereOneOfThemIsAnother) {
+TEST_P(ServerInTls, IsRefusedWhereOneOfThemIsAnother) {
   const auto& key = identity_.signing.public_key();
-  const auto name = wire::instance_server(kInstance, kCluster);
+  const auto& name = GetParam();
   const auto other = crypto::SigningKey::generate();
   expect_refused({}, "no certificate for TLS");
   expect_refused(chain(other, key, name), "of another key than the authority's");
   expect_refused(chain(authority_, other.public_key(), name), "is of another key");
-  expect_refused(chain(authority_, key, wire::instance_server("plates/read-2", kCluster)), "is not for " + name);
+  expect_refused(chain(authority_, key, wire::instance_server("plates/read-2", "road")), "is not for " + name);
+  expect_refused(chain(authority_, key, "road.cluster.tcfdl.internal"), "is not for " + name);
   expect_refused(chain(authority_, key, name, -100), "UNAUTHENTICATED");
 }
 
-TEST_F(InstanceInTls, IsTrustedUnderTheAuthoritysRootAlone) {
+TEST_P(ServerInTls, IsTrustedUnderTheAuthoritysRootAlone) {
   const auto other = crypto::SigningKey::generate();
   const auto root = chain(other, other.public_key(), "a.tcfdl.internal").back();
   EXPECT_EQ(trust_instances(root, identity_, now_).error().code(), Code::kUnauthenticated);
   EXPECT_FALSE(trust_instances({}, identity_, now_));
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, ServerInTls, testing::Values(kInstance, kGateway),
+                         [](const auto& name) { return name.param == kGateway ? "AGateway" : "AnInstance"; });
 
 } // namespace
 } // namespace tcfdl::sdk
