@@ -28,6 +28,20 @@ Code code_of_errno(int number) {
   }
 }
 
+/// What an open file of a known size has, into a buffer of that size.
+Result<Bytes> read_sized(int fd, std::size_t size, const std::filesystem::path& path, std::size_t limit) {
+  if (size > limit) return make_error(Code::kResourceExhausted, "{} is larger than {} bytes", path.string(), limit);
+  Bytes content(size);
+  for (std::size_t done = 0; done < size;) {
+    const auto got = ::read(fd, content.data() + done, size - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error("cannot read", path);
+    if (got == 0) return make_error(Code::kUnavailable, "{} changes while it is read", path.string());
+    done += static_cast<std::size_t>(got);
+  }
+  return content;
+}
+
 } // namespace
 
 Error errno_error(std::string_view what, const std::filesystem::path& path) {
@@ -53,6 +67,22 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit) {
   }
 }
 
+Result<UniqueFd> open_regular_file(const std::filesystem::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) return errno_error("cannot open", path);
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return errno_error("cannot inspect", path);
+  if (!S_ISREG(status.st_mode)) return make_error(Code::kInvalidArgument, "{} is no regular file", path.string());
+  return fd;
+}
+
+Result<Bytes> read_regular_file(const std::filesystem::path& path, std::size_t limit) {
+  TCFDL_ASSIGN(const auto fd, open_regular_file(path));
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return errno_error("cannot inspect", path);
+  return read_sized(fd.get(), static_cast<std::size_t>(status.st_size), path, limit);
+}
+
 Result<Bytes> read_private_file(const std::filesystem::path& path, std::size_t limit) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return errno_error("cannot open", path);
@@ -64,11 +94,7 @@ Result<Bytes> read_private_file(const std::filesystem::path& path, std::size_t l
                       "{} holds secrets and others can read or change it; if nobody did, run: chmod 600 {}",
                       path.string(), path.string());
   }
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > limit) return make_error(Code::kResourceExhausted, "{} is larger than {} bytes", path.string(), limit);
-  Bytes content(size);
-  if (::read(fd.get(), content.data(), size) == static_cast<ssize_t>(size)) return content;
-  return make_error(Code::kUnavailable, "{} changes while it is read", path.string());
+  return read_sized(fd.get(), static_cast<std::size_t>(status.st_size), path, limit);
 }
 
 Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t limit) {

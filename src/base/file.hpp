@@ -21,6 +21,12 @@ Error errno_error(std::string_view what, const std::filesystem::path& path);
 Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 30U);
 Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t limit = std::size_t{16} << 20U);
 
+/// Opens a regular file for reading; INVALID_ARGUMENT for what is none, as a pipe, which is not waited for.
+Result<UniqueFd> open_regular_file(const std::filesystem::path& path);
+/// Reads a regular file into one buffer of its very size; `read_file` takes twice that meanwhile. Errors of both;
+/// UNAVAILABLE if it changes.
+Result<Bytes> read_regular_file(const std::filesystem::path& path, std::size_t limit);
+
 /// Reads a file that holds secrets, into one buffer that the caller may wipe. PERMISSION_DENIED, with the remedy, when
 /// others than its owner can read or change it; FAILED_PRECONDITION when it is no regular file.
 Result<Bytes> read_private_file(const std::filesystem::path& path, std::size_t limit);

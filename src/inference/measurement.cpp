@@ -57,7 +57,7 @@ Result<std::map<std::string, NodeProfile>> ProfiledModel::profile(const RuntimeP
                                                .runs = settings.runs + 1,
                                                .threads = settings.threads,
                                                .prepacking = settings.prepacking}));
-  TCFDL_ASSIGN(const auto text, read_whole(answer.profile, kLargestProfileFile));
+  TCFDL_ASSIGN(const auto text, read_regular_file(answer.profile, kLargestProfileFile));
   return parse_profile(text);
 }
 
@@ -66,7 +66,7 @@ Result<ProfiledModel> ProfiledModel::make(ModelStore& store, const ModelRecord& 
   TCFDL_ASSIGN(auto optimised, store.optimised(record));
   TCFDL_ASSIGN(auto directory, store.work());
   TCFDL_TRY(store.put_out(optimised.files, directory.path()));
-  TCFDL_ASSIGN(const auto text, read_whole(directory.path() / optimised.files.front().path, kMaxOnnxFile));
+  TCFDL_ASSIGN(const auto text, read_regular_file(directory.path() / optimised.files.front().path, kMaxOnnxFile));
   TCFDL_ASSIGN(auto parsed, parse_onnx(text));
   ProfiledModel made(std::move(optimised), std::move(directory), std::make_unique<onnx::ModelProto>(std::move(parsed)));
   TCFDL_ASSIGN(const auto largest, made.profile(store.runtime(), inputs, settings));
@@ -113,7 +113,7 @@ Result<MeasuredStage> StageMeasurement::measure(std::size_t begin, std::size_t e
   }
   const auto outputs = directory / (name + ".outputs");
   TCFDL_ASSIGN(const auto answer, run(directory / stage.file, inputs, outputs));
-  TCFDL_ASSIGN(auto message, read_whole(outputs, kLargestOutputs));
+  TCFDL_ASSIGN(auto message, read_regular_file(outputs, kLargestOutputs));
   messages_.push_back(std::make_unique<Bytes>(std::move(message)));
   TCFDL_ASSIGN(const auto made, parse_tensors(*messages_.back()));
   for (const auto& view : made) tensors_[view.name] = view;

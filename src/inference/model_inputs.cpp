@@ -1,6 +1,8 @@
 #include "inference/model_inputs.hpp"
 
+#include "base/file.hpp"
 #include "base/format.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -137,7 +139,7 @@ Result<TensorView> draw_input(const TensorInfo& input, const InputSources& sourc
 }
 
 Result<TensorView> read_input(const TensorInfo& input, const std::filesystem::path& file, Bytes& data) {
-  TCFDL_ASSIGN(data, read_whole(file, kLargestArray));
+  TCFDL_ASSIGN(data, read_regular_file(file, kLargestArray));
   auto view = parse_npy(data);
   if (!view) return view.error().within(file.string());
   view->name = input.name;

@@ -3,6 +3,7 @@
 
 #include "inference/tensor.hpp"
 
+#include <filesystem>
 #include <map>
 
 namespace tcfdl::inference {

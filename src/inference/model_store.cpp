@@ -60,7 +60,7 @@ std::vector<std::filesystem::path> documents_in(const std::filesystem::path& dir
 }
 
 Status mend_saved_model(const std::filesystem::path& file) {
-  TCFDL_ASSIGN(const auto content, read_whole(file, kMaxOnnxFile));
+  TCFDL_ASSIGN(const auto content, read_regular_file(file, kMaxOnnxFile));
   TCFDL_ASSIGN(auto model, parse_onnx(content));
   drop_repeated_initializers(*model.mutable_graph());
   return write_file(file, as_bytes(model.SerializeAsString()), kPrivateFile);
@@ -68,7 +68,7 @@ Status mend_saved_model(const std::filesystem::path& file) {
 
 /// Checks a model and copies it with its external data into a directory; the paths of that data.
 Result<std::set<std::string>> take_in(const std::filesystem::path& source, const std::filesystem::path& directory) {
-  TCFDL_ASSIGN(const auto content, read_whole(source, kMaxOnnxFile));
+  TCFDL_ASSIGN(const auto content, read_regular_file(source, kMaxOnnxFile));
   TCFDL_ASSIGN(const auto model, parse_onnx(content));
   TCFDL_ASSIGN(auto locations, check_onnx(model, sizes_in(source.parent_path())));
   TCFDL_TRY(write_file(directory / kModelFile, content, kPrivateFile));

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 namespace tcfdl::inference {
 namespace {
@@ -32,16 +31,6 @@ Result<StoredFile> copy_hashed(int from, int to, const std::filesystem::path& so
   }
   file.sha256 = to_hex(hash.finish());
   return file;
-}
-
-Result<UniqueFd> open_source(const std::filesystem::path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) return errno_error("cannot open", path);
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    return make_error(Code::kInvalidArgument, "{} is no regular file", path.string());
-  }
-  return fd;
 }
 
 /// Removes the directories that nobody holds.
@@ -80,7 +69,7 @@ Result<ObjectStore> ObjectStore::open(std::filesystem::path root) {
 }
 
 Result<StoredFile> ObjectStore::put(const std::filesystem::path& source, std::string path) const {
-  TCFDL_ASSIGN(const auto from, open_source(source));
+  TCFDL_ASSIGN(const auto from, open_regular_file(source));
   TCFDL_ASSIGN(const auto work_directory, work());
   const auto temporary = work_directory.path() / "object";
   const UniqueFd to(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
@@ -99,7 +88,7 @@ Status ObjectStore::get(const StoredFile& file, const std::filesystem::path& dir
   const auto target = directory / file.path;
   std::error_code failure;
   std::filesystem::create_directories(target.parent_path(), failure);
-  TCFDL_ASSIGN(const auto from, open_source(object));
+  TCFDL_ASSIGN(const auto from, open_regular_file(object));
   const UniqueFd to(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kPrivateFile));
   if (!to.valid()) return errno_error("cannot create", target);
   TCFDL_ASSIGN(const auto found, copy_hashed(from.get(), to.get(), object));

@@ -35,7 +35,7 @@ std::uint64_t own_memory(std::string_view line) {
 
 /// Runs as often as is asked for; the answer gets the median time, the file the last outputs.
 template <class Run> Status run_often(const RuntimeRequest& request, RuntimeAnswer& answer, Run run) {
-  TCFDL_ASSIGN(const auto message, read_whole(request.inputs, kLargestMessage));
+  TCFDL_ASSIGN(const auto message, read_regular_file(request.inputs, kLargestMessage));
   TCFDL_ASSIGN(const auto tensors, parse_tensors(message));
   std::vector<std::uint64_t> times;
   for (unsigned i = 0; i < request.runs; ++i) {
@@ -62,7 +62,7 @@ void describe(RuntimeAnswer& answer, const Session& session) {
 
 Status run_packed(const RuntimeRequest& request, RuntimeAnswer& answer) {
   const auto begin = Clock::now();
-  TCFDL_ASSIGN(auto model, read_whole(request.model, kLargestModel));
+  TCFDL_ASSIGN(auto model, read_regular_file(request.model, kLargestModel));
   TCFDL_ASSIGN(auto stage, StageRunner::load(std::move(model), {.threads = request.threads,
                                                                 .prepacking = request.prepacking,
                                                                 .arena_limit = request.arena_limit}));

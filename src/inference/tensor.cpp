@@ -1,15 +1,10 @@
 #include "inference/tensor.hpp"
 
-#include "base/file.hpp"
-
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 namespace tcfdl::inference {
 namespace {
@@ -216,26 +211,6 @@ Result<std::vector<TensorView>> parse_tensors(BytesView message) {
   }
   if (!reader.empty()) return make_error(Code::kInvalidArgument, "there are bytes after the last tensor");
   return tensors;
-}
-
-Result<Bytes> read_whole(const std::filesystem::path& path, std::uint64_t limit) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) return errno_error("cannot open", path);
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return errno_error("cannot inspect", path);
-  if (!S_ISREG(status.st_mode)) return make_error(Code::kInvalidArgument, "{} is no regular file", path.string());
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > limit)
-    return make_error(Code::kResourceExhausted, "{} has {} bytes, more than {}", path.string(), size, limit);
-  Bytes content(size);
-  for (std::size_t done = 0; done < size;) {
-    const auto got = ::read(fd.get(), content.data() + done, size - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error("cannot read", path);
-    if (got == 0) return make_error(Code::kUnavailable, "{} changes while it is read", path.string());
-    done += static_cast<std::size_t>(got);
-  }
-  return content;
 }
 
 Result<std::vector<TensorView>> select_inputs(std::span<const TensorInfo> wanted, std::span<const TensorView> tensors) {

@@ -4,7 +4,6 @@
 #include "base/result.hpp"
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <tcfdl/bytes.hpp>
@@ -76,9 +75,6 @@ Bytes write_tensors(std::span<const TensorView> tensors);
 
 /// The tensors of a message, which point into it. INVALID_ARGUMENT says what is wrong with which tensor.
 Result<std::vector<TensorView>> parse_tensors(BytesView message);
-
-/// A file in one buffer of its size. Errors of `open`; RESOURCE_EXHAUSTED above the limit.
-Result<Bytes> read_whole(const std::filesystem::path& path, std::uint64_t limit);
 
 /// The tensors that a model wants, in its order. INVALID_ARGUMENT when one is missing or has another type or shape.
 Result<std::vector<TensorView>> select_inputs(std::span<const TensorInfo> wanted, std::span<const TensorView> tensors);

@@ -56,7 +56,7 @@ struct Computed {
   double run_us = 0;
 
   Status add(const std::filesystem::path& file) {
-    TCFDL_ASSIGN(auto message, read_whole(file, kLargestResult));
+    TCFDL_ASSIGN(auto message, read_regular_file(file, kLargestResult));
     messages.push_back(std::make_unique<Bytes>(std::move(message)));
     TCFDL_ASSIGN(const auto made, parse_tensors(*messages.back()));
     for (const auto& view : made) tensors[view.name] = view;

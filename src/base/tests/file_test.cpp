@@ -17,6 +17,20 @@ TEST(File, ReplacesContentAndKeepsTheModeAskedFor) {
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
 }
 
+TEST(File, ThatIsRegularIsReadIntoABufferOfItsSize) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "some";
+  ASSERT_TRUE(write_file(path, as_bytes("seven..")));
+  const auto read = read_regular_file(path, 7);
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(as_text(*read), "seven..");
+  EXPECT_EQ(read_regular_file(path, 6).error().code(), Code::kResourceExhausted);
+  EXPECT_EQ(read_regular_file(directory.path() / "none", 6).error().code(), Code::kNotFound);
+  const auto pipe = directory.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(read_regular_file(pipe, 6).error().code(), Code::kInvalidArgument) << "and nobody waits for a writer";
+}
+
 TEST(File, NamesTheMissingAndTheTooLarge) {
   const TemporaryDirectory directory;
   const auto missing = read_file(directory.path() / "none");
