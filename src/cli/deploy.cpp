@@ -132,6 +132,24 @@ Result<SignedBundle> sign_file(const std::filesystem::path& file, const std::str
   return sign_function(function, owner, ask_seal_key);
 }
 
+Result<json> deploy(Api& api, const SignedBundle& bundle, const DeployWait& wait) {
+  {
+    Progress progress(wait.progress, bundle);
+    TCFDL_TRY(upload(api, bundle, progress));
+  }
+  const auto document = json::parse(wire::write_signed_function(bundle.function), nullptr, false);
+  TCFDL_ASSIGN(auto deployed, api.post("/v1/functions", document));
+  if (!wait.until_ready || !deployed.is_object()) return deployed;
+  const auto deadline = Deadline::after(wait.timeout);
+  const auto& name = bundle.function.descriptor.name();
+  TCFDL_TRY(wait_in_force(api, name, bundle.function.descriptor.version(), deadline));
+  TCFDL_ASSIGN(deployed, api.get(function_target(name))); // before, another version may have been in force
+  // What its load wants beyond the minimum may not fit; that is no failure of the deployment.
+  const auto wanted = deployed.value("instances_wanted", std::uint64_t{0});
+  const auto least = std::min(wanted, deployed.value("instances_min", wanted));
+  return wait_ready(api, name, least, deadline);
+}
+
 Result<json> deploy(Api& api, const sdk::Context& context, const DeployOptions& options) {
   const bool is_signed = std::filesystem::is_directory(options.file);
   if (is_signed && !options.key.empty()) {
@@ -141,21 +159,7 @@ Result<json> deploy(Api& api, const sdk::Context& context, const DeployOptions& 
   const auto ask_seal_key = [&] { return authority_seal_key(api, context); };
   TCFDL_ASSIGN(const auto bundle,
                is_signed ? read_signed(options.file) : sign_file(options.file, options.key, ask_seal_key));
-  {
-    Progress progress(options.progress, bundle);
-    TCFDL_TRY(upload(api, bundle, progress));
-  }
-  const auto document = json::parse(wire::write_signed_function(bundle.function), nullptr, false);
-  TCFDL_ASSIGN(auto deployed, api.post("/v1/functions", document));
-  if (!options.wait || !deployed.is_object()) return deployed;
-  const auto deadline = Deadline::after(options.timeout);
-  const auto& name = bundle.function.descriptor.name();
-  TCFDL_TRY(wait_in_force(api, name, bundle.function.descriptor.version(), deadline));
-  TCFDL_ASSIGN(deployed, api.get(function_target(name))); // before, another version may have been in force
-  // What its load wants beyond the minimum may not fit; that is no failure of the deployment.
-  const auto wanted = deployed.value("instances_wanted", std::uint64_t{0});
-  const auto least = std::min(wanted, deployed.value("instances_min", wanted));
-  return wait_ready(api, name, least, deadline);
+  return deploy(api, bundle, options.wait);
 }
 
 } // namespace tcfdl::cli

@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kKeyHelp = "of the name's owner; default: owner.key beside the contexts, made when it is missing";
 
 Status run_deploy(const Session& session, DeployOptions options) {
-  options.progress = ::isatty(STDERR_FILENO) == 1;
+  options.wait.progress = ::isatty(STDERR_FILENO) == 1;
   TCFDL_ASSIGN(const auto context, load_api_context(session.context));
   TCFDL_ASSIGN(auto api, Api::connect(context));
   TCFDL_ASSIGN(const auto function, deploy(api, context, options));
@@ -186,8 +186,8 @@ void add_deploy(CLI::App& group, Session& session) {
       ->required()
       ->type_name("FILE.yaml|SIGNED");
   command->add_option("--key", options->key, kKeyHelp)->type_name("FILE");
-  command->add_flag("--wait,!--no-wait", options->wait, "until its instances are ready (the default)");
-  add_duration(*command, "--timeout", options->timeout, "of the wait; default 60s");
+  command->add_flag("--wait,!--no-wait", options->wait.until_ready, "until its instances are ready (the default)");
+  add_duration(*command, "--timeout", options->wait.timeout, "of the wait; default 60s");
   command->callback(session.run([&session, options] { return run_deploy(session, *options); }));
 }
 

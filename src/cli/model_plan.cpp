@@ -12,6 +12,7 @@ namespace {
 
 struct PlanOptions : MeasureOptions {
   std::string enclave_memory;
+  std::string reserve = "10MiB";
   std::string nodes;
   std::size_t stages = 0;
   std::string objective = "throughput";
@@ -43,7 +44,9 @@ Status make_plan(const Session& session, const PlanOptions& options) {
   TCFDL_ASSIGN(auto store, open_store(options.model));
   TCFDL_ASSIGN(const auto record, find_model(store, options.model));
   TCFDL_ASSIGN(const auto measured, measure_model(store, record, options));
-  const inference::PlanModelSettings settings{.planner = std::move(planner), .measure = settings_of(options)};
+  TCFDL_ASSIGN(const auto reserve, parse_size(options.reserve));
+  const inference::PlanModelSettings settings{
+      .planner = std::move(planner), .measure = settings_of(options), .reserve = reserve};
   const auto progress = [](const std::string& line) { (void)std::fprintf(stderr, "%s\n", line.c_str()); };
   TCFDL_ASSIGN(auto plan, inference::plan_model(store, record, measured.profiled, measured.inputs, settings, progress));
   TCFDL_TRY(store.keep_plan(record, plan, measured.profiled.directory()));
@@ -67,6 +70,8 @@ void add_model_plan_command(CLI::App& group, Session& session) {
   add_measure_options(*command, options);
   auto* memory =
       command->add_option("--enclave-memory", options->enclave_memory, "of each enclave, as 90MiB")->type_name("SIZE");
+  command->add_option("--reserve", options->reserve, "of each enclave, beside the stage; default 10MiB")
+      ->type_name("SIZE");
   command->add_option("--nodes", options->nodes, "the nodes in YAML: docs/models.md")
       ->type_name("FILE")
       ->excludes(memory);

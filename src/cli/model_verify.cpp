@@ -1,7 +1,9 @@
+#include "cli/deployed_model.hpp"
 #include "cli/model_inputs.hpp"
 #include "inference/verify_model.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 namespace tcfdl::cli {
 namespace {
@@ -27,11 +29,12 @@ std::string verdict(const OutputDifference& each) {
   return fmt::format("differs by {:.3g} at most, relative {:.3g}", each.greatest, each.relative);
 }
 
-void print_verification(const Verification& verification, bool passed) {
+void print_verification(const Verification& verification, const std::vector<OutputDifference>& deployed, bool passed) {
   std::vector<std::vector<std::string>> rows{{"OUTPUT", "AGAINST", "RESULT"}};
   for (const auto& each : verification.optimised)
     rows.push_back({each.tensor, "the optimised model, whole", verdict(each)});
   for (const auto& each : verification.original) rows.push_back({each.tensor, "the model as imported", verdict(each)});
+  for (const auto& each : deployed) rows.push_back({each.tensor, "what is deployed", verdict(each)});
   print(table(rows));
   print(fmt::format("{}: {} stage{}, {} between them, {:.2f} ms in stages, {:.2f} ms whole\n",
                     passed ? "passed" : "FAILED", verification.stages, verification.stages == 1 ? "" : "s",
@@ -40,7 +43,25 @@ void print_verification(const Verification& verification, bool passed) {
 
 struct VerifyOptions : MeasureOptions {
   double tolerance = inference::kTolerance;
+  std::string deployed;
 };
+
+/// What a deployed pipeline computes, against the optimised model in one piece.
+Result<std::vector<OutputDifference>> compare_deployed(const Session& session, const std::string& function,
+                                                       const inference::InputTensors& inputs,
+                                                       const inference::InputTensors& whole) {
+  constexpr std::chrono::minutes kWithin{2};
+  TCFDL_ASSIGN(const auto client, Client::connect(session.context));
+  TCFDL_ASSIGN(const auto inferred, infer(*client, function, inputs, kWithin));
+  std::vector<OutputDifference> differences;
+  for (const auto& wanted : whole.views) {
+    const auto found = std::ranges::find(inferred.outputs.views, wanted.name, &inference::TensorView::name);
+    if (found == inferred.outputs.views.end())
+      return make_error(Code::kDataLoss, "{} does not give the model's output '{}'", function, wanted.name);
+    differences.push_back(inference::compare_tensors(*found, wanted));
+  }
+  return differences;
+}
 
 Result<int> verify(const Session& session, const VerifyOptions& options) {
   TCFDL_ASSIGN(auto store, open_store(options.model));
@@ -48,7 +69,11 @@ Result<int> verify(const Session& session, const VerifyOptions& options) {
   TCFDL_ASSIGN(const auto plan, store.plan(record));
   TCFDL_ASSIGN(const auto inputs, inputs_of(options.shapes.empty() ? plan.inputs : record.inputs, options));
   TCFDL_ASSIGN(const auto verification, inference::verify_model(store, record, plan, inputs));
-  const bool passed = verification.passed(options.tolerance);
+  std::vector<OutputDifference> deployed;
+  if (!options.deployed.empty()) {
+    TCFDL_ASSIGN(deployed, compare_deployed(session, options.deployed, inputs, verification.whole));
+  }
+  const bool passed = verification.passed(options.tolerance) && std::ranges::all_of(deployed, &OutputDifference::equal);
   if (session.json) {
     print_json({{"passed", passed},
                 {"tolerance", options.tolerance},
@@ -57,9 +82,10 @@ Result<int> verify(const Session& session, const VerifyOptions& options) {
                 {"pipeline_us", verification.pipeline_us},
                 {"whole_us", verification.whole_us},
                 {"optimised", differences_json(verification.optimised)},
-                {"original", differences_json(verification.original)}});
+                {"original", differences_json(verification.original)},
+                {"deployed", differences_json(deployed)}});
   } else {
-    print_verification(verification, passed);
+    print_verification(verification, deployed, passed);
   }
   return passed ? kAccepted : kRefused;
 }
@@ -71,6 +97,9 @@ void add_model_verify_command(CLI::App& group, Session& session) {
   auto options = std::make_shared<VerifyOptions>();
   add_model_options(*command, {options, &options->model});
   add_input_options(*command, options);
+  command
+      ->add_option("--deployed", options->deployed, "has this deployed pipeline compute too; every bit must be equal")
+      ->type_name("FUNCTION");
   command->add_option("--tolerance", options->tolerance, "relative, against the model as imported; default 0.0001")
       ->check(CLI::Range(0.0, 1.0));
   command->callback(

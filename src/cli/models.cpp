@@ -179,6 +179,8 @@ void add_model_commands(CLI::App& app, Session& session) {
   add_model_profile_command(*group, session);
   add_model_plan_command(*group, session);
   add_model_verify_command(*group, session);
+  add_model_deploy_commands(*group, session);
+  add_model_infer_command(*group, session);
   add_model_synthesis_command(*group, session);
 }
 

@@ -31,6 +31,8 @@ std::string bytes_text(std::uint64_t bytes);
 void add_model_profile_command(CLI::App& group, Session& session);
 void add_model_plan_command(CLI::App& group, Session& session);
 void add_model_verify_command(CLI::App& group, Session& session);
+void add_model_deploy_commands(CLI::App& group, Session& session);
+void add_model_infer_command(CLI::App& group, Session& session);
 void add_model_synthesis_command(CLI::App& group, Session& session);
 
 } // namespace tcfdl::cli

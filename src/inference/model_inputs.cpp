@@ -182,6 +182,27 @@ Result<InputTensors> make_inputs(const std::vector<TensorInfo>& inputs, const In
   return made;
 }
 
+Result<Bytes> write_npy(const TensorView& tensor) {
+  const auto* const type = std::ranges::find(kNpyTypes, tensor.type, &NpyType::type);
+  if (type == kNpyTypes.end()) {
+    return make_error(Code::kInvalidArgument, "NumPy has no type for the tensor '{}' of {}", tensor.name,
+                      element_name(tensor.type));
+  }
+  std::string shape;
+  for (const auto dimension : tensor.shape) shape += fmt::format("{}, ", dimension);
+  auto header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type->text, shape);
+  constexpr std::size_t kBefore = 10;
+  constexpr std::size_t kBoundary = 64;
+  header.append(kBoundary - (kBefore + header.size() + 1) % kBoundary, ' ');
+  header += '\n';
+  std::string head(kNpyMagic);
+  for (const auto each : {std::size_t{1}, std::size_t{0}, header.size() & 0xFFU, header.size() >> 8U})
+    head += static_cast<char>(each);
+  auto file = to_bytes(head + header);
+  file.insert(file.end(), tensor.data.begin(), tensor.data.end());
+  return file;
+}
+
 Result<TensorView> parse_npy(BytesView file) {
   TCFDL_ASSIGN(const auto header, npy_header(file));
   const auto type = npy_value(header.first, "descr");

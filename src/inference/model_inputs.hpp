@@ -31,4 +31,7 @@ Result<InputTensors> make_inputs(const std::vector<TensorInfo>& inputs, const In
 /// is wrong with it.
 Result<TensorView> parse_npy(BytesView file);
 
+/// A tensor as such an array, of format 1. INVALID_ARGUMENT for types that NumPy does not have.
+Result<Bytes> write_npy(const TensorView& tensor);
+
 } // namespace tcfdl::inference

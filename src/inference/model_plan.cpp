@@ -150,6 +150,7 @@ nlohmann::json to_json(const ModelPlan& plan) {
           {"inputs", to_json(plan.inputs)},
           {"stages", stages},
           {"base_memory", plan.base_memory},
+          {"reserve", plan.reserve},
           {"bottleneck_us", plan.bottleneck_us},
           {"latency_us", plan.latency_us},
           {"rounds", plan.rounds},
@@ -175,6 +176,7 @@ Result<ModelPlan> parse_model_plan(BytesView text) {
     TCFDL_TRY(stage.finish());
   }
   plan.base_memory = whole(object, "base_memory");
+  plan.reserve = static_cast<std::uint64_t>(object.integer_or("reserve", 0, 0, kMostWhole));
   plan.bottleneck_us = micros(object, "bottleneck_us");
   plan.latency_us = micros(object, "latency_us");
   plan.rounds = static_cast<unsigned>(object.integer("rounds", 0, 1000));

@@ -25,7 +25,7 @@ struct StagePlan {
   std::uint64_t predicted_memory = 0;
   std::uint64_t measured_memory = 0; ///< peak of the process, resident
   std::uint64_t weights = 0;
-  std::uint64_t arena_limit = 0; ///< what the stage may use for tensors so that the process stays within `memory`
+  std::uint64_t arena_limit = 0; ///< what it may use for tensors and stay within `memory` less the plan's reserve
   double predicted_us = 0;       ///< with sealing and opening, on its node
   double measured_us = 0;        ///< the run alone, on the machine that planned
   double receive_us = 0;
@@ -43,6 +43,7 @@ struct ModelPlan {
   std::vector<TensorInfo> inputs = {}; ///< with the largest shapes
   std::vector<StagePlan> stages = {};
   std::uint64_t base_memory = 0; ///< of a process with the libraries and no model
+  std::uint64_t reserve = 0;     ///< of each enclave, beside the stage: the SDK's and of tasks that wait
   double bottleneck_us = 0;
   double latency_us = 0;
   unsigned rounds = 0;   ///< of planning and measuring

@@ -262,6 +262,11 @@ Result<Target> ModelStore::target() const {
   return Target{answer.runtime, answer.instruction_set};
 }
 
+Result<std::filesystem::path> ModelStore::library() const {
+  TCFDL_ASSIGN(const auto answer, runtime_.run({.kind = WorkKind::kDescribe}));
+  return answer.library;
+}
+
 Result<OptimisedModel> ModelStore::optimised(const ModelRecord& record) {
   TCFDL_ASSIGN(const auto here, target());
   const auto text = read_signed_document(optimised_file(record.id(), here), kOptimisedLabel, owner_.public_key());

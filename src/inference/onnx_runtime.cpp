@@ -3,6 +3,7 @@
 #include "base/format.hpp"
 
 #include <charconv>
+#include <dlfcn.h>
 #include <onnxruntime_cxx_api.h>
 #include <onnxruntime_session_options_config_keys.h>
 
@@ -184,6 +185,13 @@ Result<std::filesystem::path> Session::end_profiling() {
 }
 
 std::string runtime_version() { return Ort::GetVersionString(); }
+
+std::filesystem::path runtime_library() {
+  Dl_info info{};
+  // What it points to lies in the library; the function's own address may be a stub of this program.
+  const bool found = ::dladdr(OrtGetApiBase(), &info) != 0;
+  return found ? info.dli_fname : "";
+}
 
 #if defined(__x86_64__)
 std::string instruction_set() {

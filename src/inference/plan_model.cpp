@@ -26,13 +26,26 @@ std::string note_of(const Graph& graph) {
                      heaviest->inner_bytes * 100 / all, heaviest->name, heaviest->type);
 }
 
+/// What a planner is told of nodes whose enclaves keep something back.
+Result<PlannerSettings> without_reserve(PlannerSettings settings, std::uint64_t reserve) {
+  for (auto& node : settings.nodes) {
+    if (node.memory <= reserve) {
+      return make_error(Code::kResourceExhausted,
+                        "enclaves of {} bytes ({}) leave nothing beside a reserve of {} bytes", node.memory, node.name,
+                        reserve);
+    }
+    node.memory -= reserve;
+  }
+  return settings;
+}
+
 /// Plans and measures until all fits.
 class Planning {
 public:
   Planning(const RuntimeProcess& runtime, const ProfiledModel& model, const InputTensors& inputs,
-           const PlanModelSettings& settings, const Progress& progress)
+           const PlannerSettings& settings, const MeasureSettings& measure, const Progress& progress)
       : graph_(model.graph()), lifetimes_(lifetimes_of(graph_)), settings_(settings), progress_(progress),
-        measurement_(runtime, model, inputs, settings.measure), plain_(graph_.operators.size(), 0),
+        measurement_(runtime, model, inputs, measure), plain_(graph_.operators.size(), 0),
         learnt_(graph_.operators.size(), 0) {}
 
   Status run() {
@@ -60,11 +73,11 @@ public:
 private:
   /// Plans by what was learnt; by half of it, and again half, where that fits nothing.
   Status partition() {
-    auto planned = partition_graph(graph_, learnt_, settings_.planner);
+    auto planned = partition_graph(graph_, learnt_, settings_);
     if (!planned && rounds > 1) refused_ = planned.error().within("estimated from measured stages");
     for (unsigned i = 0; !planned && rounds > 1 && i < kMostRelaxations; ++i) {
       learnt_.relax();
-      planned = partition_graph(graph_, learnt_, settings_.planner);
+      planned = partition_graph(graph_, learnt_, settings_);
     }
     if (!planned) return rounds == 1 ? planned.error().within("predicted") : refused_;
     result = *std::move(planned);
@@ -77,7 +90,7 @@ private:
     for (const auto& stage : result.best.stages) {
       TCFDL_ASSIGN(auto figures, measurement_.measure(stage.begin, stage.end));
       learnt_.remember(stage.begin, stage.end, figures.peak_memory);
-      const auto most = settings_.planner.nodes[stage.node].memory;
+      const auto most = settings_.nodes[stage.node].memory;
       if (figures.peak_memory > most) {
         learn(stage, figures.peak_memory, most);
         fits = false;
@@ -95,7 +108,7 @@ private:
 
   const Graph& graph_;
   Lifetimes lifetimes_;
-  const PlanModelSettings& settings_;
+  const PlannerSettings& settings_;
   const Progress& progress_;
   StageMeasurement measurement_;
   MemoryModel plain_;
@@ -107,8 +120,8 @@ private:
 /// The plan's form of a partition.
 class PlanWriter {
 public:
-  PlanWriter(const Graph& graph, const PlannerSettings& settings, const Planning& planning)
-      : graph_(graph), settings_(settings), planning_(planning), maker_(graph.tensors.size()) {}
+  PlanWriter(const Graph& graph, const PlannerSettings& settings, std::uint64_t reserve, const Planning& planning)
+      : graph_(graph), settings_(settings), reserve_(reserve), planning_(planning), maker_(graph.tensors.size()) {}
 
   std::vector<StagePlan> stages() {
     std::vector<StagePlan> plans;
@@ -131,11 +144,12 @@ private:
       maker_[tensor] = number;
       plan.outputs.push_back(described(tensor));
     }
-    plan.memory = settings_.nodes[planned.node].memory;
+    const auto usable = settings_.nodes[planned.node].memory;
+    plan.memory = usable + reserve_;
     plan.predicted_memory = planning_.predicted(planned);
     plan.measured_memory = measured.peak_memory;
     plan.weights = planned.figures.weights;
-    plan.arena_limit = measured.arena_size + (plan.memory - measured.peak_memory);
+    plan.arena_limit = measured.arena_size + (usable - measured.peak_memory);
     plan.predicted_us = planned.compute_us;
     plan.measured_us = measured.run_us;
     plan.receive_us = planned.receive_us;
@@ -152,6 +166,7 @@ private:
 
   const Graph& graph_;
   const PlannerSettings& settings_;
+  const std::uint64_t reserve_;
   const Planning& planning_;
   std::vector<std::size_t> maker_; ///< by tensor: its stage, 0 for the caller
 };
@@ -160,7 +175,8 @@ private:
 
 Result<ModelPlan> plan_model(const ModelStore& store, const ModelRecord& record, const ProfiledModel& model,
                              const InputTensors& inputs, const PlanModelSettings& settings, const Progress& progress) {
-  Planning planning(store.runtime(), model, inputs, settings, progress);
+  TCFDL_ASSIGN(const auto planner, without_reserve(settings.planner, settings.reserve));
+  Planning planning(store.runtime(), model, inputs, planner, settings.measure, progress);
   const auto note = note_of(model.graph());
   if (const auto planned = planning.run(); !planned) {
     return note.empty() ? planned.error() : planned.error().within(note);
@@ -169,10 +185,11 @@ Result<ModelPlan> plan_model(const ModelStore& store, const ModelRecord& record,
       .name = record.name, .version = record.version, .model = record.id(), .target = model.optimised().target};
   plan.threads = settings.measure.threads;
   plan.prepacking = settings.measure.prepacking;
-  plan.objective = settings.planner.objective;
+  plan.objective = planner.objective;
+  plan.reserve = settings.reserve;
   for (const auto& view : inputs.views)
     plan.inputs.push_back({.name = view.name, .type = view.type, .shape = view.shape});
-  plan.stages = PlanWriter(model.graph(), settings.planner, planning).stages();
+  plan.stages = PlanWriter(model.graph(), planner, settings.reserve, planning).stages();
   plan.base_memory = planning.base();
   plan.bottleneck_us = planning.result.best.bottleneck_us;
   plan.latency_us = planning.result.best.latency_us;

@@ -182,6 +182,16 @@ Result<std::uint64_t> tensor_bytes(ElementType type, std::span<const std::int64_
   return bytes;
 }
 
+std::uint64_t message_bytes(std::span<const TensorInfo> infos) {
+  std::vector<TensorView> views;
+  std::uint64_t elements = 0;
+  for (const auto& info : infos) {
+    views.push_back({.name = info.name, .type = info.type, .shape = info.shape});
+    elements += aligned(tensor_bytes(info.type, info.shape).value_or(0));
+  }
+  return tensor_head(views).size() + elements;
+}
+
 Bytes write_tensors(std::span<const TensorView> tensors) {
   auto message = tensor_head(tensors);
   for (const auto& tensor : tensors) {

@@ -70,6 +70,9 @@ Result<std::vector<std::int64_t>> parse_shape(std::string_view text);
 /// travel and more than `kMaxTensorBytes`.
 Result<std::uint64_t> tensor_bytes(ElementType type, std::span<const std::int64_t> shape);
 
+/// The bytes of a message with such tensors, whose shapes must be known.
+std::uint64_t message_bytes(std::span<const TensorInfo> infos);
+
 /// One message with tensors.
 Bytes write_tensors(std::span<const TensorView> tensors);
 

@@ -62,6 +62,13 @@ struct Computed {
     for (const auto& view : made) tensors[view.name] = view;
     return {};
   }
+
+  [[nodiscard]] InputTensors outputs() && {
+    InputTensors all;
+    for (auto& message : messages) all.owned.push_back(std::move(*message));
+    for (auto& [name, view] : tensors) all.views.push_back(std::move(view));
+    return all;
+  }
 };
 
 /// The three computations, in one directory.
@@ -180,12 +187,13 @@ Result<Verification> verify_model(ModelStore& store, const ModelRecord& record, 
   Verification verification{.stages = plan.stages.size()};
   TCFDL_ASSIGN(const auto pipeline, computations.stages(verification.bytes));
   TCFDL_TRY(computations.pack(optimised.files.front().path, "whole.ort"));
-  TCFDL_ASSIGN(const auto whole, computations.whole(WorkKind::kRun, "whole.ort"));
+  TCFDL_ASSIGN(auto whole, computations.whole(WorkKind::kRun, "whole.ort"));
   TCFDL_ASSIGN(const auto original, computations.whole(WorkKind::kRunOnnx, record.files.front().path));
   TCFDL_ASSIGN(verification.optimised, compare(pipeline, whole));
   TCFDL_ASSIGN(verification.original, compare(pipeline, original));
   verification.pipeline_us = pipeline.run_us;
   verification.whole_us = whole.run_us;
+  verification.whole = std::move(whole).outputs();
   return verification;
 }
 

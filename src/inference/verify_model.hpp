@@ -17,6 +17,7 @@ struct OutputDifference {
 struct Verification {
   std::vector<OutputDifference> optimised = {}; ///< against the optimised model in one piece with the same settings
   std::vector<OutputDifference> original = {};  ///< against the model as it was imported, without optimisations
+  InputTensors whole = {};                      ///< what the optimised model in one piece made
   std::size_t stages = 0;
   std::uint64_t bytes = 0; ///< that went between stages
   double pipeline_us = 0;  ///< all stages' runs

@@ -1,0 +1,3 @@
+#include "inference/stage_program.hpp"
+
+int main() { return tcfdl::inference::serve_stage(); }
