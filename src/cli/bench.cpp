@@ -116,6 +116,21 @@ void add_planner(CLI::App& bench, Session& session) {
   }));
 }
 
+void add_pipeline(CLI::App& bench, Session& session) {
+  auto* pipeline = bench.add_subcommand("pipeline", "a model in stages, beside ONNX Runtime with the whole model");
+  auto options = std::make_shared<BenchPipelineOptions>();
+  pipeline->add_option("--scale", options->scale, "of the MobileNet; default 8")->check(CLI::Range(1U, 64U));
+  pipeline->add_option("--stages", options->stages, "default 4")->check(CLI::Range(1U, 16U));
+  pipeline->add_option("--callers", options->callers, "tasks in flight; default 6")->check(CLI::Range(1U, 256U));
+  pipeline->add_option("--repeats", options->repeats, "rounds, of four tasks a caller; default 10")
+      ->check(CLI::Range(3U, 1000U));
+  pipeline->callback(session.run([&session, options]() -> Status {
+    TCFDL_ASSIGN(const auto rows, bench_pipeline(session, *options));
+    show(session, rows);
+    return {};
+  }));
+}
+
 } // namespace
 
 void add_bench_commands(CLI::App& app, Session& session) {
@@ -126,6 +141,7 @@ void add_bench_commands(CLI::App& app, Session& session) {
   add_idle(*bench, session);
   add_start(*bench, session);
   add_planner(*bench, session);
+  add_pipeline(*bench, session);
 }
 
 } // namespace tcfdl::cli

@@ -36,6 +36,17 @@ Result<Json> bench_crypto(unsigned repeats);
 /// every pair of cuts is possible. Rows' sizes are operators.
 Result<Json> bench_planner(unsigned repeats);
 
+struct BenchPipelineOptions {
+  unsigned scale = 8; ///< of the MobileNet
+  unsigned stages = 4;
+  unsigned callers = 6;  ///< tasks in flight
+  unsigned repeats = 10; ///< rounds, of four tasks for each caller
+};
+
+/// A model as a pipeline of stages on a cluster of real daemons that it starts and ends, beside ONNX Runtime with the
+/// whole model on the same cores; a stage that computes next to nothing, beside a plain NATS request of that size.
+Result<Json> bench_pipeline(const Session& session, const BenchPipelineOptions& options);
+
 /// What a worker without instances costs: memory, and bytes to and from its master. Takes `length` and the minute
 /// before it in which a node is not idle yet.
 Result<Json> bench_idle(const Session& session, std::chrono::seconds length);

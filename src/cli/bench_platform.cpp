@@ -34,6 +34,10 @@ BenchPlatform::~BenchPlatform() {
   if (running_) (void)down(quiet, {.state = state_, .remove = true});
 }
 
+Result<crypto::SigningKey> BenchPlatform::owner() const {
+  return choose_owner_key((root_.path() / "owner.key").string());
+}
+
 Status BenchPlatform::deploy_sink(const std::string& cluster, const std::string& name, const std::string& more) {
   TCFDL_ASSIGN(const auto program, bench_program());
   const auto file = root_.path() / "function.yaml";

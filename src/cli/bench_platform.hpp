@@ -3,6 +3,7 @@
 
 #include "base/file.hpp"
 #include "cli/command.hpp"
+#include "crypto/signature.hpp"
 
 #include <memory>
 
@@ -20,6 +21,11 @@ public:
   BenchPlatform(const BenchPlatform&) = delete;
   BenchPlatform& operator=(const BenchPlatform&) = delete;
   ~BenchPlatform();
+
+  /// That the platform's functions are signed with.
+  [[nodiscard]] Result<crypto::SigningKey> owner() const;
+  /// A directory for what is made for the platform.
+  [[nodiscard]] const std::filesystem::path& directory() const { return root_.path(); }
 
   /// Deploys a function that answers the first 64 bytes of its body; `more`: further lines of its file.
   Status deploy_sink(const std::string& cluster, const std::string& name, const std::string& more = {});

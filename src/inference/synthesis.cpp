@@ -177,25 +177,56 @@ unsigned middle_blocks(const MobileNetSettings& settings) {
   return kRepeatedBlocks * static_cast<unsigned>(1 + (more + kStep / 2) / kStep);
 }
 
+onnx::ModelProto new_model(const char* name) {
+  onnx::ModelProto model;
+  model.set_ir_version(kIrVersion);
+  model.set_producer_name("tcfdl");
+  model.add_opset_import()->set_version(kOpset);
+  model.mutable_graph()->set_name(name);
+  return model;
+}
+
+Bytes serialised(const onnx::ModelProto& model) {
+  Bytes file(model.ByteSizeLong());
+  model.SerializeToArray(file.data(), static_cast<int>(file.size()));
+  return file;
+}
+
 } // namespace
 
 Result<Bytes> make_mobilenet(const MobileNetSettings& settings) {
   if (settings.scale == 0 || settings.scale > kMostMobileNetScale || settings.scale_parameters > kMostMobileNetScale) {
     return make_error(Code::kInvalidArgument, "the scale of a MobileNet is 1 to {}", kMostMobileNetScale);
   }
-  onnx::ModelProto model;
-  model.set_ir_version(kIrVersion);
-  model.set_producer_name("tcfdl");
-  model.add_opset_import()->set_version(kOpset);
+  auto model = new_model("mobilenet");
   auto& graph = *model.mutable_graph();
-  graph.set_name("mobilenet");
   describe_value(*graph.add_input(), "input", {1, 3, 224, 224});
   describe_value(*graph.add_output(), "scores", {1, 1000});
   const auto middle = middle_blocks(settings);
   MobileNetWriter(graph, settings.seed).layers(middle, middle / kRepeatedBlocks);
-  Bytes file(model.ByteSizeLong());
-  model.SerializeToArray(file.data(), static_cast<int>(file.size()));
-  return file;
+  return serialised(model);
+}
+
+Bytes make_idle_model(std::int64_t elements) {
+  constexpr std::int64_t kHead = 16;
+  auto model = new_model("idle");
+  auto& graph = *model.mutable_graph();
+  describe_value(*graph.add_input(), "input", {elements});
+  describe_value(*graph.add_output(), "head", {kHead});
+  auto& node = *graph.add_node();
+  node.set_name("slice");
+  node.set_op_type("Slice");
+  node.add_input("input");
+  node.add_output("head");
+  for (const auto& [name, value] : {std::pair{"starts", std::int64_t{0}}, {"ends", kHead}}) {
+    auto& tensor = *graph.add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::INT64);
+    tensor.add_dims(1);
+    tensor.add_int64_data(value);
+    node.add_input(name);
+  }
+  return serialised(model);
 }
 
 } // namespace tcfdl::inference

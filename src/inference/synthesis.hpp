@@ -25,4 +25,7 @@ constexpr unsigned kMostMobileNetScale = 64;
 /// the same settings on every machine. INVALID_ARGUMENT for a scale of 0 or above `kMostMobileNetScale`.
 Result<Bytes> make_mobilenet(const MobileNetSettings& settings);
 
+/// A model that computes next to nothing of much: input `input`, so many float numbers, output `head`, the first 16.
+Bytes make_idle_model(std::int64_t elements);
+
 } // namespace tcfdl::inference
