@@ -18,7 +18,7 @@ struct DeployModelOptions : ModelOptions {
 /// Refuses what does not compute what the whole model does.
 Status check_plan(inference::ModelStore& store, const inference::ModelRecord& record, const inference::ModelPlan& plan,
                   double tolerance) {
-  TCFDL_ASSIGN(const auto inputs, inputs_of(plan.inputs, {}));
+  TCFDL_ASSIGN(const auto inputs, inputs_of(record, plan, {}));
   TCFDL_ASSIGN(const auto verification, inference::verify_model(store, record, plan, inputs));
   if (verification.passed(tolerance)) return {};
   return make_error(Code::kFailedPrecondition,

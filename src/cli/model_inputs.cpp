@@ -1,6 +1,7 @@
 #include "cli/model_inputs.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
 namespace tcfdl::cli {
@@ -31,17 +32,14 @@ Result<std::map<std::string, std::vector<std::int64_t>>> shapes_of(const std::ve
 }
 
 Result<inference::InputTensors> make(const std::vector<inference::TensorInfo>& inputs, const MeasureOptions& options,
-                                     const std::vector<std::string>& shapes) {
+                                     const std::vector<std::string>& shapes, std::map<std::string, double> values) {
   inference::InputSources sources{.seed = options.seed};
   TCFDL_ASSIGN(sources.shapes, shapes_of(shapes));
   for (const auto& text : options.inputs) {
     TCFDL_ASSIGN(const auto pair, split_pair(text, "NAME=FILE.npy"));
     sources.files[pair.first] = pair.second;
   }
-  for (const auto& text : options.values) {
-    TCFDL_ASSIGN(const auto pair, split_pair(text, "NAME=16000"));
-    TCFDL_ASSIGN(sources.values[pair.first], number_of(pair.second));
-  }
+  sources.values = std::move(values);
   return inference::make_inputs(inputs, sources);
 }
 
@@ -71,9 +69,31 @@ inference::MeasureSettings settings_of(const MeasureOptions& options) {
   return {.runs = options.runs, .threads = options.threads, .prepacking = options.prepacking};
 }
 
+Result<std::map<std::string, double>> values_of(const MeasureOptions& options) {
+  std::map<std::string, double> values;
+  for (const auto& text : options.values) {
+    TCFDL_ASSIGN(const auto pair, split_pair(text, "NAME=16000"));
+    TCFDL_ASSIGN(values[pair.first], number_of(pair.second));
+  }
+  return values;
+}
+
 Result<inference::InputTensors> inputs_of(const std::vector<inference::TensorInfo>& inputs,
                                           const MeasureOptions& options) {
-  return make(inputs, options, options.shapes);
+  TCFDL_ASSIGN(auto values, values_of(options));
+  return make(inputs, options, options.shapes, std::move(values));
+}
+
+Result<inference::InputTensors> inputs_of(const inference::ModelRecord& record, const inference::ModelPlan& plan,
+                                          const MeasureOptions& options) {
+  TCFDL_ASSIGN(auto values, values_of(options));
+  const auto has_file = [&](const std::string& name) {
+    return std::ranges::any_of(options.inputs, [&](const auto& text) { return text.starts_with(name + "="); });
+  };
+  for (const auto& [name, value] : plan.values) {
+    if (!has_file(name)) values.emplace(name, value);
+  }
+  return make(options.shapes.empty() ? plan.inputs : record.inputs, options, options.shapes, std::move(values));
 }
 
 Result<MeasuredModel> measure_model(inference::ModelStore& store, const inference::ModelRecord& record,
@@ -81,7 +101,8 @@ Result<MeasuredModel> measure_model(inference::ModelStore& store, const inferenc
   TCFDL_ASSIGN(auto inputs, inputs_of(record.inputs, options));
   std::optional<inference::InputTensors> typical;
   if (!options.typical.empty()) {
-    TCFDL_ASSIGN(typical, make(record.inputs, options, options.typical));
+    TCFDL_ASSIGN(auto values, values_of(options));
+    TCFDL_ASSIGN(typical, make(record.inputs, options, options.typical, std::move(values)));
   }
   TCFDL_ASSIGN(auto profiled, inference::ProfiledModel::make(store, record, inputs, typical ? &*typical : nullptr,
                                                              settings_of(options)));

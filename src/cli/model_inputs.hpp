@@ -27,6 +27,13 @@ void add_measure_options(CLI::App& command, const std::shared_ptr<MeasureOptions
 Result<inference::InputTensors> inputs_of(const std::vector<inference::TensorInfo>& inputs,
                                           const MeasureOptions& options);
 
+/// The same for a plan: of its shapes, and with its values, where the options name no others.
+Result<inference::InputTensors> inputs_of(const inference::ModelRecord& record, const inference::ModelPlan& plan,
+                                          const MeasureOptions& options);
+
+/// What `--value` says.
+Result<std::map<std::string, double>> values_of(const MeasureOptions& options);
+
 /// A model as it is measured.
 struct MeasuredModel {
   inference::InputTensors inputs;

@@ -49,6 +49,7 @@ Status make_plan(const Session& session, const PlanOptions& options) {
       .planner = std::move(planner), .measure = settings_of(options), .reserve = reserve};
   const auto progress = [](const std::string& line) { (void)std::fprintf(stderr, "%s\n", line.c_str()); };
   TCFDL_ASSIGN(auto plan, inference::plan_model(store, record, measured.profiled, measured.inputs, settings, progress));
+  TCFDL_ASSIGN(plan.values, values_of(options));
   TCFDL_TRY(store.keep_plan(record, plan, measured.profiled.directory()));
   if (!options.svg.empty()) {
     TCFDL_TRY(write_file(std::filesystem::absolute(options.svg), as_bytes(plan_svg(plan))));

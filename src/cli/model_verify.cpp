@@ -67,7 +67,7 @@ Result<int> verify(const Session& session, const VerifyOptions& options) {
   TCFDL_ASSIGN(auto store, open_store(options.model));
   TCFDL_ASSIGN(const auto record, find_model(store, options.model));
   TCFDL_ASSIGN(const auto plan, store.plan(record));
-  TCFDL_ASSIGN(const auto inputs, inputs_of(options.shapes.empty() ? plan.inputs : record.inputs, options));
+  TCFDL_ASSIGN(const auto inputs, inputs_of(record, plan, options));
   TCFDL_ASSIGN(const auto verification, inference::verify_model(store, record, plan, inputs));
   std::vector<OutputDifference> deployed;
   if (!options.deployed.empty()) {

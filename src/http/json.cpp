@@ -177,6 +177,24 @@ std::vector<std::pair<std::string, std::string>> JsonObject::text_map(const std:
   return values;
 }
 
+std::map<std::string, double> JsonObject::number_map(const std::string& key) {
+  std::map<std::string, double> values;
+  const auto* map = find(key);
+  if (map == nullptr) return values;
+  if (!map->is_object()) {
+    refuse(key, "is no object");
+    return values;
+  }
+  for (const auto& [name, item] : map->items()) {
+    if (item.is_number()) {
+      values.emplace(name, item.get<double>());
+    } else {
+      refuse(key, "has a value that is no number");
+    }
+  }
+  return values;
+}
+
 std::optional<JsonObject> JsonObject::object(const std::string& key) {
   const auto* value = find(key);
   if (value == nullptr) return std::nullopt;

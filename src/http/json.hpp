@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -52,6 +53,8 @@ public:
   [[nodiscard]] std::vector<std::int64_t> integers(const std::string& key, std::int64_t least, std::int64_t most);
   /// An object of texts, ordered by key; empty when absent.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> text_map(const std::string& key);
+  /// An object of numbers; empty when absent.
+  [[nodiscard]] std::map<std::string, double> number_map(const std::string& key);
   /// A nested object, which the caller finishes; nullopt when absent.
   [[nodiscard]] std::optional<JsonObject> object(const std::string& key);
   /// A list of objects, each of which the caller finishes; empty when absent.

@@ -64,7 +64,11 @@ std::vector<StageFunction> stage_functions(const ModelRecord& record, const Mode
                             .threads = plan.threads,
                             .prepacking = plan.prepacking,
                             .arena_limit = stage.arena_limit};
-    for (const auto& input : stage.inputs) function.description.warm_up.push_back(input.info);
+    for (const auto& input : stage.inputs) {
+      function.description.warm_up.push_back(input.info);
+      const auto value = plan.values.find(input.info.name);
+      if (value != plan.values.end() && input.from == 0) function.description.values.insert(*value);
+    }
     const auto sent = crossing(plan, i + 1);
     for (const auto& tensor : sent) function.description.forwarded.push_back(tensor.info.name);
     if (i + 1 < plan.stages.size()) function.description.next = name_of(i + 1);

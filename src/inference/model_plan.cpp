@@ -148,6 +148,7 @@ nlohmann::json to_json(const ModelPlan& plan) {
           {"prepacking", plan.prepacking},
           {"objective", plan.objective == Objective::kLatency ? "latency" : "throughput"},
           {"inputs", to_json(plan.inputs)},
+          {"values", plan.values},
           {"stages", stages},
           {"base_memory", plan.base_memory},
           {"reserve", plan.reserve},
@@ -171,6 +172,7 @@ Result<ModelPlan> parse_model_plan(BytesView text) {
   plan.prepacking = object.boolean_or("prepacking", false);
   plan.objective = object.text("objective") == "latency" ? Objective::kLatency : Objective::kThroughput;
   plan.inputs = read_tensor_infos(object, "inputs");
+  plan.values = object.number_map("values");
   for (auto& stage : object.objects("stages")) {
     plan.stages.push_back(read_stage(stage));
     TCFDL_TRY(stage.finish());

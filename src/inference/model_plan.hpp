@@ -4,6 +4,8 @@
 #include "inference/model_record.hpp"
 #include "inference/partitioning/planner.hpp"
 
+#include <map>
+
 namespace tcfdl::inference {
 
 /// A tensor that a stage reads or makes.
@@ -40,7 +42,8 @@ struct ModelPlan {
   unsigned threads = 1;
   bool prepacking = false;
   Objective objective = Objective::kThroughput;
-  std::vector<TensorInfo> inputs = {}; ///< with the largest shapes
+  std::vector<TensorInfo> inputs = {};       ///< with the largest shapes
+  std::map<std::string, double> values = {}; ///< of inputs all of whose elements had one
   std::vector<StagePlan> stages = {};
   std::uint64_t base_memory = 0; ///< of a process with the libraries and no model
   std::uint64_t reserve = 0;     ///< of each enclave, beside the stage: the SDK's and of tasks that wait

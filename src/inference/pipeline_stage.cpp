@@ -1,6 +1,7 @@
 #include "inference/pipeline_stage.hpp"
 
 #include "base/file.hpp"
+#include "inference/model_inputs.hpp"
 
 #include <algorithm>
 
@@ -67,14 +68,10 @@ Result<std::unique_ptr<PipelineStage>> PipelineStage::load(const std::filesystem
 }
 
 Status PipelineStage::warm_up() {
-  std::vector<Bytes> zeros;
-  std::vector<TensorView> inputs;
-  for (const auto& info : description_.warm_up) {
-    TCFDL_ASSIGN(const auto size, tensor_bytes(info.type, info.shape));
-    zeros.emplace_back(size);
-    inputs.push_back({.name = info.name, .type = info.type, .shape = info.shape, .data = zeros.back()});
-  }
-  TCFDL_TRY(runner_.run(inputs));
+  InputSources sources;
+  sources.values = description_.values;
+  TCFDL_ASSIGN(const auto inputs, make_inputs(description_.warm_up, sources));
+  TCFDL_TRY(runner_.run(inputs.views));
   return {};
 }
 

@@ -49,6 +49,7 @@ nlohmann::json to_json(const StageDescription& description) {
           {"prepacking", description.prepacking},
           {"arena_limit", description.arena_limit},
           {"warm_up", to_json(description.warm_up)},
+          {"values", description.values},
           {"next", description.next},
           {"forwarded", description.forwarded}};
 }
@@ -70,6 +71,7 @@ Result<StageDescription> parse_stage_description(BytesView text) {
   description.prepacking = object.boolean_or("prepacking", false);
   description.arena_limit = static_cast<std::uint64_t>(object.integer("arena_limit", 0, kMostWhole));
   description.warm_up = read_tensor_infos(object, "warm_up");
+  description.values = object.number_map("values");
   description.next = object.text_or("next", "");
   description.forwarded = object.texts("forwarded");
   if (description.next.empty() != (description.stage == description.model.stages)) {

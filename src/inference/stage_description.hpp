@@ -3,6 +3,7 @@
 
 #include "inference/tensor.hpp"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace tcfdl::inference {
@@ -35,10 +36,11 @@ struct StageDescription {
   std::string file;            ///< in the bundle, in ONNX Runtime's own format
   unsigned threads = 1;
   bool prepacking = false;
-  std::uint64_t arena_limit = 0;           ///< as `StageSettings`
-  std::vector<TensorInfo> warm_up = {};    ///< the stage's inputs at their largest
-  std::string next = {};                   ///< the function of the next stage; empty for the last
-  std::vector<std::string> forwarded = {}; ///< names of the tensors that it gets
+  std::uint64_t arena_limit = 0;             ///< as `StageSettings`
+  std::vector<TensorInfo> warm_up = {};      ///< the stage's inputs at their largest
+  std::map<std::string, double> values = {}; ///< of all elements of some of them
+  std::string next = {};                     ///< the function of the next stage; empty for the last
+  std::vector<std::string> forwarded = {};   ///< names of the tensors that it gets
 };
 
 nlohmann::json to_json(const StageDescription& description);

@@ -34,7 +34,8 @@ TEST(ParseJson, RefusesKeysThatAppearTwice) {
 TEST(DumpJson, ReplacesBytesThatAreNoText) { EXPECT_EQ(dump_json("\xFF"), "\"\xEF\xBF\xBD\""); }
 
 TEST(JsonObject, ReadsEveryKindOfValue) {
-  auto body = object(R"({"t":"x","i":-3,"n":1.5,"b":true,"l":["a","b"],"is":[1,2],"m":{"k":"v"},"o":{"z":1},
+  auto body =
+      object(R"({"t":"x","i":-3,"n":1.5,"b":true,"l":["a","b"],"is":[1,2],"m":{"k":"v"},"nm":{"half":0.5},"o":{"z":1},
                          "os":[{"z":2}],"v":[null],"null":null})");
   ASSERT_TRUE(body);
   EXPECT_EQ(body->text("t"), "x");
@@ -44,6 +45,7 @@ TEST(JsonObject, ReadsEveryKindOfValue) {
   EXPECT_EQ(body->texts("l"), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(body->integers("is", 0, 9), (std::vector<std::int64_t>{1, 2}));
   EXPECT_EQ(body->text_map("m").front().second, "v");
+  EXPECT_EQ(body->number_map("nm").at("half"), 0.5);
   EXPECT_EQ(body->object("o")->integer("z", 0, 9), 1);
   EXPECT_EQ(body->objects("os").front().integer("z", 0, 9), 2);
   EXPECT_EQ(body->value("v")->size(), 1U);
@@ -68,9 +70,10 @@ TEST(JsonObject, NamesThePathOfWhatIsWrong) {
 }
 
 TEST(JsonObject, RefusesValuesOfOtherKindsOrOutOfRange) {
-  for (const auto* text : {R"({"i":9})", R"({"i":"1"})", R"({"i":1.0})", R"({"i":18446744073709551615})", R"({"t":1})",
-                           R"({"b":1})", R"({"l":"a"})", R"({"l":[1]})", R"({"m":[]})", R"({"m":{"a":1}})",
-                           R"({"o":1})", R"({"os":[1]})", R"({"is":[9]})", R"({"n":"1"})", R"({"n":9})"}) {
+  for (const auto* text :
+       {R"({"i":9})", R"({"i":"1"})", R"({"i":1.0})", R"({"i":18446744073709551615})", R"({"t":1})", R"({"b":1})",
+        R"({"l":"a"})", R"({"l":[1]})", R"({"m":[]})", R"({"m":{"a":1}})", R"({"o":1})", R"({"os":[1]})",
+        R"({"is":[9]})", R"({"n":"1"})", R"({"n":9})", R"({"nm":1})", R"({"nm":{"a":"1"}})"}) {
     auto body = object(text);
     ASSERT_TRUE(body);
     (void)body->integer_or("i", 0, 0, 5);
@@ -78,6 +81,7 @@ TEST(JsonObject, RefusesValuesOfOtherKindsOrOutOfRange) {
     (void)body->boolean_or("b", false);
     (void)body->texts("l");
     (void)body->text_map("m");
+    (void)body->number_map("nm");
     (void)body->object("o");
     (void)body->objects("os");
     (void)body->integers("is", 0, 5);

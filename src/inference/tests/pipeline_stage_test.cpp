@@ -66,6 +66,14 @@ protected:
     return stages_.at(function)->run(message, [this](const auto& next, BytesView more) { return call(next, more); });
   }
 
+  /// Whether the only stage of a plan gets ready.
+  bool loads(const ModelRecord& record, const ModelPlan& plan) {
+    auto function = stage_functions(record, plan, "whole").front();
+    std::filesystem::remove_all(directory_of(function));
+    bundle(function);
+    return PipelineStage::load(directory_of(function)).has_value();
+  }
+
   TemporaryDirectory directory_;
   crypto::SigningKey key_ = crypto::SigningKey::generate();
   ModelStore store_ = tests::open_store(directory_, key_);
@@ -160,6 +168,46 @@ TEST_F(Pipeline, HasAsManyTasksAsItsReserveHolds) {
   }
   EXPECT_NE(stage_functions(record_, tight, "lines").back().name, functions_.back().name)
       << "another plan's stages stand beside these";
+}
+
+TEST(StageDescription, IsReadAsItWasWritten) {
+  const TensorInfo rate{.name = "sr", .type = ElementType::kInt64, .shape = {1}};
+  const StageDescription stage{
+      .model = {.name = "voice", .version = 3, .stages = 2, .inputs = {rate}, .outputs = {rate}},
+      .stage = 1,
+      .runtime = "1.29.0",
+      .instruction_set = "x86_64",
+      .file = "stage.ort",
+      .warm_up = {rate},
+      .values = {{"sr", 16000}},
+      .next = "voice/0123456789ab/2",
+      .forwarded = {"state"}};
+  const auto text = to_json(stage).dump();
+  const auto read = parse_stage_description(as_bytes(text));
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(to_json(*read).dump(), text);
+  const auto model = parse_model_description(as_bytes(to_json(stage.model).dump()));
+  ASSERT_TRUE(model) << model.error().message();
+  EXPECT_EQ(model->inputs.front().shape, rate.shape);
+  EXPECT_FALSE(parse_model_description(as_bytes(text)));
+}
+
+TEST_F(Pipeline, WarmsUpWithTheValuesOfItsPlan) {
+  auto speech = store_.import(tests::kModels / "silero_vad_v5.onnx", {"speech", 0});
+  ASSERT_TRUE(speech);
+  const InputSources sources{.shapes = {{"input", {1, 576}}, {"state", {2, 1, 128}}}, .values = {{"sr", 16000}}};
+  const auto inputs = make_inputs(speech->inputs, sources);
+  ASSERT_TRUE(inputs);
+  const auto profiled = ProfiledModel::make(store_, *speech, *inputs, nullptr, {.runs = 1});
+  ASSERT_TRUE(profiled);
+  const PlanModelSettings settings{.planner = {.nodes = {{.name = "enclave", .memory = std::uint64_t{1} << 30U}}},
+                                   .measure = {.runs = 1}};
+  auto plan = plan_model(store_, *speech, *profiled, *inputs, settings, [](const std::string&) {});
+  ASSERT_TRUE(plan) << plan.error().message();
+  ASSERT_TRUE(store_.keep_plan(*speech, *plan, profiled->directory()));
+  EXPECT_FALSE(loads(*speech, *plan)) << "a sampling rate of 0 or 1 is none";
+  plan->values = sources.values;
+  EXPECT_TRUE(loads(*speech, *plan));
 }
 
 } // namespace

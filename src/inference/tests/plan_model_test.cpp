@@ -201,6 +201,8 @@ TEST(Plan, IsReadAsItWasWrittenAndRefusedOutOfOrder) {
   stage.file = {.path = "stage.ort", .sha256 = "00", .size = 1};
   stage.inputs.push_back({.info = {.name = "x", .type = ElementType::kFloat, .shape = {1}}, .bytes = 4, .from = 0});
   plan.stages.push_back(stage);
+  plan.values = {{"x", 16000}};
+  plan.reserve = 7;
   const auto text = to_json(plan).dump();
   const auto read = parse_model_plan(as_bytes(text));
   ASSERT_TRUE(read) << read.error().message();
