@@ -123,6 +123,43 @@ TEST_F(Pipelines, AreKeptEncryptedWhereThatIsAskedFor) {
   }
 }
 
+/// Skip connections, weights inside an inner graph with a state that its caller keeps, and shapes known when it runs.
+TEST_F(Pipelines, AreOfRealModelsToo) {
+  struct RealModel {
+    std::string name;
+    std::string file;
+    std::vector<std::string> plan;
+    std::vector<std::string> infer;
+  };
+  const std::vector<RealModel> models{
+      {"lines", "mlsd_320x320_tiny.onnx", {"--stages", "4", "--objective", "latency"}, {}},
+      {"voice",
+       "silero_vad_v5.onnx",
+       {"--shape", "input=1x576,state=2x1x128", "--value", "sr=16000"},
+       {"--shape", "input=1x576,state=2x1x128", "--value", "sr=16000"}},
+      {"text", "ch_PP-OCRv4_rec_infer.onnx", {"--stages", "2", "--shape", "x=1x3x48x160"}, {"--shape", "x=1x3x48x96"}}};
+  for (const auto& model : models) {
+    SCOPED_TRACE(model.name);
+    const auto file = std::string(TCFDL_SOURCE_DIR) + "/build/deps/models/" + model.file;
+    ASSERT_EQ(platform_.tcfdl({"model", "import", file, "--name", model.name}).exit_code, 0);
+    std::vector<std::string> planning{"model", "plan", model.name, "--enclave-memory", "900MiB", "--reserve", "250MiB"};
+    planning.insert(planning.end(), model.plan.begin(), model.plan.end());
+    const auto planned = platform_.tcfdl(planning);
+    ASSERT_EQ(planned.exit_code, 0) << planned.err;
+    const auto deployed = platform_.tcfdl({"model", "deploy", model.name, "--tolerance", "0.1"});
+    ASSERT_EQ(deployed.exit_code, 0) << deployed.err;
+    const auto verified =
+        platform_.json({"model", "verify", model.name, "--tolerance", "0.1", "--deployed", model.name});
+    ASSERT_TRUE(verified.is_object());
+    for (const auto& output : verified.at("deployed")) EXPECT_EQ(output.at("equal"), true) << output;
+    std::vector<std::string> inferring{"model", "infer", model.name};
+    inferring.insert(inferring.end(), model.infer.begin(), model.infer.end());
+    const auto inferred = platform_.tcfdl(inferring);
+    EXPECT_EQ(inferred.exit_code, 0) << inferred.err;
+    EXPECT_EQ(platform_.tcfdl({"model", "undeploy", model.name}).exit_code, 0);
+  }
+}
+
 TEST_F(Pipelines, GoOnWhenAnyStageIsKilledAndWhenThePlanChanges) {
   ASSERT_TRUE(deploy().is_object());
   Inferences inferences(platform_);
