@@ -122,7 +122,7 @@ void add_pipeline(CLI::App& bench, Session& session) {
   pipeline->add_option("--scale", options->scale, "of the MobileNet; default 8")->check(CLI::Range(1U, 64U));
   pipeline->add_option("--stages", options->stages, "default 4")->check(CLI::Range(1U, 16U));
   pipeline->add_option("--callers", options->callers, "tasks in flight; default 6")->check(CLI::Range(1U, 256U));
-  pipeline->add_option("--repeats", options->repeats, "rounds, of four tasks a caller; default 10")
+  pipeline->add_option("--repeats", options->repeats, "rounds, of twelve tasks a caller; default 10")
       ->check(CLI::Range(3U, 1000U));
   pipeline->callback(session.run([&session, options]() -> Status {
     TCFDL_ASSIGN(const auto rows, bench_pipeline(session, *options));

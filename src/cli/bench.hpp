@@ -40,7 +40,7 @@ struct BenchPipelineOptions {
   unsigned scale = 8; ///< of the MobileNet
   unsigned stages = 4;
   unsigned callers = 6;  ///< tasks in flight
-  unsigned repeats = 10; ///< rounds, of four tasks for each caller
+  unsigned repeats = 10; ///< rounds, of twelve tasks for each caller
 };
 
 /// A model as a pipeline of stages on a cluster of real daemons that it starts and ends, beside ONNX Runtime with the

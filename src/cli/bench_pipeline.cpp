@@ -19,7 +19,7 @@ using inference::ModelStore;
 constexpr std::string_view kPipelineTopology = "clusters:\n  - {name: near, workers: [near-1]}\n";
 constexpr std::uint64_t kPlenty = std::uint64_t{1} << 30U;
 constexpr std::uint64_t kReserve = std::uint64_t{128} << 20U;
-constexpr unsigned kTasksEach = 4;
+constexpr unsigned kTasksEach = 12;
 constexpr std::chrono::seconds kWithin{60};
 
 /// A model that is in the store, planned and deployed.

@@ -12,7 +12,7 @@ namespace {
 
 struct PlanOptions : MeasureOptions {
   std::string enclave_memory;
-  std::string reserve = "10MiB";
+  std::string reserve = "12MiB";
   std::string nodes;
   std::size_t stages = 0;
   std::string objective = "throughput";
@@ -71,7 +71,7 @@ void add_model_plan_command(CLI::App& group, Session& session) {
   add_measure_options(*command, options);
   auto* memory =
       command->add_option("--enclave-memory", options->enclave_memory, "of each enclave, as 90MiB")->type_name("SIZE");
-  command->add_option("--reserve", options->reserve, "of each enclave, beside the stage; default 10MiB")
+  command->add_option("--reserve", options->reserve, "of each enclave, beside the stage; default 12MiB")
       ->type_name("SIZE");
   command->add_option("--nodes", options->nodes, "the nodes in YAML: docs/models.md")
       ->type_name("FILE")

@@ -25,6 +25,6 @@ std::vector<StageFunction> stage_functions(const ModelRecord& record, const Mode
 bool is_later_stage(std::string_view function, std::string_view pipeline) noexcept;
 
 /// What tcfdl-stage takes beside its stage: the SDK and its threads.
-constexpr std::uint64_t kStageProgramMemory = std::uint64_t{7} << 20U;
+constexpr std::uint64_t kStageProgramMemory = std::uint64_t{8} << 20U;
 
 } // namespace tcfdl::inference
