@@ -9,38 +9,128 @@ using nlohmann::json;
 
 constexpr std::size_t kShownKey = 64;
 
-/// Watches a parse for depth and for keys that appear twice.
-class Checks {
+/// Makes the document of a text; the first thing that is refused ends the parse.
+class Builder final : public json::json_sax_t {
 public:
-  explicit Checks(std::size_t depth) : depth_(depth) {}
+  Builder(const JsonLimits& limits, JsonSink* sink) : limits_(limits), sink_(sink) {}
 
-  /// Whether the parser keeps what it read.
-  bool operator()(int depth, json::parse_event_t event, const json& parsed) {
-    using Event = json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) too_deep_ |= std::cmp_greater_equal(depth, depth_);
-    if (error_ || too_deep_) return false;
-    if (event == Event::object_start) keys_.emplace_back();
-    if (event == Event::object_end && !keys_.empty()) keys_.pop_back();
-    if (event == Event::key && !keys_.empty()) note(parsed.get_ref<const std::string&>());
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(std::int64_t value) override { return add(value); }
+  bool number_unsigned(std::uint64_t value) override { return add(value); }
+  bool number_float(double value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(json::binary_t&) override { return false; } // not in texts
+
+  bool start_array(std::size_t) override {
+    if (!enter()) return false;
+    if (skipped_ > 0) return ++skipped_ > 0;
+    if (taken_ == 0 && !takes_array()) return open(json::array());
+    if (error_) return false;
+    ++taken_;
+    sink_->on_array();
     return true;
   }
+  bool end_array() override {
+    --depth_;
+    if (skipped_ > 0) {
+      --skipped_;
+    } else if (taken_ > 0) {
+      --taken_;
+      sink_->on_array_end();
+    } else {
+      open_.pop_back();
+    }
+    return true;
+  }
+  bool start_object(std::size_t) override {
+    if (!enter()) return false;
+    if (skipped_ > 0) return ++skipped_ > 0;
+    if (taken_ == 0) return open(json::object());
+    ++skipped_;
+    sink_->on_value(json::object());
+    return true;
+  }
+  bool end_object() override {
+    --depth_;
+    if (skipped_ > 0) {
+      --skipped_;
+    } else {
+      open_.pop_back();
+    }
+    return true;
+  }
+  bool key(std::string& key) override {
+    if (skipped_ > 0) return true;
+    if (open_.back()->contains(key)) {
+      return refuse(
+          make_error(Code::kInvalidArgument, "the JSON text has the key '{}' twice", printable(key, kShownKey)));
+    }
+    key_ = std::move(key);
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
+    return refuse(make_error(Code::kInvalidArgument, "no valid JSON at byte {}", position));
+  }
 
-  [[nodiscard]] Status status() const {
-    if (too_deep_) return make_error(Code::kInvalidArgument, "the JSON text nests deeper than {} levels", depth_);
-    if (error_) return *error_;
-    return {};
+  Result<json> document() && {
+    if (error_) return *std::move(error_);
+    return std::move(document_);
   }
 
 private:
-  void note(const std::string& key) {
-    if (keys_.back().insert(key).second) return;
-    error_ = make_error(Code::kInvalidArgument, "the JSON text has the key '{}' twice", printable(key, kShownKey));
+  bool refuse(Error error) {
+    error_ = std::move(error);
+    return false;
+  }
+  bool enter() {
+    if (++depth_ <= limits_.depth) return true;
+    return refuse(make_error(Code::kInvalidArgument, "the JSON text nests deeper than {} levels", limits_.depth));
+  }
+  bool takes_array() {
+    if (sink_ == nullptr || open_.empty() || !open_.back()->is_object()) return false;
+    auto instead = sink_->take_array(open_.size(), key_);
+    if (!instead) return false;
+    (void)place(*std::move(instead));
+    return true;
+  }
+  bool open(json container) {
+    auto* const placed = place(std::move(container));
+    if (placed != nullptr) open_.push_back(placed);
+    return placed != nullptr;
+  }
+  bool add(json value) {
+    if (skipped_ > 0) return true;
+    if (taken_ == 0) return place(std::move(value)) != nullptr;
+    sink_->on_value(value);
+    return true;
+  }
+  /// Where the value is in the document; nullptr where it has too many.
+  json* place(json value) {
+    if (++values_ > limits_.values) {
+      refuse(make_error(Code::kInvalidArgument, "the JSON text has more than {} values", limits_.values));
+      return nullptr;
+    }
+    auto* const at = open_.empty() ? &document_ : add_to(*open_.back());
+    *at = std::move(value);
+    return at;
+  }
+  json* add_to(json& container) const {
+    if (container.is_object()) return &container[key_];
+    container.push_back(nullptr);
+    return &container.back();
   }
 
-  std::size_t depth_;
-  bool too_deep_ = false;
+  const JsonLimits limits_;
+  JsonSink* const sink_;
+  json document_;
+  std::vector<json*> open_; ///< the arrays and objects around; the outer ones do not move while an inner one is open
+  std::string key_;         ///< of the next value, in an object
+  std::size_t depth_ = 0;
+  std::size_t taken_ = 0;   ///< arrays around that are the sink's
+  std::size_t skipped_ = 0; ///< arrays and objects around that nobody keeps
+  std::size_t values_ = 0;
   std::optional<Error> error_;
-  std::vector<std::set<std::string>> keys_;
 };
 
 std::optional<std::int64_t> as_integer(const json& value) {
@@ -55,17 +145,14 @@ std::optional<std::int64_t> as_integer(const json& value) {
 
 } // namespace
 
-Result<json> parse_json(BytesView text, JsonLimits limits) {
+Result<json> parse_json(BytesView text, JsonLimits limits, JsonSink* sink) {
   if (text.size() > limits.size) {
     return make_error(Code::kInvalidArgument, "the JSON text has {} bytes, more than {}", text.size(), limits.size);
   }
   try {
-    Checks checks(limits.depth);
-    auto document = json::parse(text.begin(), text.end(), std::ref(checks));
-    TCFDL_TRY(checks.status());
-    return document;
-  } catch (const json::parse_error& failure) {
-    return make_error(Code::kInvalidArgument, "no valid JSON at byte {}", failure.byte);
+    Builder builder(limits, sink);
+    json::sax_parse(text.begin(), text.end(), &builder);
+    return std::move(builder).document();
   } catch (const std::exception& failure) {
     return make_error(Code::kInvalidArgument, "no valid JSON: {}", printable(failure.what()));
   }

@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,12 +16,27 @@
 namespace tcfdl::http {
 
 struct JsonLimits {
-  std::size_t depth = 32;                   // nested arrays and objects
-  std::size_t size = std::size_t{1} << 20U; // bytes
+  std::size_t depth = 32;                                       // nested arrays and objects
+  std::size_t size = std::size_t{1} << 20U;                     // bytes
+  std::size_t values = std::numeric_limits<std::size_t>::max(); // in the document, arrays and objects among them
+};
+
+/// Takes arrays of a text as they are read, so that large ones never are documents.
+class JsonSink {
+public:
+  virtual ~JsonSink() = default;
+  /// What the document has in place of the array that begins as the value of `key`, `depth` arrays and objects deep;
+  /// nullopt for an array that is not taken.
+  virtual std::optional<nlohmann::json> take_array(std::size_t depth, const std::string& key) = 0;
+  /// An array, the one that is taken first, begins and ends.
+  virtual void on_array() = 0;
+  virtual void on_array_end() = 0;
+  /// A value that is no array. Objects are empty here: what they hold is skipped.
+  virtual void on_value(const nlohmann::json& value) = 0;
 };
 
 /// INVALID_ARGUMENT names the place of malformed text, a key that an object has twice, or the limit that is exceeded.
-Result<nlohmann::json> parse_json(BytesView text, JsonLimits limits = {});
+Result<nlohmann::json> parse_json(BytesView text, JsonLimits limits = {}, JsonSink* sink = nullptr);
 
 /// The text of a document. Bytes that are no UTF-8 become U+FFFD. An indent below 0 gives one line.
 std::string dump_json(const nlohmann::json& document, int indent = -1);

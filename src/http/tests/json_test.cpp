@@ -31,6 +31,45 @@ TEST(ParseJson, RefusesKeysThatAppearTwice) {
   EXPECT_TRUE(parse_json(as_bytes(R"([{"a":1},{"a":{"a":2}}])")));
 }
 
+TEST(ParseJson, BoundsValuesAndIsQuickWithManyObjects) {
+  std::string text = "[{}";
+  for (int i = 0; i < 200'000; ++i) text += ",{}";
+  text += "]";
+  const auto document = parse_json(as_bytes(text));
+  ASSERT_TRUE(document);
+  EXPECT_EQ(document->size(), 200'001U);
+  EXPECT_TRUE(parse_json(as_bytes("[1,{}]"), {.values = 3}));
+  const auto refused = parse_json(as_bytes("[1,{},3]"), {.values = 3});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message(), "the JSON text has more than 3 values");
+}
+
+/// Takes arrays of the key `data` and writes down what it gets.
+class WritingSink final : public JsonSink {
+public:
+  std::optional<nlohmann::json> take_array(std::size_t depth, const std::string& key) override {
+    if (key != "data") return std::nullopt;
+    return "taken at " + std::to_string(depth);
+  }
+  void on_array() override { got += "("; }
+  void on_array_end() override { got += ")"; }
+  void on_value(const nlohmann::json& value) override { got += value.dump() + " "; }
+
+  std::string got;
+};
+
+TEST(ParseJson, GivesArraysToASink) {
+  WritingSink sink;
+  const auto text =
+      R"({"a":[1],"in":[{"data":[[1,-2],[true,{"data":[7,{"k":[8]}],"k":1,"k":2},"x"]],"z":0}],"data":3})";
+  const auto document = parse_json(as_bytes(text), {.depth = 9}, &sink);
+  ASSERT_TRUE(document) << document.error().message();
+  EXPECT_EQ(sink.got, R"(((1 -2 )(true {} "x" )))");
+  EXPECT_EQ(document->dump(), R"({"a":[1],"data":3,"in":[{"data":"taken at 3","z":0}]})");
+  EXPECT_FALSE(parse_json(as_bytes(text), {.depth = 8}, &sink)) << "what is taken has a depth, too";
+  EXPECT_FALSE(parse_json(as_bytes(R"({"data":[)"), {}, &sink));
+}
+
 TEST(DumpJson, ReplacesBytesThatAreNoText) { EXPECT_EQ(dump_json("\xFF"), "\"\xEF\xBF\xBD\""); }
 
 TEST(JsonObject, ReadsEveryKindOfValue) {
