@@ -136,6 +136,9 @@ asio::awaitable<void> Connection::serve() {
     watch();
     response = co_await handle(admission.route, std::move(admission.request));
   }
+  if (context_.settings.reshape_problem && is_problem(response)) {
+    context_.settings.reshape_problem(told.path, response);
+  }
   told.status = response.status;
   if (context_.settings.on_answered && !told.path.empty()) context_.settings.on_answered(told);
   co_await respond(std::move(response));

@@ -91,10 +91,12 @@ Response problem(int status, const Error& error, std::string_view instance) {
   return response;
 }
 
+bool is_problem(const Response& response) noexcept { return response.content_type.starts_with(kContentType); }
+
 Error error_of(const Response& response) {
   auto otherwise = make_error(code_of_status(response.status), "the server answered with status {} {}", response.status,
                               reason_phrase(response.status));
-  if (!response.content_type.starts_with(kContentType)) return otherwise;
+  if (!is_problem(response)) return otherwise;
   const auto document = parse_json(response.body, {.depth = 8, .size = kLongestDocument});
   if (!document || !document->is_object()) return otherwise;
   const auto name = text_of(*document, "code");

@@ -19,6 +19,9 @@ Response problem(const Error& error, std::string_view instance = {});
 /// The same with a status of its own, for errors of HTTP itself as 405 or 413.
 Response problem(int status, const Error& error, std::string_view instance);
 
+/// Whether it is a problem document.
+bool is_problem(const Response& response) noexcept;
+
 /// The error that a response tells, for clients; control characters of its text are replaced, its length is bounded.
 Error error_of(const Response& response);
 

@@ -44,6 +44,8 @@ struct ServerSettings {
   Identify identify{};
   /// Told of every request with a well-formed head before its answer is sent, on the I/O thread.
   std::function<void(const Answered&)> on_answered{};
+  /// Given each problem document before it is sent, for protocols whose errors have another form. On the I/O thread.
+  std::function<void(std::string_view path, Response& problem)> reshape_problem{};
   unsigned requests_per_second = 0;                 // of one caller; beyond it 429; 0: no limit
   std::uint64_t max_body = std::uint64_t{1} << 20U; // bytes, for routes that name no limit of their own
   std::uint32_t max_header = 16U << 10U;            // bytes of request line and fields

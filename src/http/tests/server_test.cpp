@@ -53,6 +53,23 @@ TEST_F(ServerTest, AnswersUnknownPathsAndMethodsAsProblems) {
   EXPECT_EQ(asked->headers.get("Allow"), "GET, HEAD, OPTIONS");
 }
 
+TEST_F(ServerTest, GivesProblemsTheFormThatItIsTold) {
+  start({.reshape_problem = [](std::string_view path, Response& problem) {
+    problem.body = to_bytes(fmt::format("{}: {}", path, error_of(problem).message()));
+    problem.content_type = "text/plain";
+  }});
+  const auto missing = client().send(Request::make("GET", "/nowhere"), soon());
+  ASSERT_TRUE(missing);
+  EXPECT_EQ(missing->status, 404);
+  EXPECT_EQ(missing->content_type, "text/plain");
+  EXPECT_EQ(missing->text(), "/nowhere: no resource has this path");
+  const auto refused = client("").send(Request::make("GET", "/v1/wait"), soon());
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 401);
+  EXPECT_TRUE(refused->headers.has("WWW-Authenticate"));
+  EXPECT_EQ(client().send(Request::make("GET", "/healthz"), soon())->text(), "ok");
+}
+
 TEST_F(ServerTest, AnswersHeadWithTheLengthAlone) {
   start();
   auto to = client();
