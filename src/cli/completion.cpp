@@ -1,11 +1,10 @@
+#include "base/version.hpp"
 #include "cli/command.hpp"
 
 #include <CLI/CLI.hpp>
 
 namespace tcfdl::cli {
 namespace {
-
-constexpr std::string_view kVersion = "0.1.0";
 
 /// Words that may follow a command: its subcommands and long options.
 std::string words_of(const CLI::App& app) {
