@@ -2,7 +2,8 @@
 """Checks that the includes and the build of src/ follow scripts/layers.json.
 
 layers.json maps each folder of src/ to {"reason": why it stands where it stands, "deps": modules it may include from}.
-DEPS of add_module in src/<module>/CMakeLists.txt equal the entry; tests may include from TEST_DEPS besides.
+DEPS of add_module in src/<module>/CMakeLists.txt equal the entry; tests may include from TEST_DEPS besides. A part of another
+module, a library tcfdl::<part> that its CMakeLists.txt makes, stands in LIBS and counts as that module.
 An entry without a folder is a plan. Prints one line a finding; exit code 1 if there is any.
 """
 
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+PART = re.compile(r"\badd_library\s*\(\s*tcfdl::(\w+)\s+ALIAS\b")
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".h", ".c"}
 KEYWORDS = {"SOURCES", "DEPS", "LIBS", "TESTS", "TEST_DEPS", "PROTOS"}
 MAX_DEPTH = 2
@@ -79,6 +81,15 @@ def parse_module(text, module):
     return sections
 
 
+def owners_of_parts(root):
+    """{part: module} of the libraries that modules make beside their own."""
+    owners = {}
+    for path in sorted((root / "src").glob("*/CMakeLists.txt")):
+        for part in PART.findall(path.read_text(encoding="utf-8")):
+            owners[part] = path.parent.name
+    return owners
+
+
 def check_build(root, module, deps):
     """(findings, TEST_DEPS) of the module's CMakeLists.txt."""
     name = f"src/{module}/CMakeLists.txt"
@@ -86,7 +97,9 @@ def check_build(root, module, deps):
     sections = parse_module(path.read_text(encoding="utf-8"), module) if path.is_file() else None
     if sections is None:
         return [f"{name}: no add_module({module} …)"], set()
-    built = set(sections.get("DEPS", []))
+    owners = owners_of_parts(root)
+    parts = {owners.get(name.removeprefix("tcfdl::")) for name in sections.get("LIBS", []) if name.startswith("tcfdl::")}
+    built = set(sections.get("DEPS", [])) | (parts - {None, module})
     findings = []
     for dep in sorted(built - set(deps)):
         findings.append(f"{name}: DEPS has '{dep}', layers.json's entry of '{module}' has not; change one of them")

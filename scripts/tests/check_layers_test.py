@@ -67,6 +67,13 @@ class CheckLayers(unittest.TestCase):
                                             "src/high/tests/b_test.cpp": ""})
         self.expect_one("DEPS lacks 'low'", {"src/high/CMakeLists.txt": "add_module(high TEST_DEPS side)"})
 
+    def test_takes_a_part_of_a_module_as_that_module(self):
+        parts = {"src/side/CMakeLists.txt": "add_module(side SOURCES s.cpp LIBS tcfdl::half)\n"
+                                            "add_library(tcfdl::half ALIAS tcfdl_half)",
+                 "src/high/CMakeLists.txt": "add_module(high DEPS low LIBS tcfdl::half)"}
+        self.expect_one("DEPS has 'side'", {**parts, "src/high/tests/b_test.cpp": ""})
+        self.assertEqual(self.findings(parts, {**LAYERS, "high": entry("low", "side")}), [])
+
     def test_refuses_cycles(self):
         self.expect_one("low -> high -> low", layers={**LAYERS, "low": entry("high")})
 
