@@ -9,39 +9,14 @@
 namespace tcfdl::gateway {
 namespace {
 
-void add_report(http::Response& response, const CallReport& report) {
-  response.headers.add("Tcfdl-Task-Id", report.task_id);
-  response.headers.add("Tcfdl-Trace-Id", report.trace_id);
-  response.headers.add("Tcfdl-Cluster", report.cluster);
-  response.headers.add("Tcfdl-Node", report.node);
-  response.headers.add("Tcfdl-Instance", report.instance);
-  response.headers.add("Tcfdl-Tee-Kind", report.tee_kind);
-  response.headers.add("Tcfdl-Protection", std::string(protection_name(report.protection)));
-  response.headers.add("Tcfdl-Route", report.route);
-  if (!report.proxies.empty()) {
-    response.headers.add("Tcfdl-Proxies", fmt::to_string(fmt::join(report.proxies, ", ")));
-  }
-  const auto millis = [](std::uint64_t micros) { return static_cast<double>(micros) / 1000.0; };
-  response.headers.add(
-      "Server-Timing",
-      fmt::format("seal;dur={:.3f}, wait;dur={:.3f}, transfer;dur={:.3f}, run;dur={:.3f}, open;dur={:.3f}",
-                  millis(report.seal_us), millis(report.wait_us), millis(report.transfer_us), millis(report.run_us),
-                  millis(report.open_us)));
-}
-
 Result<CallResult> invoke(const InvokeParts& parts, const http::Request& request) {
   TCFDL_ASSIGN(const auto name, parse_function_name(request.param("name")));
   TCFDL_TRY(parts.callers.check_call(request, name.str()));
   TCFDL_ASSIGN(auto options, options_of(request));
   options.cancel = request.stop;
   options.on_behalf_of = client_of(request);
-  const auto given = TraceContext::parse(options.traceparent);
-  const auto context = given ? *given : wire::begin_trace({}, parts.spans);
-  wire::OpenSpan span(parts.spans, context, "POST /v1/functions/{name}/invoke", wire::SPAN_KIND_SERVER, !given);
-  if (given || context.sampled) options.traceparent = span.context().traceparent();
-  auto result = parts.client.call(name.str(), request.body, options);
-  span.set_outcome(result ? Status() : Status(result.error()));
-  return result;
+  return in_span(parts, "POST /v1/functions/{name}/invoke", options,
+                 [&] { return parts.client.call(name.str(), request.body, options); });
 }
 
 http::Response answer(const InvokeParts& parts, const http::Request& request) {
@@ -74,15 +49,39 @@ Result<CallOptions> options_of(const http::Request& request) {
   return options;
 }
 
+void add_report(http::Response& response, const CallReport& report) {
+  response.headers.add("Tcfdl-Task-Id", report.task_id);
+  response.headers.add("Tcfdl-Trace-Id", report.trace_id);
+  response.headers.add("Tcfdl-Cluster", report.cluster);
+  response.headers.add("Tcfdl-Node", report.node);
+  response.headers.add("Tcfdl-Instance", report.instance);
+  response.headers.add("Tcfdl-Tee-Kind", report.tee_kind);
+  response.headers.add("Tcfdl-Protection", std::string(protection_name(report.protection)));
+  response.headers.add("Tcfdl-Route", report.route);
+  if (!report.proxies.empty()) {
+    response.headers.add("Tcfdl-Proxies", fmt::to_string(fmt::join(report.proxies, ", ")));
+  }
+  const auto millis = [](std::uint64_t micros) { return static_cast<double>(micros) / 1000.0; };
+  response.headers.add(
+      "Server-Timing",
+      fmt::format("seal;dur={:.3f}, wait;dur={:.3f}, transfer;dur={:.3f}, run;dur={:.3f}, open;dur={:.3f}",
+                  millis(report.seal_us), millis(report.wait_us), millis(report.transfer_us), millis(report.run_us),
+                  millis(report.open_us)));
+}
+
+http::Handler counted(const InvokeParts& parts, http::Handler handler) {
+  return [&figures = parts.figures, handler = std::move(handler)](const http::Request& request) {
+    const auto start = Deadline::Clock::now();
+    auto response = handler(request);
+    const std::chrono::duration<double> spent = Deadline::Clock::now() - start;
+    figures.add(response.status, spent.count(), request.body.size(), response.body.size());
+    return response;
+  };
+}
+
 void add_invoke_route(http::Server& server, const InvokeParts& parts) {
   server.add("POST", "/v1/functions/{name...}/invoke",
-             [parts](const http::Request& request) {
-               const auto start = Deadline::Clock::now();
-               auto response = answer(parts, request);
-               const std::chrono::duration<double> spent = Deadline::Clock::now() - start;
-               parts.figures.add(response.status, spent.count(), request.body.size(), response.body.size());
-               return response;
-             },
+             counted(parts, [parts](const http::Request& request) { return answer(parts, request); }),
              {.max_body = kMaxBody});
 }
 

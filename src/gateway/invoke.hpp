@@ -22,6 +22,23 @@ struct InvokeParts {
   wire::SpanSink* spans = nullptr; ///< where spans of requests go; nullptr: nowhere
 };
 
+/// Runs `call`, which gives a Result, as a span of that name: what it calls with the options belongs to it.
+template <class Call> auto in_span(const InvokeParts& parts, std::string name, CallOptions& options, Call call) {
+  const auto given = TraceContext::parse(options.traceparent);
+  const auto context = given ? *given : wire::begin_trace({}, parts.spans);
+  wire::OpenSpan span(parts.spans, context, std::move(name), wire::SPAN_KIND_SERVER, !given);
+  if (given || context.sampled) options.traceparent = span.context().traceparent();
+  auto result = call();
+  span.set_outcome(result ? Status() : Status(result.error()));
+  return result;
+}
+
+/// The fields that tell of a call.
+void add_report(http::Response& response, const CallReport& report);
+
+/// A handler whose answers, and the time until they are there, are counted.
+http::Handler counted(const InvokeParts& parts, http::Handler handler);
+
 void add_invoke_route(http::Server& server, const InvokeParts& parts);
 
 } // namespace tcfdl::gateway

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/renewal.hpp"
 #include "gateway/invoke.hpp"
+#include "gateway/model_routes.hpp"
 #include "gateway/refusals.hpp"
 #include "gateway/stream.hpp"
 #include "gateway/task_routes.hpp"
@@ -56,6 +57,7 @@ http::ServerSettings server_settings(const Door& door, std::shared_ptr<crypto::S
   if (tls) settings.identify = [&callers](BytesView certificate) { return callers.identify(certificate); };
   settings.tls = std::move(tls);
   settings.on_answered = [&refusals](const http::Answered& request) { refusals.note(request); };
+  settings.reshape_problem = reshape_problem;
   settings.threads = 32;
   return settings;
 }
@@ -126,10 +128,13 @@ Status serve() {
       {identity.authority, environment.cluster, revocations, clock},
       [&](const wire::Signed& certificate, Deadline by) { return task_manager.newest_certificate(certificate, by); });
   CallFigures figures;
+  ModelDescriptions models;
   Refusals refusals(
       [&](const wire::Refusals& report) { return task_manager.refusals(report, Deadline::after(seconds(5))); });
   http::Server server(server_settings(door, tls, callers, refusals));
-  add_invoke_route(server, {caller, callers, figures, spans.get()});
+  const InvokeParts calls{caller, callers, figures, spans.get()};
+  add_invoke_route(server, calls);
+  add_model_routes(server, calls, models);
   add_stream_route(server, caller, callers);
   add_task_routes(server, tasks, callers);
   add_metrics_route(server, figures);

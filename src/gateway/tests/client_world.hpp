@@ -1,8 +1,11 @@
 // A cluster's authority and one client of it, for tests.
 #pragma once
 
+#include "crypto/pem.hpp"
+#include "crypto/server_tls.hpp"
 #include "crypto/tls_certificate.hpp"
 #include "gateway/callers.hpp"
+#include "http/client.hpp"
 #include "wire/server_names.hpp"
 
 namespace tcfdl::gateway {
@@ -30,6 +33,19 @@ public:
                                                      .validity = {now - 100, now + 1000},
                                                      .client_statement = wire::serialize(wire::sign(authority, anna))});
     return made.value().der();
+  }
+  /// A server's TLS as that of a gateway, and what anna shows it.
+  [[nodiscard]] std::shared_ptr<crypto::ServerTls> server_tls() const {
+    const auto leaf = crypto::issue_tls_certificate(
+        authority, root, {authority.public_key(), {wire::gateway_server(cluster)}, {now - 100, now + 1000}});
+    return crypto::ServerTls::make(pem(leaf.value().der()), pem(authority), pem(root.der())).value();
+  }
+  [[nodiscard]] http::ClientTls client_tls() const {
+    return {pem(root.der()), wire::gateway_server(cluster), pem(this->leaf()), pem(key)};
+  }
+  static std::string pem(BytesView der) { return crypto::to_pem(der, "CERTIFICATE"); }
+  static std::shared_ptr<const crypto::SecretBytes> pem(const crypto::SigningKey& secret) {
+    return std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(secret));
   }
   /// Puts more onto the list.
   void revoke(std::initializer_list<std::uint64_t> serials, bool with_key = false) {

@@ -3,10 +3,7 @@
 #include "gateway/stream.hpp"
 
 #include "base/ids.hpp"
-#include "crypto/pem.hpp"
-#include "crypto/server_tls.hpp"
 #include "gateway/tests/client_world.hpp"
-#include "http/client.hpp"
 
 #include <future>
 #include <gmock/gmock.h>
@@ -228,26 +225,16 @@ TEST_F(InvokeRouteTest, CallsNothingForARequestThatItRefuses) {
 class InvokeByCertificate : public InvokeRouteTest {
 protected:
   void SetUp() override {
-    const auto name = wire::gateway_server(world_.cluster);
-    const auto leaf =
-        crypto::issue_tls_certificate(world_.authority, world_.root,
-                                      {world_.authority.public_key(), {name}, {world_.now - 100, world_.now + 1000}})
-            .value();
     http::ServerSettings settings{.authenticate = http::single_token(kToken)};
-    settings.tls = crypto::ServerTls::make(pem(leaf.der()), key_of(world_.authority), pem(world_.root.der())).value();
+    settings.tls = world_.server_tls();
     settings.identify = [this](BytesView shown) { return callers_.identify(shown); };
     secure_ = std::make_unique<http::Server>(std::move(settings));
     add_invoke_route(*secure_, {client_, callers_, figures_});
     ASSERT_TRUE(secure_->start());
   }
-  static std::string pem(BytesView der) { return crypto::to_pem(der, "CERTIFICATE"); }
-  static std::shared_ptr<const crypto::SecretBytes> key_of(const crypto::SigningKey& key) {
-    return std::make_shared<const crypto::SecretBytes>(crypto::private_key_pem(key));
-  }
   http::Response call(const std::string& function, const std::string& token = {}) {
     http::ClientSettings settings{.port = secure_->port(), .token = token};
-    settings.tls = http::ClientTls{pem(world_.root.der()), wire::gateway_server(world_.cluster), pem(world_.leaf()),
-                                   key_of(world_.key)};
+    settings.tls = world_.client_tls();
     http::Client http(std::move(settings));
     auto response = http.send(http::Request::make("POST", "/v1/functions/" + function + "/invoke", "x"),
                               Deadline::after(std::chrono::seconds(20)));
