@@ -29,12 +29,14 @@ public:
 
 private:
   void read_loop();
+  /// Counts what the kernel has; under the mutex, so that nothing that was read is not counted.
+  void take_in() const;
 
   UniqueFd socket_;
   const std::string host_;
   std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
-  std::map<std::string, unsigned> runs_; // guarded by mutex_
+  mutable std::map<std::string, unsigned> runs_; // guarded by mutex_
   std::atomic<bool> over_ = false;
   std::thread reader_;
 };
