@@ -60,6 +60,8 @@ double p50_of(const Json& rows, const std::string& name, std::size_t size) {
   return 0;
 }
 
+} // namespace
+
 void append_row(const BenchRow& measured, std::size_t size, const Sample& sample, Json& rows) {
   const auto own = sample.percentile(0.5);
   const auto floor = [&](const std::string& name) { return name == measured.name ? own : p50_of(rows, name, size); };
@@ -70,6 +72,8 @@ void append_row(const BenchRow& measured, std::size_t size, const Sample& sample
   }
   rows.push_back(std::move(row));
 }
+
+namespace {
 
 /// `turn` gives the durations of one row in one turn.
 Status add_by_turns(const std::vector<BenchRow>& measured, std::size_t size, Json& rows,

@@ -28,13 +28,17 @@ struct BenchGoal {
   double most;
 };
 
-/// What is measured in one row. Floors are earlier rows of the same size, or the row itself.
+/// What is measured in one row. `operation` may be empty for `append_row`. Floors are earlier rows of the same size, or
+/// the row itself.
 struct BenchRow {
   std::string name;
   Operation operation;
   std::string floor;
   std::vector<BenchGoal> goals{};
 };
+
+/// Appends a row that was measured already.
+void append_row(const BenchRow& measured, std::size_t size, const Sample& sample, nlohmann::json& rows);
 
 /// Appends the rows to `rows`. They are measured by turns, a part of the repeats at a time, so that what else the
 /// machine does meets all of them.

@@ -53,14 +53,8 @@ Result<std::vector<OutputDifference>> compare_deployed(const Session& session, c
   constexpr std::chrono::minutes kWithin{2};
   TCFDL_ASSIGN(const auto client, Client::connect(session.context));
   TCFDL_ASSIGN(const auto inferred, infer(*client, function, inputs, kWithin));
-  std::vector<OutputDifference> differences;
-  for (const auto& wanted : whole.views) {
-    const auto found = std::ranges::find(inferred.outputs.views, wanted.name, &inference::TensorView::name);
-    if (found == inferred.outputs.views.end())
-      return make_error(Code::kDataLoss, "{} does not give the model's output '{}'", function, wanted.name);
-    differences.push_back(inference::compare_tensors(*found, wanted));
-  }
-  return differences;
+  return inference::compare_outputs(inferred.outputs.views, whole.views,
+                                    fmt::format("{} does not give the model's output", function));
 }
 
 Result<int> verify(const Session& session, const VerifyOptions& options) {

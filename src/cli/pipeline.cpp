@@ -19,7 +19,7 @@ constexpr const char* kProgram = "tcfdl-stage";
 /// Everything that a stage's bundle is made of.
 struct Sources {
   std::filesystem::path programs;
-  std::filesystem::path library;   ///< ONNX Runtime's
+  std::filesystem::path runtime;   ///< ONNX Runtime's file
   std::filesystem::path directory; ///< of the packed stages, for stage.json too
 };
 
@@ -36,7 +36,7 @@ Result<FunctionFile> function_of(const StageFunction& stage, const Sources& sour
   function.command = {fmt::format("bin/{}", kProgram)};
   function.files = {
       {.source = sources.programs / kProgram, .path = function.command.front(), .executable = true},
-      {.source = sources.library, .path = "lib/" + sources.library.filename().string()},
+      {.source = sources.runtime, .path = "lib/" + sources.runtime.filename().string()},
       {.source = description, .path = inference::kStageFile},
       {.source = sources.directory / stage.file.path, .path = stage.file.path, .confidential = options.confidential}};
   function.environment = kAllocator;
@@ -133,11 +133,11 @@ Result<std::vector<DeployedStage>> deploy_pipeline(const inference::ModelStore& 
   TCFDL_ASSIGN(const auto work, store.work());
   TCFDL_TRY(store.put_out(plan.files(), work.path()));
   TCFDL_ASSIGN(auto programs, program_directory());
-  TCFDL_ASSIGN(auto library, store.library());
+  TCFDL_ASSIGN(auto runtime, store.runtime_file());
   TCFDL_ASSIGN(auto api, Api::connect(context));
   return Rollout(api, context, owner, options)
       .run(inference::stage_functions(record, plan, options.name),
-           {.programs = std::move(programs), .library = std::move(library), .directory = work.path()});
+           {.programs = std::move(programs), .runtime = std::move(runtime), .directory = work.path()});
 }
 
 Result<std::vector<std::string>> remove_pipeline(Api& api, const std::string& name) {

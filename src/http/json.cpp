@@ -143,6 +143,16 @@ std::optional<std::int64_t> as_integer(const json& value) {
   return std::nullopt;
 }
 
+/// Gives `take` the members of an object; one that it does not take is refused with `why`.
+template <class Take>
+void read_members(JsonObject& object, const std::string& key, const json* map, const char* why, Take take) {
+  if (map == nullptr) return;
+  if (!map->is_object()) return object.refuse(key, "is no object");
+  for (const auto& [name, item] : map->items()) {
+    if (!take(name, item)) object.refuse(key, why);
+  }
+}
+
 } // namespace
 
 Result<json> parse_json(BytesView text, JsonLimits limits, JsonSink* sink) {
@@ -248,37 +258,19 @@ std::vector<std::int64_t> JsonObject::integers(const std::string& key, std::int6
 
 std::vector<std::pair<std::string, std::string>> JsonObject::text_map(const std::string& key) {
   std::vector<std::pair<std::string, std::string>> values;
-  const auto* map = find(key);
-  if (map == nullptr) return values;
-  if (!map->is_object()) {
-    refuse(key, "is no object");
-    return values;
-  }
-  for (const auto& [name, item] : map->items()) {
-    if (item.is_string()) {
-      values.emplace_back(name, item.get<std::string>());
-    } else {
-      refuse(key, "has a value that is no text");
-    }
-  }
+  read_members(*this, key, find(key), "has a value that is no text", [&](const auto& name, const json& item) {
+    if (item.is_string()) values.emplace_back(name, item.get<std::string>());
+    return item.is_string();
+  });
   return values;
 }
 
 std::map<std::string, double> JsonObject::number_map(const std::string& key) {
   std::map<std::string, double> values;
-  const auto* map = find(key);
-  if (map == nullptr) return values;
-  if (!map->is_object()) {
-    refuse(key, "is no object");
-    return values;
-  }
-  for (const auto& [name, item] : map->items()) {
-    if (item.is_number()) {
-      values.emplace(name, item.get<double>());
-    } else {
-      refuse(key, "has a value that is no number");
-    }
-  }
+  read_members(*this, key, find(key), "has a value that is no number", [&](const auto& name, const json& item) {
+    if (item.is_number()) values.emplace(name, item.get<double>());
+    return item.is_number();
+  });
   return values;
 }
 

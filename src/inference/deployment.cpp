@@ -58,8 +58,7 @@ std::vector<StageFunction> stage_functions(const ModelRecord& record, const Mode
     StageFunction function{.name = name_of(i), .file = stage.file, .memory = stage.memory};
     function.description = {.model = model,
                             .stage = i + 1,
-                            .runtime = plan.target.runtime,
-                            .instruction_set = plan.target.instruction_set,
+                            .target = plan.target,
                             .file = stage.file.path,
                             .threads = plan.threads,
                             .prepacking = plan.prepacking,

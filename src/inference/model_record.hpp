@@ -2,6 +2,7 @@
 #pragma once
 
 #include "inference/object_store.hpp"
+#include "inference/target.hpp"
 #include "inference/tensor.hpp"
 
 #include <nlohmann/json.hpp>
@@ -19,13 +20,6 @@ struct ModelRecord {
   /// SHA-256 over the files, in hexadecimal: the same for the same model, whatever its name.
   [[nodiscard]] std::string id() const;
   [[nodiscard]] std::uint64_t size() const; ///< bytes of all files
-};
-
-/// For which machines a model was optimised.
-struct Target {
-  std::string runtime;         ///< ONNX Runtime's version
-  std::string instruction_set; ///< as of `instruction_set()`
-  friend bool operator==(const Target&, const Target&) = default;
 };
 
 /// A model after ONNX Runtime's optimisations. The first file is the graph, others its weights.

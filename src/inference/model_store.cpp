@@ -262,9 +262,9 @@ Result<Target> ModelStore::target() const {
   return Target{answer.runtime, answer.instruction_set};
 }
 
-Result<std::filesystem::path> ModelStore::library() const {
+Result<std::filesystem::path> ModelStore::runtime_file() const {
   TCFDL_ASSIGN(const auto answer, runtime_.run({.kind = WorkKind::kDescribe}));
-  return answer.library;
+  return answer.runtime_file;
 }
 
 Result<OptimisedModel> ModelStore::optimised(const ModelRecord& record) {

@@ -45,8 +45,8 @@ public:
   [[nodiscard]] const RuntimeProcess& runtime() const noexcept { return runtime_; }
   /// This machine's ONNX Runtime and instruction set.
   [[nodiscard]] Result<Target> target() const;
-  /// The library of that ONNX Runtime.
-  [[nodiscard]] Result<std::filesystem::path> library() const;
+  /// The file from which that ONNX Runtime is loaded.
+  [[nodiscard]] Result<std::filesystem::path> runtime_file() const;
 
 private:
   ModelStore(std::filesystem::path root, ObjectStore objects, crypto::SigningKey owner, RuntimeProcess runtime)

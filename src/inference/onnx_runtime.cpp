@@ -186,9 +186,9 @@ Result<std::filesystem::path> Session::end_profiling() {
 
 std::string runtime_version() { return Ort::GetVersionString(); }
 
-std::filesystem::path runtime_library() {
+std::filesystem::path runtime_file() {
   Dl_info info{};
-  // What it points to lies in the library; the function's own address may be a stub of this program.
+  // What it points to lies in that file; the function's own address may be a stub of this program.
   const bool found = ::dladdr(OrtGetApiBase(), &info) != 0;
   return found ? info.dli_fname : "";
 }

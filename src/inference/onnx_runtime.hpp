@@ -63,8 +63,8 @@ private:
 /// ONNX Runtime's version, as `1.29.0`.
 std::string runtime_version();
 
-/// The file of its library.
-std::filesystem::path runtime_library();
+/// The file from which it was loaded.
+std::filesystem::path runtime_file();
 
 /// The instruction set whose kernels ONNX Runtime chooses, as `x86_64+avx2+avx512f`. Optimised models of one are for no
 /// other, and results of two differ in bits.

@@ -11,15 +11,6 @@ namespace {
 constexpr std::size_t kLargestDescription = std::size_t{16} << 20U;
 constexpr std::size_t kLargestStage = std::size_t{2} << 30U; ///< of ONNX Runtime's format
 
-Status check_target(const StageDescription& stage) {
-  if (stage.runtime == runtime_version() && stage.instruction_set == instruction_set()) return {};
-  return make_error(
-      Code::kFailedPrecondition,
-      "the stage was planned for ONNX Runtime {} on {}, this is {} on {}: it would compute other bits; plan "
-      "the model on such a machine",
-      stage.runtime, stage.instruction_set, runtime_version(), instruction_set());
-}
-
 /// The tensors of these names; names that are not there are left out.
 std::vector<TensorView> picked(std::span<const std::string> names, std::span<const TensorView> from) {
   std::vector<TensorView> found;
@@ -57,7 +48,7 @@ Status check_inputs(const ModelDescription& model, std::span<const TensorView> t
 Result<std::unique_ptr<PipelineStage>> PipelineStage::load(const std::filesystem::path& bundle) {
   TCFDL_ASSIGN(const auto text, read_regular_file(bundle / kStageFile, kLargestDescription));
   TCFDL_ASSIGN(auto description, parse_stage_description(text));
-  TCFDL_TRY(check_target(description));
+  TCFDL_TRY(check_target(description.target, {runtime_version(), instruction_set()}));
   TCFDL_ASSIGN(auto model, read_regular_file(bundle / description.file, kLargestStage));
   TCFDL_ASSIGN(auto runner, StageRunner::load(std::move(model), {.threads = description.threads,
                                                                  .prepacking = description.prepacking,
@@ -81,7 +72,9 @@ Result<PipelineStage::Computed> PipelineStage::compute(BytesView message) {
   const std::scoped_lock turn(turn_);
   TCFDL_ASSIGN(const auto made, runner_.run(received));
   Computed computed;
-  computed.outputs = write_tensors(picked(names_of(description_.model.outputs), made.tensors));
+  const auto outputs = picked(names_of(description_.model.outputs), made.tensors);
+  computed.outputs = write_tensors(outputs);
+  computed.has_outputs = !outputs.empty();
   if (!is_last()) computed.forwarded = write_tensors(picked(description_.forwarded, joined(made.tensors, received)));
   return computed;
 }
@@ -99,7 +92,8 @@ Result<Bytes> PipelineStage::run(BytesView message, const CallNext& call_next) {
   const auto where = [&] { return fmt::format("stage {} of {}", description_.stage, description_.model.stages); };
   if (!computed) return computed.error().within(where());
   if (is_last()) return is_first() ? merge(computed->outputs, write_tensors({})) : std::move(computed->outputs);
-  TCFDL_ASSIGN(const auto later, call_next(description_.next, computed->forwarded));
+  TCFDL_ASSIGN(auto later, call_next(description_.next, computed->forwarded));
+  if (!is_first() && !computed->has_outputs) return later;
   return merge(computed->outputs, later);
 }
 

@@ -33,8 +33,9 @@ private:
       : description_(std::move(description)), runner_(std::move(runner)) {}
 
   struct Computed {
-    Bytes forwarded; ///< for the next stage
-    Bytes outputs;   ///< of the model
+    Bytes forwarded;         ///< for the next stage
+    Bytes outputs;           ///< of the model
+    bool has_outputs = true; ///< it made some
   };
   Status warm_up();
   Result<Computed> compute(BytesView message);

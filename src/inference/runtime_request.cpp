@@ -91,7 +91,7 @@ std::string write_answer(const Result<RuntimeAnswer>& answer) {
   }
   return http::dump_json({{"runtime", answer->runtime},
                           {"instruction_set", answer->instruction_set},
-                          {"library", answer->library.string()},
+                          {"runtime_file", answer->runtime_file.string()},
                           {"inputs", to_json(answer->inputs)},
                           {"outputs", to_json(answer->outputs)},
                           {"profile", answer->profile.string()},
@@ -111,7 +111,7 @@ Result<RuntimeAnswer> parse_answer(BytesView text) {
   RuntimeAnswer answer;
   answer.runtime = object.text("runtime");
   answer.instruction_set = object.text("instruction_set");
-  answer.library = object.text_or("library", "");
+  answer.runtime_file = object.text_or("runtime_file", "");
   answer.inputs = read_tensor_infos(object, "inputs");
   answer.outputs = read_tensor_infos(object, "outputs");
   answer.profile = object.text_or("profile", "");

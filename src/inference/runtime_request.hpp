@@ -35,9 +35,9 @@ struct RuntimeRequest {
 };
 
 struct RuntimeAnswer {
-  std::string runtime;                ///< ONNX Runtime's version
-  std::string instruction_set;        ///< as of `instruction_set()`
-  std::filesystem::path library = {}; ///< ONNX Runtime's
+  std::string runtime;                     ///< ONNX Runtime's version
+  std::string instruction_set;             ///< as of `instruction_set()`
+  std::filesystem::path runtime_file = {}; ///< from which ONNX Runtime was loaded
   std::vector<TensorInfo> inputs = {};
   std::vector<TensorInfo> outputs = {};
   std::filesystem::path profile = {};

@@ -99,7 +99,7 @@ Status run_onnx(const RuntimeRequest& request, RuntimeAnswer& answer) {
 Result<RuntimeAnswer> serve(BytesView text) {
   TCFDL_ASSIGN(const auto request, parse_request(text));
   RuntimeAnswer answer{
-      .runtime = runtime_version(), .instruction_set = instruction_set(), .library = runtime_library()};
+      .runtime = runtime_version(), .instruction_set = instruction_set(), .runtime_file = runtime_file()};
   if (request.kind == WorkKind::kDescribe) return answer;
   TCFDL_TRY(request.kind == WorkKind::kRun ? run_packed(request, answer) : run_onnx(request, answer));
   return answer;

@@ -42,8 +42,8 @@ nlohmann::json to_json(const StageDescription& description) {
   return {{"format", kStageFormat},
           {"model", to_json(description.model)},
           {"stage", description.stage},
-          {"runtime", description.runtime},
-          {"instruction_set", description.instruction_set},
+          {"runtime", description.target.runtime},
+          {"instruction_set", description.target.instruction_set},
           {"file", description.file},
           {"threads", description.threads},
           {"prepacking", description.prepacking},
@@ -64,8 +64,7 @@ Result<StageDescription> parse_stage_description(BytesView text) {
   TCFDL_TRY(model->finish());
   description.stage =
       static_cast<std::size_t>(object.integer("stage", 1, static_cast<std::int64_t>(description.model.stages)));
-  description.runtime = object.text("runtime");
-  description.instruction_set = object.text("instruction_set");
+  description.target = {object.text("runtime"), object.text("instruction_set")};
   description.file = object.text("file");
   description.threads = static_cast<unsigned>(object.integer("threads", 1, 256));
   description.prepacking = object.boolean_or("prepacking", false);

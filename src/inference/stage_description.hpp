@@ -1,6 +1,7 @@
 // What is told of deployed models: to a stage by its bundle, to callers by the first stage.
 #pragma once
 
+#include "inference/target.hpp"
 #include "inference/tensor.hpp"
 
 #include <map>
@@ -30,10 +31,9 @@ constexpr const char* kStageFile = "stage.json";
 
 struct StageDescription {
   ModelDescription model;
-  std::size_t stage = 1;       ///< which of them, from 1
-  std::string runtime;         ///< ONNX Runtime's version
-  std::string instruction_set; ///< for which it was optimised
-  std::string file;            ///< in the bundle, in ONNX Runtime's own format
+  std::size_t stage = 1; ///< which of them, from 1
+  Target target = {};
+  std::string file; ///< in the bundle, in ONNX Runtime's own format
   unsigned threads = 1;
   bool prepacking = false;
   std::uint64_t arena_limit = 0;             ///< as `StageSettings`

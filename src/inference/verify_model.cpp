@@ -127,28 +127,18 @@ private:
   const InputTensors& inputs_;
 };
 
-Result<std::vector<OutputDifference>> compare(const Computed& pipeline, const Computed& whole) {
+} // namespace
+
+Result<std::vector<OutputDifference>> compare_outputs(std::span<const TensorView> computed,
+                                                      std::span<const TensorView> wanted, std::string_view missing) {
   std::vector<OutputDifference> differences;
-  for (const auto& [name, wanted] : whole.tensors) {
-    const auto found = pipeline.tensors.find(name);
-    if (found == pipeline.tensors.end()) {
-      return make_error(Code::kDataLoss, "no stage makes the model's output '{}'; plan anew", name);
-    }
-    differences.push_back(compare_tensors(found->second, wanted));
+  for (const auto& tensor : wanted) {
+    const auto found = std::ranges::find(computed, tensor.name, &TensorView::name);
+    if (found == computed.end()) return make_error(Code::kDataLoss, "{} '{}'", missing, tensor.name);
+    differences.push_back(compare_tensors(*found, tensor));
   }
   return differences;
 }
-
-Status check_target(const Target& planned, const Target& here) {
-  if (planned == here) return {};
-  return make_error(
-      Code::kFailedPrecondition,
-      "the plan was made for ONNX Runtime {} on {}, this is {} on {}: its stages would compute other bits; "
-      "plan anew on this machine",
-      planned.runtime, planned.instruction_set, here.runtime, here.instruction_set);
-}
-
-} // namespace
 
 OutputDifference compare_tensors(const TensorView& left, const TensorView& right) {
   OutputDifference difference{.tensor = right.name};
@@ -185,15 +175,18 @@ Result<Verification> verify_model(ModelStore& store, const ModelRecord& record, 
   TCFDL_TRY(store.put_out(record.files, directory.path()));
   Computations computations(store.runtime(), directory.path(), plan, inputs);
   Verification verification{.stages = plan.stages.size()};
-  TCFDL_ASSIGN(const auto pipeline, computations.stages(verification.bytes));
+  TCFDL_ASSIGN(auto pipeline, computations.stages(verification.bytes));
   TCFDL_TRY(computations.pack(optimised.files.front().path, "whole.ort"));
   TCFDL_ASSIGN(auto whole, computations.whole(WorkKind::kRun, "whole.ort"));
-  TCFDL_ASSIGN(const auto original, computations.whole(WorkKind::kRunOnnx, record.files.front().path));
-  TCFDL_ASSIGN(verification.optimised, compare(pipeline, whole));
-  TCFDL_ASSIGN(verification.original, compare(pipeline, original));
+  TCFDL_ASSIGN(auto original, computations.whole(WorkKind::kRunOnnx, record.files.front().path));
   verification.pipeline_us = pipeline.run_us;
   verification.whole_us = whole.run_us;
   verification.whole = std::move(whole).outputs();
+  const auto staged = std::move(pipeline).outputs();
+  const auto imported = std::move(original).outputs();
+  constexpr std::string_view kMissing = "plan anew: no stage makes the model's output";
+  TCFDL_ASSIGN(verification.optimised, compare_outputs(staged.views, verification.whole.views, kMissing));
+  TCFDL_ASSIGN(verification.original, compare_outputs(staged.views, imported.views, kMissing));
   return verification;
 }
 

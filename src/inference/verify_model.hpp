@@ -34,6 +34,11 @@ constexpr double kTolerance = 1e-4; ///< where nothing else is said: optimisatio
 Result<Verification> verify_model(ModelStore& store, const ModelRecord& record, const ModelPlan& plan,
                                   const InputTensors& inputs);
 
+/// Compares what was computed with what is wanted, by name. DATA_LOSS for a tensor that is missing, which `missing`
+/// explains.
+Result<std::vector<OutputDifference>> compare_outputs(std::span<const TensorView> computed,
+                                                      std::span<const TensorView> wanted, std::string_view missing);
+
 /// Compares two tensors of one name.
 OutputDifference compare_tensors(const TensorView& left, const TensorView& right);
 

@@ -138,10 +138,10 @@ TEST_F(Pipeline, RefusesBundlesForOtherMachinesAndBrokenOnes) {
     return stage ? std::string() : stage.error().to_string();
   };
   auto function = functions_[1];
-  function.description.instruction_set += "+other";
+  function.description.target.instruction_set += "+other";
   EXPECT_THAT(refusal(function), HasSubstr("FAILED_PRECONDITION"));
   function = functions_[1];
-  function.description.runtime = "1.0.0";
+  function.description.target.runtime = "1.0.0";
   EXPECT_THAT(refusal(function), HasSubstr("ONNX Runtime 1.0.0"));
   function = functions_[1];
   function.description.arena_limit = 65536;
@@ -175,8 +175,7 @@ TEST(StageDescription, IsReadAsItWasWritten) {
   const StageDescription stage{
       .model = {.name = "voice", .version = 3, .stages = 2, .inputs = {rate}, .outputs = {rate}},
       .stage = 1,
-      .runtime = "1.29.0",
-      .instruction_set = "x86_64",
+      .target = {"1.29.0", "x86_64"},
       .file = "stage.ort",
       .warm_up = {rate},
       .values = {{"sr", 16000}},
