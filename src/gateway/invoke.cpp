@@ -10,13 +10,10 @@ namespace tcfdl::gateway {
 namespace {
 
 Result<CallResult> invoke(const InvokeParts& parts, const http::Request& request) {
-  TCFDL_ASSIGN(const auto name, parse_function_name(request.param("name")));
-  TCFDL_TRY(parts.callers.check_call(request, name.str()));
-  TCFDL_ASSIGN(auto options, options_of(request));
-  options.cancel = request.stop;
-  options.on_behalf_of = client_of(request);
-  return in_span(parts, "POST /v1/functions/{name}/invoke", options,
-                 [&] { return parts.client.call(name.str(), request.body, options); });
+  TCFDL_ASSIGN(auto admitted, admit_call(parts.callers, request));
+  admitted.options.cancel = request.stop;
+  return in_span(parts, "POST /v1/functions/{name}/invoke", admitted.options,
+                 [&] { return parts.client.call(admitted.function, request.body, admitted.options); });
 }
 
 http::Response answer(const InvokeParts& parts, const http::Request& request) {
@@ -47,6 +44,14 @@ Result<CallOptions> options_of(const http::Request& request) {
   TCFDL_TRY(take_fields(request, options));
   options.retry_busy = false; // the caller waits without its body in our memory
   return options;
+}
+
+Result<AdmittedCall> admit_call(Callers& callers, const http::Request& request) {
+  TCFDL_ASSIGN(const auto name, parse_function_name(request.param("name")));
+  TCFDL_TRY(callers.check_call(request, name.str()));
+  TCFDL_ASSIGN(auto options, options_of(request));
+  options.on_behalf_of = client_of(request);
+  return AdmittedCall{name.str(), std::move(options)};
 }
 
 void add_report(http::Response& response, const CallReport& report) {

@@ -14,6 +14,16 @@ namespace tcfdl::gateway {
 /// one at fault.
 Result<CallOptions> options_of(const http::Request& request);
 
+/// A call that its caller may make.
+struct AdmittedCall {
+  std::string function;
+  CallOptions options; ///< without `cancel`
+};
+
+/// Reads whose call of what a request is, and refuses who may not make it before anything else of it is looked at.
+/// Errors of `parse_function_name`, `Callers::check_call` and `options_of`.
+Result<AdmittedCall> admit_call(Callers& callers, const http::Request& request);
+
 /// What serves calls; all outlive the server.
 struct InvokeParts {
   Client& client;

@@ -1,6 +1,5 @@
 #include "gateway/model_routes.hpp"
 
-#include "base/ids.hpp"
 #include "gateway/open_inference.hpp"
 #include "gateway/options.hpp"
 #include "http/json.hpp"
@@ -21,12 +20,9 @@ public:
   /// Refuses who may not call the function, before anything is known of it.
   static Result<ModelRequest> begin(const InvokeParts& parts, ModelDescriptions& descriptions,
                                     const http::Request& request) {
-    TCFDL_ASSIGN(const auto name, parse_function_name(request.param("name")));
-    TCFDL_TRY(parts.callers.check_call(request, name.str()));
-    TCFDL_ASSIGN(auto options, options_of(request));
-    options.cancel = request.stop;
-    options.on_behalf_of = client_of(request);
-    return ModelRequest(parts, descriptions, request, name.str(), std::move(options));
+    TCFDL_ASSIGN(auto admitted, admit_call(parts.callers, request));
+    admitted.options.cancel = request.stop;
+    return ModelRequest(parts, descriptions, request, std::move(admitted.function), std::move(admitted.options));
   }
 
   Result<http::Response> metadata() {

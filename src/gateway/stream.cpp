@@ -119,16 +119,13 @@ private:
 };
 
 Result<http::Response> stream(Client& client, Callers& callers, const Places& places, const http::Request& request) {
-  TCFDL_ASSIGN(const auto name, parse_function_name(request.param("name")));
-  TCFDL_TRY(callers.check_call(request, name.str()));
-  TCFDL_ASSIGN(auto options, options_of(request));
-  options.on_behalf_of = client_of(request);
+  TCFDL_ASSIGN(auto admitted, admit_call(callers, request));
   if (++*places > kMostStreams) {
     --*places;
     return make_error(Code::kResourceExhausted, "{} results are being streamed, as many as may be", kMostStreams);
   }
-  const auto call =
-      std::make_shared<RunningCall>(client, name.str(), request.body, std::move(options), request.stop, places);
+  const auto call = std::make_shared<RunningCall>(client, std::move(admitted.function), request.body,
+                                                  std::move(admitted.options), request.stop, places);
   TCFDL_TRY(call->wait_for_begin());
   auto response = http::Response::of(200, "application/octet-stream", {});
   response.stream = [call](std::span<std::uint8_t> out) { return call->read(out); };
